@@ -1,0 +1,46 @@
+"""Every exception memwarden raises on purpose.
+
+::
+
+    MemwardenError            one sentence for a person: what is wrong, where, what to do
+    ├── ParseError            text that is not what its interface prints
+    ├── InputError            a file, archive or argument that cannot be used here (exit code 3)
+    │   └── UnsupportedError  this machine or kernel does not have what was asked for
+    └── UsageError            the command line is wrong (exit code 2)
+
+An exception outside this tree that reaches a person is a bug of memwarden.
+"""
+
+from __future__ import annotations
+
+
+class MemwardenError(Exception):
+    """Base of all; ``str()`` is the sentence to print."""
+
+
+class ParseError(MemwardenError):
+    """Text is not what its interface prints.
+
+    ``path`` is the file (or ``<interface>`` when the parser was not told), ``line`` the offending
+    text cut to 80 characters, ``line_number`` counts from 1 and is 0 where the whole file is meant.
+    """
+
+    def __init__(self, path: str, line: str, reason: str, *, line_number: int = 0) -> None:
+        self.path = path
+        self.line = line[:80]
+        self.reason = reason
+        self.line_number = line_number
+        where = f"{path}:{line_number}" if line_number else path
+        super().__init__(f"{where}: {reason}: {self.line!r}")
+
+
+class InputError(MemwardenError):
+    """A file, archive, stream or machine that cannot be used; the sentence names it and the next step."""
+
+
+class UnsupportedError(InputError):
+    """The machine, kernel or permission does not have what was asked for."""
+
+
+class UsageError(MemwardenError):
+    """The command line asks for something that does not exist or does not fit together."""

@@ -1,0 +1,1 @@
+"""What the kernel prints: one file per interface, its record and its pure parser. No I/O."""

@@ -1,0 +1,1 @@
+"""Records become text, tables, pictures and JSON documents. MiB, percent and seconds exist only here."""

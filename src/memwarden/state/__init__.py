@@ -1,0 +1,1 @@
+"""One host at one instant, as facts: snapshots, kernel traits, gaps, and the deltas of two snapshots."""

@@ -1,0 +1,110 @@
+"""One host at one instant."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from memwarden.state.cgroup import parent_path
+from memwarden.state.traits import KernelTraits
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from memwarden.kernel.buddyinfo import BuddyZone
+    from memwarden.kernel.meminfo import Meminfo
+    from memwarden.kernel.psi import Psi
+    from memwarden.kernel.swaps import SwapArea
+    from memwarden.kernel.vmstat import Vmstat
+    from memwarden.kernel.zoneinfo import Zone
+    from memwarden.state.cgroup import Cgroup
+    from memwarden.state.gaps import Gap
+    from memwarden.state.process import Process
+
+
+class CgroupMode(Enum):
+    """Which hierarchy controls memory."""
+
+    V2 = "v2"
+    V1 = "v1"
+    HYBRID = "hybrid"  # cgroup2 is mounted, but the memory controller is on v1
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class Instant:
+    """When a snapshot was taken. ``monotonic_us`` orders snapshots of one boot; ``wall_us`` is Unix time."""
+
+    monotonic_us: int
+    wall_us: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class HostFacts:
+    """What does not change while the machine is up."""
+
+    hostname: str | None = None
+    kernel_release: str | None = None
+    arch: str | None = None
+    cpus: int | None = None
+    clock_ticks: int | None = None
+    boot_id: str | None = None
+    container_view: str | None = None
+    """Set when /proc is not the machine's own: ``lxcfs``, or the container runtime that hides the root."""
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A machine's memory at one instant: facts only, no rates and no judgement."""
+
+    instant: Instant
+    host: HostFacts = field(default_factory=HostFacts)
+    traits: KernelTraits = field(default_factory=KernelTraits)
+    cgroup_mode: CgroupMode = CgroupMode.NONE
+    cgroup_root: str = "/sys/fs/cgroup"
+    """Where the hierarchy that controls memory is mounted."""
+    mount_options: tuple[str, ...] = ()
+    meminfo: Meminfo | None = None
+    vmstat: Vmstat | None = None
+    zones: tuple[Zone, ...] | None = None
+    buddy: tuple[BuddyZone, ...] | None = None
+    swaps: tuple[SwapArea, ...] | None = None
+    memory_pressure: Psi | None = None
+    cpu_pressure: Psi | None = None
+    io_pressure: Psi | None = None
+    sysctl: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
+    """``vm.*`` by their names without the prefix, as printed: ``{"swappiness": 60}``."""
+    cgroups: Mapping[str, Cgroup] = field(default_factory=lambda: MappingProxyType({}))
+    processes: Mapping[int, Process] = field(default_factory=lambda: MappingProxyType({}))
+    gaps: tuple[Gap, ...] = ()
+
+    def subtree(self, path: str) -> Iterator[Cgroup]:
+        """The cgroup and all below it, pre-order, children in the order of their names."""
+        cgroup = self.cgroups.get(path)
+        if cgroup is None:
+            return
+        yield cgroup
+        for child in cgroup.children:
+            yield from self.subtree(child)
+
+    def ancestors(self, path: str) -> Iterator[Cgroup]:
+        """The cgroups above ``path``, nearest first, as far as they are known."""
+        above = parent_path(path)
+        while above is not None:
+            cgroup = self.cgroups.get(above)
+            if cgroup is not None:
+                yield cgroup
+            above = parent_path(above)
+
+    def members(self, path: str) -> Iterator[Process]:
+        """The processes in the cgroup and below it, in the kernel's order of visiting.
+
+        ``mm/memcontrol.c:mem_cgroup_scan_tasks``: cgroups pre-order, tasks in order of joining.
+        """
+        for cgroup in self.subtree(path):
+            for pid in cgroup.procs or ():
+                process = self.processes.get(pid)
+                if process is not None:
+                    yield process

@@ -1,0 +1,67 @@
+"""What a kernel does, as named traits, so that no rule ever compares versions.
+
+A trait is probed on a live machine, stored in a recording, or inferred from a report: first from
+its format, last from its version string. ``basis`` says which, per trait.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+
+
+class Basis(Enum):
+    """Where a trait came from, best first."""
+
+    PROBED = "probed"
+    RECORDED = "recorded"
+    FORMAT = "format"
+    VERSION = "version"
+    ASSUMED = "assumed"
+
+
+class BadnessRule(Enum):
+    """Generations of ``mm/oom_kill.c:oom_badness`` and of the ``/proc/PID/oom_score`` mapping.
+
+    * ``SIGNED`` (mainline 5.9): signed points, ``LONG_MIN`` for ineligible; oom_score =
+      ``(1000 + points * 1000 / total) * 2 / 3``.
+    * ``UNSIGNED`` (4.17 to 5.8): at least 1 point for an eligible task, 0 for ineligible; no root bonus.
+    * ``UNSIGNED_ROOT_BONUS`` (2.6.36 to 4.16): the same with 3 percent less for CAP_SYS_ADMIN tasks.
+    * ``LEGACY`` (2.6.35 and older): total_vm, run time, nice and ``oom_adj`` shifts; not computable
+      from a report's table.
+    """
+
+    SIGNED = "signed"
+    UNSIGNED = "unsigned"
+    UNSIGNED_ROOT_BONUS = "unsigned-root-bonus"
+    LEGACY = "legacy"
+
+
+@dataclass(frozen=True, slots=True)
+class KernelTraits:
+    """The traits that rules and the simulator ask for; ``None`` is unknown."""
+
+    page_size_bytes: int = 4096
+    badness: BadnessRule = BadnessRule.SIGNED
+    hz: int | None = None
+    charge_batch_pages: int | None = None
+    mglru: bool | None = None
+    mglru_proportional_protection: bool | None = None
+    recursive_protection: bool | None = None
+    stale_protection_bug: bool | None = None
+    local_events: bool | None = None
+    hugetlb_accounting: bool | None = None
+    approximate_rss: bool | None = None
+    """RSS is read from counters that may lag behind (5.10 to 6.12): another figure may decide a tie."""
+    last_of_equals: bool | None = None
+    """Of tasks with equal points the last visited is taken (``oom_evaluate_task`` since 5.9); else the first."""
+    sacrifice_child: bool | None = None
+    """A child of the selected task dies first (before 5.0)."""
+    stat_itemises_kernel: bool | None = None
+    """``memory.stat`` has ``kernel`` (v5.18): usage is anon + file + kernel + sock."""
+    basis: dict[str, Basis] = field(default_factory=dict)
+    """Trait name to where it came from; a name that is missing was assumed."""
+
+    def basis_of(self, name: str) -> Basis:
+        """Where the trait ``name`` came from."""
+        return self.basis.get(name, Basis.ASSUMED)

@@ -1,0 +1,82 @@
+"""Quantities: the value ``MAX`` and the sizes every other module counts in.
+
+Inside memwarden memory is an ``int`` of bytes and time an ``int`` of microseconds. A limit is
+``int``, ``MAX`` (the kernel prints ``max``) or ``None`` (there is no such file); these are three
+different states and are never folded into one number.
+"""
+
+from __future__ import annotations
+
+from typing import Final, TypeAlias, final
+
+KIB: Final = 1 << 10
+MIB: Final = 1 << 20
+GIB: Final = 1 << 30
+MILLISECOND_US: Final = 1_000
+SECOND_US: Final = 1_000_000
+
+
+@final
+class Max:
+    """Unlimited: greater than every integer, equal only to itself.
+
+    There is one instance, :data:`MAX`. Subtracting from it leaves it unlimited; any other
+    arithmetic is a mistake and raises ``TypeError``.
+    """
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "MAX"
+
+    def __str__(self) -> str:
+        return "max"
+
+    def __hash__(self) -> int:
+        return hash("memwarden.MAX")
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Max)
+
+    def __lt__(self, other: int | Max) -> bool:
+        return False
+
+    def __le__(self, other: int | Max) -> bool:
+        return isinstance(other, Max)
+
+    def __gt__(self, other: int | Max) -> bool:
+        return not isinstance(other, Max)
+
+    def __ge__(self, other: int | Max) -> bool:
+        return True
+
+    def __sub__(self, other: int) -> Max:
+        return self
+
+    def __add__(self, other: int) -> Max:
+        return self
+
+    __radd__ = __add__
+
+    def __reduce__(self) -> str:
+        return "MAX"
+
+
+MAX: Final = Max()
+
+Limit: TypeAlias = int | Max
+"""Bytes, or ``MAX``."""
+
+
+def least(first: Limit, *rest: Limit) -> Limit:
+    """Return the tightest of some limits."""
+    tightest = first
+    for limit in rest:
+        if limit < tightest:
+            tightest = limit
+    return tightest
+
+
+def limit_json(limit: Limit | None) -> int | str | None:
+    """A limit as it stands in a JSON document: a number, ``"max"``, or null for unknown."""
+    return "max" if isinstance(limit, Max) else limit
