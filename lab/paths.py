@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import subprocess
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from lab.errors import LabError
 LAB = Path(__file__).resolve().parent
 REPOSITORY = LAB.parent
 CACHE = LAB / ".cache"
+ENVIRONMENT = {**os.environ, "PATH": os.environ.get("PATH", "") + ":/usr/sbin:/sbin", "LC_ALL": "C.UTF-8"}
 
 
 def run(*command: str | Path, timeout_s: float = 900, cwd: Path | None = None) -> str:
@@ -18,7 +20,8 @@ def run(*command: str | Path, timeout_s: float = 900, cwd: Path | None = None) -
     words = [str(word) for word in command]
     try:
         done = subprocess.run(
-            words, cwd=cwd, timeout=timeout_s, stdin=subprocess.DEVNULL, capture_output=True, check=False
+            words, cwd=cwd, env=ENVIRONMENT, timeout=timeout_s, stdin=subprocess.DEVNULL, capture_output=True,
+            check=False,
         )
     except FileNotFoundError:
         raise LabError(f"{words[0]}: not installed; run 'python3 -m lab install' as root") from None

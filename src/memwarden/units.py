@@ -72,8 +72,7 @@ def least(first: Limit, *rest: Limit) -> Limit:
     """Return the tightest of some limits."""
     tightest = first
     for limit in rest:
-        if limit < tightest:
-            tightest = limit
+        tightest = min(tightest, limit)
     return tightest
 
 

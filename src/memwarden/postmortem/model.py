@@ -99,7 +99,7 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class When:
-    """Time of the report's first stamped line. ``wall`` is ISO 8601 where a date can be told, else as printed."""
+    """Time of the report's first stamped line. ``wall`` is ISO 8601 where a date is known, else as printed."""
 
     monotonic_us: int | None = None
     wall: str | None = None
@@ -129,7 +129,7 @@ class Invoker:
 
 @dataclass(frozen=True, slots=True)
 class MemcgFacts:
-    """The cgroup whose limit was hit, as printed. ``stat`` is in bytes (counts stay counts), v1 or v2 names."""
+    """The cgroup whose limit was hit. ``stat`` is in bytes (counts stay counts), by v1 or v2 names."""
 
     oom_path: str | None = None
     usage_bytes: int | None = None
@@ -339,7 +339,7 @@ class Verdict:
     statements: tuple[Statement, ...] = ()
     """Everything else worth saying: which limit, whose, group kills, doubts about the text."""
     choice_checked: bool | None = None
-    """True: recomputed badness names the kernel's victim; False: it names another; None: cannot be checked."""
+    """True: recomputed badness names the kernel's victim; False: another; None: cannot be checked."""
     choice_note: str | None = None
     advice: tuple[Advice, ...] = ()
     would_have_helped: tuple[str, ...] = ()

@@ -54,7 +54,7 @@ class KernelTraits:
     approximate_rss: bool | None = None
     """RSS is read from counters that may lag behind (5.10 to 6.12): another figure may decide a tie."""
     last_of_equals: bool | None = None
-    """Of tasks with equal points the last visited is taken (``oom_evaluate_task`` since 5.9); else the first."""
+    """Of tasks with equal points the last visited is taken (``oom_evaluate_task``, 5.9); else the first."""
     sacrifice_child: bool | None = None
     """A child of the selected task dies first (before 5.0)."""
     stat_itemises_kernel: bool | None = None
