@@ -99,7 +99,7 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class When:
-    """Time of the report's first stamped line. ``wall`` is ISO 8601 where a date is known, else as printed."""
+    """Time of the first stamped line. ``wall`` is ISO 8601 where a date is known, else as printed."""
 
     monotonic_us: int | None = None
     wall: str | None = None
