@@ -1,0 +1,63 @@
+"""argparse with this project's manners: examples kept as written, the nearest right spelling in errors."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from typing import TYPE_CHECKING, NoReturn
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+WITHOUT_TERMINAL = 80
+
+
+def width() -> int:
+    """Columns of the terminal on standard output; ``COLUMNS`` when it is set; 80 without a terminal."""
+    told = os.environ.get("COLUMNS", "")
+    if told.isdecimal() and int(told) > 0:
+        return int(told)
+    try:
+        # 0 is what a serial console says that was never told its size.
+        return os.get_terminal_size(1).columns or WITHOUT_TERMINAL
+    except OSError:
+        return WITHOUT_TERMINAL
+
+
+class Help(argparse.RawDescriptionHelpFormatter):
+    """Keeps the line breaks of descriptions and epilogs; never wider than 80 columns."""
+
+    def __init__(self, prog: str) -> None:
+        # Given a width, argparse does not import shutil, which costs a third of its start-up.
+        super().__init__(prog, max_help_position=24, width=min(width(), WITHOUT_TERMINAL))
+
+
+class Parser(argparse.ArgumentParser):
+    """A verb's parser. Options have to be spelled out, so that a new one cannot break a script."""
+
+    def __init__(self, prog: str, description: str, epilog: str) -> None:
+        super().__init__(
+            prog=prog, description=description, epilog=epilog, formatter_class=Help, allow_abbrev=False
+        )
+
+    def error(self, message: str) -> NoReturn:
+        """Print one sentence and the next step; exit with 2."""
+        prefix = "unrecognized arguments: "
+        if message.startswith(prefix):
+            words = message.removeprefix(prefix).split(" ")
+            wrong = next((word for word in words if word.startswith("-")), words[0]).partition("=")[0]
+            kind = "option" if wrong.startswith("-") else "argument"
+            message = f"unknown {kind} {wrong!r}{nearest(wrong, self._option_string_actions)}"
+        self.exit(2, f"{self.prog}: {message}\nTry: {self.prog} --help\n")
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """``"; did you mean X?"`` for the known spelling closest to ``word``, or nothing.
+
+    >>> nearest("explian", ["explain", "status"])
+    ' (did you mean explain?)'
+    """
+    import difflib  # noqa: PLC0415 - only a mistake pays for it
+
+    close = difflib.get_close_matches(word, list(known), n=1)
+    return f" (did you mean {close[0]}?)" if close else ""
