@@ -38,7 +38,7 @@ BROKEN_PIPE = 141
 # Each module's HELP stands here too, because reading it from the module would import the module.
 VERBS: tuple[tuple[str, str], ...] = (
     ("demo", "explain the sample incidents, then examine this machine"),
-    ("doctor", "what is readable here, what is close to its limit, what to do about it"),
+    ("doctor", "what can be read here, what is near its limit, what to do"),
     ("explain", "find OOM reports in kernel logs and say why each process died"),
     ("rank", "who dies next if a cgroup or the machine runs out of memory now"),
     ("record", "write what memwarden reads of this machine into one archive"),
@@ -153,8 +153,9 @@ def _tolerant_output() -> None:
 
 
 def _say(sentence: str, code: int) -> int:
-    sys.stdout.flush()
-    sys.stderr.write(f"memwarden: {sentence}\n")
+    # File names are the user's, but not always the user's own: no control character reaches the terminal.
+    plain = "".join(one if one.isprintable() else repr(one)[1:-1] for one in sentence)
+    sys.stderr.write(f"memwarden: {plain}\n")
     return code
 
 
@@ -165,6 +166,6 @@ def _os_sentence(error: OSError) -> str:
 
 def _bug_sentence(error: Exception) -> str:
     return (
-        f"this is a bug of memwarden ({type(error).__name__}: {error}). Please report it with the command, "
+        f"this is a bug of memwarden ({error!r}). Please report it with the command, "
         "the output of memwarden --version, and what --debug adds"
     )
