@@ -1,4 +1,9 @@
-from lab.kernels import fetch_all
-from lab import image
-for k in fetch_all(): print(image.initramfs(k))
-print(image.root_disk())
+"""``python -m lab``: the laboratory's command line."""
+
+from __future__ import annotations
+
+import sys
+
+from lab.cli import main
+
+sys.exit(main())

@@ -43,7 +43,9 @@ def parse_deb822(text: str) -> list[Source]:
     for stanza in re.split(r"\n\s*\n", text):
         fields = dict(re.findall(r"(?m)^([A-Za-z-]+):[ \t]*((?:.*)(?:\n[ \t]+.*)*)$", stanza))
         if fields.get("Enabled", "yes").strip() != "no" and "deb" in fields.get("Types", "").split():
-            found += [Source(u, s) for u in fields.get("URIs", "").split() for s in fields.get("Suites", "").split()]
+            found += [
+                Source(u, s) for u in fields.get("URIs", "").split() for s in fields.get("Suites", "").split()
+            ]
     return found
 
 
@@ -93,7 +95,9 @@ class Apt:
         """The content of our sources.list."""
         main = archive_uri(security=False)
         if main is None:
-            raise LabError("no Debian archive in /etc/apt/sources.list or /etc/apt/sources.list.d: add one there")
+            raise LabError(
+                "no Debian archive in /etc/apt/sources.list or /etc/apt/sources.list.d: add one there"
+            )
         lines = [f"deb [signed-by={self.keyring}] {main} {self.suite} main"]
         security = archive_uri(security=True)
         if security and self.suite in ("bullseye", "bookworm", "trixie"):

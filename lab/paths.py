@@ -20,7 +20,12 @@ def run(*command: str | Path, timeout_s: float = 900, cwd: Path | None = None) -
     words = [str(word) for word in command]
     try:
         done = subprocess.run(
-            words, cwd=cwd, env=ENVIRONMENT, timeout=timeout_s, stdin=subprocess.DEVNULL, capture_output=True,
+            words,
+            cwd=cwd,
+            env=ENVIRONMENT,
+            timeout=timeout_s,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
             check=False,
         )
     except FileNotFoundError:

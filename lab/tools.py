@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import subprocess
+from pathlib import Path
 
 from lab.apt import Apt, host_codename, open_suite
 from lab.errors import LabError
@@ -83,12 +83,10 @@ def accelerator() -> list[str]:
 
 
 def kvm_runs() -> bool:
-    """Whether QEMU can start a paused machine with KVM; opening /dev/kvm alone proves nothing."""
+    """Whether guests can run under KVM: the device opens and this processor has the instructions for it.
+
+    Some sandboxes offer a /dev/kvm that even creates virtual processors, on which no kernel gets to its console.
+    """
     if not os.access("/dev/kvm", os.R_OK | os.W_OK):
         return False
-    words = [QEMU, "-nodefaults", "-display", "none", "-accel", "kvm", "-cpu", "host", "-S", "-monitor", "stdio"]
-    try:
-        done = subprocess.run(words, input=b"quit\n", capture_output=True, timeout=20, check=False)
-    except subprocess.TimeoutExpired:
-        return False
-    return done.returncode == 0
+    return bool(re.search(r"(?m)^flags\s*:.*\b(vmx|svm)\b", Path("/proc/cpuinfo").read_text()))

@@ -1,0 +1,187 @@
+"""Boots one kernel in QEMU, hands it a job, and brings back what the job wrote.
+
+The job is a folder with an executable ``run``; it goes in as a tar on one virtio disk and everything it leaves in
+``/out`` comes back as a tar on another, which is binary safe and as fast as the guest's memory. The first serial
+port carries the kernel's console and the init's progress.
+"""
+
+from __future__ import annotations
+
+import io
+import shutil
+import subprocess
+import tarfile
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from lab import image, tools
+from lab.errors import LabError
+from lab.paths import CACHE, ENVIRONMENT
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from lab.kernels import Kernel
+
+_STARTED = "lab: job starts"
+_WRITTEN = "lab: output written"
+_OUT_MIB = 512
+
+
+class Guest(NamedTuple):
+    """The machine a job wants."""
+
+    memory_mib: int = 1024
+    cpus: int = 2
+    swap_mib: int = 0
+    append: str = ""
+    timeout_s: float = 600
+
+
+class Result(NamedTuple):
+    """What came back: the folder with the job's output, its exit status, and how the guest ran."""
+
+    out: Path
+    exit_status: int
+    console: str
+    seconds: float
+    boot_seconds: float
+    boots: int
+
+    @property
+    def dmesg(self) -> str:
+        """The kernel's log as the guest's dmesg printed it after the job."""
+        return (self.out / "dmesg").read_text(errors="replace")
+
+
+class _Boot(NamedTuple):
+    console: str
+    seconds: float
+    boot_seconds: float
+    timed_out: bool
+
+
+def _command(kernel: Kernel, guest: Guest, work: Path) -> list[str | Path]:
+    """The QEMU command line: no devices but two serial-less disks' worth of virtio and one serial port."""
+    disks = [
+        ("root", image.root_disk(), "snapshot=on"),
+        ("job", work / "job.tar", "readonly=on"),
+        ("out", work / "out.tar", "cache=unsafe"),
+    ]
+    if guest.swap_mib:
+        disks.append(("swap", work / "swap", "cache=unsafe"))
+    words: list[str | Path] = [
+        tools.QEMU, "-nodefaults", "-no-user-config", "-no-reboot", "-display", "none", "-machine", "pc",
+        *tools.accelerator(), "-smp", str(guest.cpus), "-m", f"{guest.memory_mib}M",
+        "-kernel", kernel.vmlinuz, "-initrd", image.initramfs(kernel),
+        "-append", f"console=ttyS0 loglevel=4 panic=-1 log_buf_len=16M swapaccount=1 mitigations=off {guest.append}",
+        "-serial", f"file:{work}/console",
+    ]  # fmt: skip
+    for name, path, flags in disks:
+        words += ["-drive", f"file={path},if=none,id={name},format=raw,{flags}"]
+        words += ["-device", f"virtio-blk-pci,drive={name},serial={name}"]
+    return words
+
+
+def _pack(job: Path, target: Path) -> None:
+    """The job folder as a tar; the image is padded so that its size is a whole number of sectors."""
+    with tarfile.open(target, "w") as tar:
+        tar.add(job, arcname=".")
+
+
+def _sparse(path: Path, mib: int) -> None:
+    with path.open("wb") as file:
+        file.truncate(mib << 20)
+
+
+def _swap_disk(path: Path, mib: int) -> None:
+    _sparse(path, mib)
+    subprocess.run(["mkswap", path], env=ENVIRONMENT, capture_output=True, check=True)
+
+
+def _boot(kernel: Kernel, guest: Guest, work: Path) -> _Boot:
+    """Run one guest to its end; the process never outlives this call."""
+    _sparse(work / "out.tar", _OUT_MIB)
+    if guest.swap_mib:
+        _swap_disk(work / "swap", guest.swap_mib)
+    console = work / "console"
+    console.write_bytes(b"")
+    begin = time.monotonic()
+    booted = 0.0
+    with (work / "qemu.log").open("wb") as log:
+        process = subprocess.Popen(
+            _command(kernel, guest, work), stdin=subprocess.DEVNULL, stdout=log, stderr=log
+        )
+        try:
+            while process.poll() is None and time.monotonic() - begin < guest.timeout_s:
+                if not booted and _STARTED in console.read_text(errors="replace"):
+                    booted = time.monotonic() - begin
+                time.sleep(0.1)
+            timed_out = process.poll() is None
+        finally:
+            process.kill()
+            process.wait()
+    text = console.read_text(errors="replace")
+    if process.returncode not in (0, -9):
+        raise LabError(
+            f"{tools.QEMU} failed: " + (work / "qemu.log").read_text(errors="replace").strip()[-500:]
+        )
+    return _Boot(text, time.monotonic() - begin, booted, timed_out)
+
+
+def _unpack(archive: Path, target: Path) -> None:
+    """Take the regular files out of the guest's tar; names that leave the folder are refused."""
+    shutil.rmtree(target, ignore_errors=True)
+    target.mkdir(parents=True)
+    with archive.open("rb") as raw, tarfile.open(fileobj=io.BufferedReader(raw, 1 << 20), mode="r|") as tar:
+        for member in tar:
+            path = (target / member.name).resolve()
+            if not path.is_relative_to(target.resolve()):
+                raise LabError(f"the guest's output holds {member.name!r}, which lies outside its folder")
+            content = tar.extractfile(member) if member.isfile() else None
+            if content:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(content.read())
+
+
+def run_job(kernel: Kernel, job: Path, out: Path, guest: Guest = Guest()) -> Result:  # noqa: B008
+    """Boot `kernel`, run the job folder's ``run`` and unpack what it wrote into `out`.
+
+    A guest that does not reach its job is booted once more, with a word on it; the second time is an error.
+    """
+    scratch = CACHE / "tmp"
+    scratch.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=scratch) as folder:
+        work = Path(folder)
+        _pack(job, work / "job.tar")
+        for attempt in (1, 2):
+            boot = _boot(kernel, guest, work)
+            if _STARTED in boot.console:
+                break
+            print(
+                f"lab: {kernel.release} did not boot (attempt {attempt}): {_last(boot.console)}", flush=True
+            )
+        else:
+            raise LabError(f"{kernel.release} did not boot twice; its console ends: {_last(boot.console)}")
+        if _WRITTEN not in boot.console:
+            why = (
+                f"did not end within {guest.timeout_s:.0f} s"
+                if boot.timed_out
+                else "died before its job ended"
+            )
+            raise LabError(f"{kernel.release} {why}; its console ends: {_last(boot.console)}")
+        _unpack(work / "out.tar", out)
+    (out / "console").write_text(boot.console)
+    status = int((out / "exit").read_text())
+    return Result(out, status, boot.console, boot.seconds, boot.boot_seconds, attempt)
+
+
+def _last(console: str) -> str:
+    return " | ".join(console.strip().splitlines()[-4:]) or "(nothing)"
+
+
+def tail_of_job(result: Result, lines: Sequence[str] = ("stdout", "stderr")) -> str:
+    """What the job printed last, for a message about its failure."""
+    return " | ".join((result.out / name).read_text(errors="replace").strip()[-600:] for name in lines)
