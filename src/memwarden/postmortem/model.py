@@ -171,6 +171,8 @@ class ZoneFacts:
     all_unreclaimable: bool | None = None
     free_list: dict[int, int] | None = None
     """Block size in bytes to number of free blocks."""
+    free_types: dict[int, str] | None = None
+    """Block size in bytes to the letters behind its count: U M E C H R I (``show_migration_types``)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -332,10 +334,21 @@ class Verdict:
     cause: Cause
     confidence: Confidence
     summary: str
+    died: Statement | None = None
+    """Who died, with how much memory; or that nobody did, or that the text ends before one can know."""
+    limit: Statement | None = None
+    """Whose limit was hit, which one, with its figures."""
+    filled: Statement | None = None
+    """What filled it, in words; ``filled_by`` has the same as figures."""
     why_victim: tuple[Statement, ...] = ()
     why_while_free: tuple[Statement, ...] = ()
     filled_by: tuple[tuple[str, int], ...] = ()
-    """What filled the limit or the machine: word and bytes, largest first; the rest is ``unexplained``."""
+    """What filled the limit or the machine: word and bytes, largest first; the rest is ``unexplained``.
+
+    The words are those of :mod:`memwarden.postmortem.filled`.
+    """
+    filled_of_bytes: int | None = None
+    """The whole that ``filled_by`` divides: the cgroup's usage or the machine's managed memory."""
     statements: tuple[Statement, ...] = ()
     """Everything else worth saying: which limit, whose, group kills, doubts about the text."""
     choice_checked: bool | None = None

@@ -1,0 +1,173 @@
+"""Whether the machine's zones could have served the request: the kernel's watermark test, redone.
+
+``mm/page_alloc.c:__zone_watermark_ok`` (v6.12): of a zone's free pages those in CMA count only for movable
+requests, those reserved for high-order atomic requests do not count; what is left must exceed ``min`` plus
+the reserve that the zone keeps against requests which could have gone higher; and for order > 0 a block of
+the order must be free in a list that the request may use.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from memwarden.postmortem.model import OomReport, ZoneFacts
+
+ZONES: Final = ("DMA", "DMA32", "Normal", "HighMem", "Movable", "Device")
+_UNSURE_ZONES: Final = ("HighMem", "Device", "DMA32", "DMA")
+
+# include/linux/gfp_types.h: the low bits have kept their meaning since 2.6.30.
+GFP_DMA: Final = 0x01
+GFP_HIGHMEM: Final = 0x02
+GFP_DMA32: Final = 0x04
+GFP_MOVABLE: Final = 0x08
+
+PLENTY: Final = 20
+"""A zone has memory to spare when more than a twentieth of it is free, and free is above its high watermark."""
+
+MOST: Final = 2
+"""Half of all memory free is no shortage of memory, whatever the watermarks say."""
+
+
+@dataclass(frozen=True, slots=True)
+class ZoneVerdict:
+    """What the watermark test says of the zones a request could use.
+
+    ``passing`` zones could have served a single page; ``spare`` are zones it could not use that had plenty;
+    ``set_aside_bytes`` is free memory in usable zones that only others may take (CMA, high-atomic).
+    """
+
+    highest: str
+    eligible: tuple[ZoneFacts, ...]
+    passing: tuple[ZoneFacts, ...]
+    spare: tuple[ZoneFacts, ...]
+    set_aside_bytes: int
+    blocks_short: bool
+    """Order > 0: zones had memory, but no free block of the order that the request may use."""
+    no_block_lists: bool
+    """The free lists that would prove it are not in the text."""
+    mostly_free: bool
+    """More than half of the listed memory was free."""
+
+    @property
+    def low(self) -> bool:
+        """Every usable zone was out while others, or memory set aside for others, had plenty."""
+        return not self.passing and bool(self.eligible) and (bool(self.spare) or self.set_aside_bytes > 0)
+
+    @property
+    def fragmented(self) -> bool:
+        """Memory was there, but not in one piece."""
+        return self.blocks_short and bool(self.passing)
+
+
+def highest_zone(mask: int) -> str:
+    """The highest zone a request may take (``include/linux/gfp.h:gfp_zone``, v6.12).
+
+    >>> highest_zone(0xcc0), highest_zone(0x100cca), highest_zone(0x500cc2)
+    ('Normal', 'Movable', 'HighMem')
+    """
+    if mask & GFP_DMA:
+        return "DMA"
+    if mask & GFP_DMA32:
+        return "DMA32"
+    if mask & GFP_HIGHMEM:
+        return "Movable" if mask & GFP_MOVABLE else "HighMem"
+    return "Normal"
+
+
+def zone_verdict(report: OomReport) -> ZoneVerdict | None:
+    """Redo the test for the request of the header; ``None`` without a mask or without zone lines."""
+    node, mask = report.node, report.invoker.gfp_mask
+    zones = () if node is None else tuple(zone for zone in node.zones if _testable(zone))
+    if mask is None or not zones:
+        return None
+    movable = bool(mask & GFP_MOVABLE)
+    page = report.host.page_size_bytes
+    names = {zone.name for zone in zones}
+    highest = highest_zone(mask)
+    if highest == "HighMem" and highest not in names:
+        highest = "Normal"  # a kernel without HighMem maps the request to the zone below
+    top = ZONES.index(highest)
+    eligible = tuple(zone for zone in zones if ZONES.index(zone.name) <= top)
+    passing = tuple(
+        zone for zone in eligible if _usable(zone, movable=movable) > _needed(zone, highest, names, page)
+    )
+    order = max(0, report.invoker.order or 0)
+    able = [_has_block(zone, page << order, movable=movable) for zone in passing] if order else [True]
+    free = sum(zone.free_bytes or 0 for zone in zones)
+    managed = sum(zone.managed_bytes or zone.present_bytes or 0 for zone in zones)
+    return ZoneVerdict(
+        highest,
+        eligible,
+        passing,
+        tuple(zone for zone in zones if zone not in eligible and _plenty(zone)),
+        sum(_set_aside(zone, highest, names, page, movable=movable) for zone in eligible),
+        blocks_short=bool(able) and not any(one in (True, None) for one in able),
+        no_block_lists=None in able,
+        mostly_free=managed > 0 and free * MOST > managed,
+    )
+
+
+def _testable(zone: ZoneFacts) -> bool:
+    return zone.name in ZONES[:-1] and zone.free_bytes is not None and zone.min_bytes is not None
+
+
+def _usable(zone: ZoneFacts, *, movable: bool) -> int:
+    cma = 0 if movable else zone.free_cma_bytes or 0
+    return (zone.free_bytes or 0) - cma - (zone.reserved_highatomic_bytes or 0)
+
+
+def _needed(zone: ZoneFacts, highest: str, names: set[str], page: int) -> int:
+    reserve = zone.lowmem_reserve_pages
+    configured = configured_zones(names, len(reserve))
+    index = min(configured.index(highest) if highest in configured else len(reserve), len(reserve) - 1)
+    kept = reserve[index] * page if reserve and highest != zone.name else 0
+    return (zone.min_bytes or 0) + kept
+
+
+def configured_zones(names: set[str], length: int) -> tuple[str, ...]:
+    """The zone types the kernel was built with, in the order of ``lowmem_reserve[]``.
+
+    The list has one figure per type, empty types included, and does not name them: the types that the text
+    shows are in it, and Movable always is.
+
+    >>> configured_zones({"DMA", "Normal", "HighMem"}, 4)
+    ('DMA', 'Normal', 'HighMem', 'Movable')
+    >>> configured_zones({"DMA", "DMA32", "Normal"}, 5)
+    ('DMA', 'DMA32', 'Normal', 'Movable', 'Device')
+    """
+    kept = list(ZONES)
+    for name in _UNSURE_ZONES:
+        if len(kept) > length and name not in names:
+            kept.remove(name)
+    return tuple(kept[:length])
+
+
+def _plenty(zone: ZoneFacts) -> bool:
+    free = zone.free_bytes or 0
+    whole = zone.managed_bytes or zone.present_bytes or 0
+    return free > (zone.high_bytes or zone.min_bytes or 0) and free * PLENTY > whole
+
+
+def _set_aside(zone: ZoneFacts, highest: str, names: set[str], page: int, *, movable: bool) -> int:
+    """Free memory without which the zone fails and with which it would pass: CMA for a request that cannot move."""
+    cma = 0 if movable else zone.free_cma_bytes or 0
+    usable, needed = _usable(zone, movable=movable), _needed(zone, highest, names, page)
+    return cma if usable <= needed < usable + cma and cma * 2 > (zone.free_bytes or 0) else 0
+
+
+def _has_block(zone: ZoneFacts, size_bytes: int, *, movable: bool) -> bool | None:
+    """Whether a block of at least this size is free in a list the request may use; ``None`` without lists.
+
+    Letters behind a count say which lists hold such blocks: U, M and E serve everybody, C (CMA) only movable
+    requests, H (high-atomic), R (reserve) and I (isolated) nobody here (``show_migration_types``, v6.12).
+    """
+    if zone.free_list is None:
+        return None
+    for block, count in zone.free_list.items():
+        if block >= size_bytes and count > 0:
+            letters = (zone.free_types or {}).get(block)
+            if letters is None or set(letters) & ({"U", "M", "E", "C"} if movable else {"U", "M", "E"}):
+                return True
+    return False

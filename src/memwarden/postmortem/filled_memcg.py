@@ -1,0 +1,128 @@
+"""What a memory cgroup's usage is made of, by the statistics its report prints.
+
+Names differ by generation (``mm/memcontrol.c:memory_stat_format`` and ``memcg1_stat_format``, v6.12): v2 prints
+``anon file kernel sock``, v1 ``rss cache`` with ``total_*`` for the subtree; before 5.2 every descendant has its
+own line. ``file`` and ``cache`` include shared memory; ``kernel`` came with v5.18 and is summed from its items
+before; page tables were not itemised before v5.18 and are taken from the task table.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from memwarden.postmortem.filled import Fill, ordered, table_fill
+from memwarden.units import Max
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from memwarden.postmortem.model import MemcgFacts, OomReport
+
+KERNEL_ITEMS = ("percpu", "pagetables", "sec_pagetables", "zswap")
+
+
+def memcg_fill(report: OomReport) -> Fill | None:
+    """The cgroup's parts, from its statistics or, where the text lacks them, from the task table."""
+    memcg = report.memcg
+    if memcg is None:
+        return None
+    figures = subtree(memcg)
+    sizes = _sizes(figures, memcg, _table_pgtables(report))
+    parts = ordered(sizes)
+    if not parts or "anon" not in sizes:
+        filled = table_fill(report, memcg.usage_bytes)
+        return filled and _with_kmem(filled, memcg)
+    explained = sum(part.size_bytes for part in parts)
+    return Fill(
+        memcg.usage_bytes,
+        parts,
+        unexplained_bytes=max(0, (memcg.usage_bytes or 0) - explained),
+        unevictable_bytes=figures.get("unevictable", 0),
+        dirty_bytes=figures.get("file_dirty", figures.get("dirty", 0))
+        + figures.get("file_writeback", figures.get("writeback", 0)),
+    )
+
+
+def subtree(memcg: MemcgFacts) -> Mapping[str, int]:
+    """Statistics of the whole subtree by plain names: ``total_x`` over ``x``, else descendants summed in."""
+    totals = {name.removeprefix("total_"): value for name, value in memcg.stat.items() if "total_" in name}
+    if totals:
+        return {**memcg.stat, **totals}
+    summed = dict(memcg.stat)
+    for path, stat in memcg.descendants.items():
+        if path != memcg.oom_path:
+            for name, value in stat.items():
+                summed[name] = summed.get(name, 0) + value
+    return summed
+
+
+def _sizes(figures: Mapping[str, int], memcg: MemcgFacts, pgtables_bytes: int) -> dict[str, int]:
+    anon = figures.get("anon", figures.get("rss"))
+    if anon is None:
+        return {}
+    cache = figures.get("file", figures.get("cache", 0))
+    shmem = figures.get("shmem", _shmem_from_lru(figures, anon, cache))
+    sizes = {
+        "anon": anon,
+        "shmem": shmem,
+        "file": max(0, cache - shmem),
+        "sockets": figures.get("sock", 0),
+        "hugepages": figures.get("hugetlb", 0),
+    }
+    usage = memcg.usage_bytes
+    room = None if usage is None else max(0, usage - sum(sizes.values()))
+    sizes["kernel"] = _kernel(figures, memcg, pgtables_bytes, room)
+    if room is not None:
+        # Swap cache without a mapping is charged but in neither anon nor file; the mapped rest is in anon.
+        sizes["swap cache"] = min(figures.get("swapcached", 0), max(0, room - sizes["kernel"]))
+    return sizes
+
+
+def _shmem_from_lru(figures: Mapping[str, int], anon: int, cache: int) -> int:
+    """Before v4.13 v1 printed no ``shmem``: it is what the anonymous lists hold beyond ``rss``, part of ``cache``."""
+    lists = figures.get("active_anon", 0) + figures.get("inactive_anon", 0)
+    return min(cache, max(0, lists - anon))
+
+
+def _kernel(figures: Mapping[str, int], memcg: MemcgFacts, pgtables_bytes: int, room: int | None) -> int:
+    if "kernel" in figures:
+        return figures["kernel"]
+    slab = figures.get("slab", figures.get("slab_reclaimable", 0) + figures.get("slab_unreclaimable", 0))
+    items = slab + sum(figures.get(name, 0) for name in KERNEL_ITEMS)
+    items += max(figures.get("kernel_stack", 0), figures.get("vmalloc", 0))  # stacks are vmalloc'ed
+    if "pagetables" not in figures and room is not None and "anon" in figures:
+        items += min(pgtables_bytes, max(0, room - items))
+    return max(items, memcg.kmem_usage_bytes or 0)
+
+
+def _table_pgtables(report: OomReport) -> int:
+    return sum(task.pgtables_bytes or 0 for task in report.tasks)
+
+
+def _with_kmem(fill: Fill, memcg: MemcgFacts) -> Fill:
+    """v1 tells the kernel's share even where the statistics were cut: it replaces the table's page tables."""
+    if memcg.kmem_usage_bytes is None:
+        return fill
+    sizes = {part.word: part.size_bytes for part in fill.parts} | {"kernel": memcg.kmem_usage_bytes}
+    parts = ordered(sizes)
+    rest = max(0, (memcg.usage_bytes or 0) - sum(part.size_bytes for part in parts))
+    return Fill(memcg.usage_bytes, parts, unexplained_bytes=rest, basis="table")
+
+
+def swapped_bytes(report: OomReport) -> int | None:
+    """What the cgroup has in swap: ``swap: usage`` (v2), memory+swap less memory (v1), or the table's sum."""
+    memcg = report.memcg
+    if memcg is not None:
+        if memcg.swap_usage_bytes is not None:
+            return memcg.swap_usage_bytes
+        both, memory = memcg.memsw_usage_bytes, memcg.usage_bytes
+        # With swap accounting off the line reads 0, which no cgroup with memory can have.
+        if both is not None and memory is not None and both >= memory:
+            return both - memory
+    pages = [task.swap_pages for task in report.tasks if task.swap_pages is not None]
+    return sum(pages) * report.host.page_size_bytes if pages else None
+
+
+def limited(limit: object) -> bool:
+    """Whether a limit is a number."""
+    return limit is not None and not isinstance(limit, Max)

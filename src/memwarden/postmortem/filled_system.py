@@ -1,0 +1,110 @@
+"""What the machine's memory is made of, by the Mem-Info block (``mm/show_mem.c:show_free_areas``, v6.12).
+
+The anonymous lists hold shared memory too (it needs swap like anonymous memory does), so shared memory is
+taken out of them. The whole is what the page allocator manages: the zones' ``managed``, else pages RAM
+less pages reserved. The rest that nothing explains is memory that drivers took from the page
+allocator without a counter: graphics, virtual-machine balloons, leaks.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from memwarden.postmortem.filled import Fill, ordered, table_fill
+
+if TYPE_CHECKING:
+    from memwarden.postmortem.model import NodeFacts, OomReport
+
+
+def system_fill(report: OomReport) -> Fill | None:
+    """The machine's parts; from the table of unreclaimable slabs or of tasks where Mem-Info is missing."""
+    node = report.node
+    if node is None or not _has_lists(node):
+        return _slab_fill(node) or table_fill(report, None)
+    sizes = _sizes(node)
+    whole = managed_bytes(node)
+    huge = sizes["hugepages"]
+    free = (node.free_bytes or 0) + node.counters_bytes.get("free_pcp", 0)
+    explained = sum(sizes.values()) + free
+    if whole is not None and huge and explained > whole * 11 // 10:
+        # The text contradicts itself (edited, or of two machines): the pool cannot be there.
+        explained -= huge
+        sizes["hugepages"] = 0
+    return Fill(
+        whole,
+        ordered(sizes),
+        free_bytes=free,
+        unexplained_bytes=max(0, whole - explained) if whole is not None else 0,
+        unevictable_bytes=sizes["unevictable"],
+        dirty_bytes=node.counters_bytes.get("dirty", 0) + node.counters_bytes.get("writeback", 0),
+        basis="mem-info",
+    )
+
+
+def _has_lists(node: NodeFacts) -> bool:
+    lists = (node.active_anon_bytes, node.inactive_anon_bytes, node.slab_unreclaimable_bytes)
+    return any(one is not None for one in lists)
+
+
+def _sizes(node: NodeFacts) -> dict[str, int]:
+    counters = node.counters_bytes
+    anon = (node.active_anon_bytes or 0) + (node.inactive_anon_bytes or 0) + counters.get("isolated_anon", 0)
+    shmem = node.shmem_bytes or 0
+    # Locked and hugetlb-backed shared memory is on the unevictable list: never more there than shmem itself.
+    locked_shmem = max(0, min(shmem - anon, node.unevictable_bytes or 0))
+    kernel = (
+        (node.slab_reclaimable_bytes or 0)
+        + (node.slab_unreclaimable_bytes or 0)
+        + (node.pagetables_bytes or 0)
+        + sum(counters.get(name, 0) for name in ("sec_pagetables", "bounce", "kernel_stack"))
+    )
+    return {
+        "anon": max(0, anon - shmem),
+        "shmem": shmem,
+        "file": (node.active_file_bytes or 0)
+        + (node.inactive_file_bytes or 0)
+        + counters.get("isolated_file", 0),
+        "kernel": kernel,
+        "unevictable": (node.unevictable_bytes or 0) - locked_shmem,
+        "hugepages": node.hugepages_bytes or 0,
+    }
+
+
+def managed_bytes(node: NodeFacts) -> int | None:
+    """What the page allocator hands out: the zones' managed memory, else pages RAM less pages reserved.
+
+    Zones are taken only where every zone of the text says it, since a cut line would hide a part.
+    """
+    managed = [zone.managed_bytes for zone in node.zones if zone.name != "Device"]
+    known = [size for size in managed if size is not None]
+    if managed and len(known) == len(managed):
+        by_zones = sum(known)
+        # Elided zones: the header's free memory cannot exceed what the zones hold.
+        if by_zones >= sum(_counted(node)):
+            return by_zones
+    if node.ram_bytes is None:
+        return None
+    return node.ram_bytes - (node.reserved_bytes or 0)
+
+
+def _counted(node: NodeFacts) -> tuple[int, ...]:
+    return (
+        node.free_bytes or 0,
+        node.active_anon_bytes or 0,
+        node.inactive_anon_bytes or 0,
+        node.active_file_bytes or 0,
+        node.inactive_file_bytes or 0,
+        node.unevictable_bytes or 0,
+        node.slab_reclaimable_bytes or 0,
+        node.slab_unreclaimable_bytes or 0,
+    )
+
+
+def _slab_fill(node: NodeFacts | None) -> Fill | None:
+    """The kernel lists unreclaimable slabs only when they exceed all pages of processes and files together.
+
+    (``mm/oom_kill.c:should_dump_unreclaim_slab``, v6.12)
+    """
+    if node is None or not node.unreclaimable_slabs_bytes:
+        return None
+    return Fill(None, ordered({"kernel": sum(node.unreclaimable_slabs_bytes.values())}), basis="slab")
