@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from memwarden.units import Limit
 
 CHARGE_PAGES: Final = 64
-"""The largest batch of one charge (``include/linux/memcontrol.h:MEMCG_CHARGE_BATCH``, v6.12): a charge of up to
-this much fails although usage is still below the limit by less than it."""
+"""The largest batch of one charge (``include/linux/memcontrol.h:MEMCG_CHARGE_BATCH``, v6.12): a charge of
+up to this much fails although usage is still below the limit by less than it."""
 
 SETTLED: Final = 200
 """Half a percent of the limit: what other tasks free between the failed charge and the printing."""

@@ -24,7 +24,7 @@ GFP_DMA32: Final = 0x04
 GFP_MOVABLE: Final = 0x08
 
 PLENTY: Final = 20
-"""A zone has memory to spare when more than a twentieth of it is free, and free is above its high watermark."""
+"""A zone has plenty when more than a twentieth of it is free, and free is above its high watermark."""
 
 MOST: Final = 2
 """Half of all memory free is no shortage of memory, whatever the watermarks say."""
@@ -151,7 +151,7 @@ def _plenty(zone: ZoneFacts) -> bool:
 
 
 def _set_aside(zone: ZoneFacts, highest: str, names: set[str], page: int, *, movable: bool) -> int:
-    """Free memory without which the zone fails and with which it would pass: CMA for a request that cannot move."""
+    """Free memory that would make the zone pass, were it not CMA, which this request cannot use."""
     cma = 0 if movable else zone.free_cma_bytes or 0
     usable, needed = _usable(zone, movable=movable), _needed(zone, highest, names, page)
     return cma if usable <= needed < usable + cma and cma * 2 > (zone.free_bytes or 0) else 0

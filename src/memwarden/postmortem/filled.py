@@ -1,8 +1,8 @@
 """What filled the limit or the machine: parts that add up, and the rest that nothing in the text explains.
 
-The words of the parts are ``anon``, ``file``, ``shmem``, ``kernel``, ``sockets``, ``swap cache``, ``hugepages``,
-``unevictable``, ``free`` and ``unexplained``. Parts never overlap: subsets that the kernel prints beside their
-whole (``file_mapped``, ``anon_thp``, ``dirty``) are notes, never parts.
+The words of the parts are ``anon``, ``file``, ``shmem``, ``kernel``, ``sockets``, ``swap cache``,
+``hugepages``, ``unevictable``, ``free`` and ``unexplained``. Parts never overlap: subsets that the kernel
+prints beside their whole (``file_mapped``, ``anon_thp``, ``dirty``) are notes, never parts.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Fill:
     dirty_bytes: int = 0
     """File pages that must be written before they can be freed; inside ``file``."""
     basis: str = "stat"
-    """``stat``: the cgroup's statistics; ``mem-info``: the machine's; ``slab``; ``table``: summed task rows."""
+    """``stat``: the cgroup's statistics; ``mem-info``: the machine's; ``slab``; ``table``: task rows."""
 
     def of(self, word: str) -> int:
         """Bytes of a part; 0 when the text has none."""
@@ -64,7 +64,7 @@ def confidence_of(fill: Fill, part: Part) -> Confidence:
     """How surely a part may be called what filled the memory.
 
     Half of a known whole is certain: no other part can be larger. A third is likely. Sums of the task
-    table count shared pages once per process and see neither tmpfs nor kernel memory, so they are at most likely.
+    table count shared pages once per process and see neither tmpfs nor kernel memory: at most likely.
     """
     share = fill.share(part.size_bytes)
     if fill.basis == "table":

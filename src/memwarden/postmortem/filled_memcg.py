@@ -1,9 +1,9 @@
 """What a memory cgroup's usage is made of, by the statistics its report prints.
 
-Names differ by generation (``mm/memcontrol.c:memory_stat_format`` and ``memcg1_stat_format``, v6.12): v2 prints
-``anon file kernel sock``, v1 ``rss cache`` with ``total_*`` for the subtree; before 5.2 every descendant has its
-own line. ``file`` and ``cache`` include shared memory; ``kernel`` came with v5.18 and is summed from its items
-before; page tables were not itemised before v5.18 and are taken from the task table.
+Names differ by generation (``mm/memcontrol.c:memory_stat_format`` and ``memcg1_stat_format``, v6.12): v2
+prints ``anon file kernel sock``, v1 ``rss cache`` with ``total_*`` for the subtree; before 5.2 every
+descendant has its own line. ``file`` and ``cache`` include shared memory; ``kernel`` came with v5.18 and is
+summed from its items before; page tables were not itemised before and are taken from the task table.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ def _sizes(figures: Mapping[str, int], memcg: MemcgFacts, pgtables_bytes: int) -
 
 
 def _shmem_from_lru(figures: Mapping[str, int], anon: int, cache: int) -> int:
-    """Before v4.13 v1 printed no ``shmem``: it is what the anonymous lists hold beyond ``rss``, part of ``cache``."""
+    """Before v4.13 no ``shmem`` was printed: it is what the anonymous lists hold beyond ``rss``."""
     lists = figures.get("active_anon", 0) + figures.get("inactive_anon", 0)
     return min(cache, max(0, lists - anon))
 
