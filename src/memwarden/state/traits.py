@@ -26,7 +26,10 @@ class BadnessRule(Enum):
     * ``SIGNED`` (mainline 5.9): signed points, ``LONG_MIN`` for ineligible; oom_score =
       ``(1000 + points * 1000 / total) * 2 / 3``.
     * ``UNSIGNED`` (4.17 to 5.8): at least 1 point for an eligible task, 0 for ineligible; no root bonus.
-    * ``UNSIGNED_ROOT_BONUS`` (2.6.36 to 4.16): the same with 3 percent less for CAP_SYS_ADMIN tasks.
+    * ``UNSIGNED_ROOT_BONUS`` (3.14 to 4.16): the same with 3 percent less for CAP_SYS_ADMIN tasks.
+    * ``UNSIGNED_ROOT_ADJ`` (3.5 to 3.13): the same, the bonus being 30 less of oom_score_adj.
+    * ``PERMILLE`` (2.6.36 to 3.4): points are thousandths of the total, 1 to 1000, with 30 less for
+      CAP_SYS_ADMIN tasks; small tasks all tie.
     * ``LEGACY`` (2.6.35 and older): total_vm, run time, nice and ``oom_adj`` shifts; not computable
       from a report's table.
     """
@@ -34,6 +37,8 @@ class BadnessRule(Enum):
     SIGNED = "signed"
     UNSIGNED = "unsigned"
     UNSIGNED_ROOT_BONUS = "unsigned-root-bonus"
+    UNSIGNED_ROOT_ADJ = "unsigned-root-adj"
+    PERMILLE = "permille"
     LEGACY = "legacy"
 
 
@@ -56,7 +61,7 @@ class KernelTraits:
     last_of_equals: bool | None = None
     """Of tasks with equal points the last visited is taken (``oom_evaluate_task``, 5.9); else the first."""
     sacrifice_child: bool | None = None
-    """A child of the selected task dies first (before 5.0)."""
+    """A child of the selected task dies first (before 5.1)."""
     stat_itemises_kernel: bool | None = None
     """``memory.stat`` has ``kernel`` (v5.18): usage is anon + file + kernel + sock."""
     basis: dict[str, Basis] = field(default_factory=dict)
