@@ -4,6 +4,7 @@
 
     MemwardenError            one sentence for a person: what is wrong, where, what to do
     ├── ParseError            text that is not what its interface prints
+    ├── ReadError             a file of the machine or of a recording that the kernel would not let us read
     ├── InputError            a file, archive or argument that cannot be used here (exit code 3)
     │   └── UnsupportedError  this machine or kernel does not have what was asked for
     └── UsageError            the command line is wrong (exit code 2)
@@ -32,6 +33,19 @@ class ParseError(MemwardenError):
         self.line_number = line_number
         where = f"{path}:{line_number}" if line_number else path
         super().__init__(f"{where}: {reason}: {self.line!r}")
+
+
+class ReadError(MemwardenError):
+    """A file of the machine, or of a recording of one, gave an error instead of text.
+
+    ``path`` is the file as on the machine it came from, ``errno_name`` the error's symbolic name
+    (``"ENOENT"``), which is the same on every architecture, unlike its number.
+    """
+
+    def __init__(self, path: str, errno_name: str) -> None:
+        self.path = path
+        self.errno_name = errno_name
+        super().__init__(f"{path}: {errno_name}")
 
 
 class InputError(MemwardenError):

@@ -1,0 +1,124 @@
+"""What the collector forgives, by name: each leniency is a kernel behaviour that leaves a value absent.
+
+The readers and parsers are strict; here their errors become gaps. Every entry of ``LENIENCIES`` has a
+test that provokes it (tests/collect/test_leniencies.py).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
+
+from memwarden.errors import ParseError, ReadError
+from memwarden.state.gaps import Gap, GapReason
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from memwarden.collect.source import Directory, Source
+
+T = TypeVar("T")
+
+
+class Leniency(NamedTuple):
+    """A kernel behaviour that leaves a value absent without anything being wrong."""
+
+    name: str
+    errno_names: frozenset[str]
+    reason: GapReason
+    kernel: str
+
+
+LENIENCIES: Final = (
+    Leniency(
+        "no-such-file",
+        frozenset({"ENOENT", "ENOTDIR"}),
+        GapReason.NO_FILE,
+        "this kernel has no such interface, or the cgroup is the root or has not that controller",
+    ),
+    Leniency(
+        "vanished-cgroup",
+        frozenset({"ENODEV"}),
+        GapReason.GONE,
+        "fs/kernfs/file.c:kernfs_seq_start: the cgroup of an open file, or its controller, was removed",
+    ),
+    Leniency(
+        "vanished-process",
+        frozenset({"ESRCH"}),
+        GapReason.GONE,
+        "fs/proc/base.c:proc_single_show: the process of an open directory has exited",
+    ),
+    Leniency(
+        "psi-off",
+        frozenset({"EOPNOTSUPP"}),
+        GapReason.NOT_SUPPORTED,
+        "kernel/sched/psi.c:psi_show with psi=0; cgroup.c:cgroup_procs_start in a threaded cgroup",
+    ),
+    Leniency(
+        "refused-read",
+        frozenset({"EINVAL", "EIO", "ENXIO"}),
+        GapReason.NOT_SUPPORTED,
+        "the file is there but cannot be read",
+    ),
+    Leniency(
+        "no-permission",
+        frozenset({"EACCES", "EPERM"}),
+        GapReason.NOT_PERMITTED,
+        "smaps_rollup needs ptrace access (fs/proc/task_mmu.c); hidepid=; a container's masked files",
+    ),
+    Leniency(
+        "link",
+        frozenset({"ELOOP"}),
+        GapReason.NOT_SUPPORTED,
+        "a symbolic link where the kernel has none: not followed",
+    ),
+    Leniency(
+        "dead-fuse",
+        frozenset({"ENOTCONN"}),
+        GapReason.NOT_SUPPORTED,
+        "fs/fuse: the daemon behind the file has died, as lxcfs does under /proc/meminfo",
+    ),
+)
+
+_BY_ERRNO: Final = {errno: leniency for leniency in LENIENCIES for errno in leniency.errno_names}
+
+
+def gap(error: ReadError | ParseError, path: str) -> Gap:
+    """The gap an error leaves; an error that is no leniency is raised again."""
+    if isinstance(error, ParseError):
+        where = f"line {error.line_number}: " if error.line_number else ""
+        return Gap(path, GapReason.MALFORMED, f"{where}{error.reason}: {error.line!r}")
+    leniency = _BY_ERRNO.get(error.errno_name)
+    if leniency is None:
+        raise error
+    return Gap(
+        path, leniency.reason, "" if leniency.reason is not GapReason.NOT_SUPPORTED else error.errno_name
+    )
+
+
+class Reading:
+    """Reads for one snapshot, turning what is forgiven into gaps."""
+
+    def __init__(self, source: Source) -> None:
+        self.source = source
+        self.gaps: list[Gap] = []
+
+    def file(self, path: str, parse: Callable[[str], T]) -> T | None:
+        """A parsed file of the machine, ``None`` with a gap where it gave nothing."""
+        try:
+            return parse(decode(self.source.read(path)))
+        except (ReadError, ParseError) as error:
+            self.gaps.append(gap(error, path))
+            return None
+
+    def at(self, directory: Directory, name: str, parse: Callable[[str], T]) -> T | None:
+        """A parsed file of a process or cgroup, ``None`` with a gap where it gave nothing."""
+        try:
+            return parse(decode(directory.read(name)))
+        except (ReadError, ParseError) as error:
+            self.gaps.append(gap(error, f"{directory.path}/{name}"))
+            return None
+
+
+def decode(data: bytes) -> str:
+    """Kernel text; names in it may hold any bytes."""
+    return data.decode("utf-8", "surrogateescape")

@@ -1,0 +1,115 @@
+"""A machine that is read and recorded at once, so that a recording holds exactly the files we read."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from memwarden.collect.rootar import Dir, Failed, File
+from memwarden.errors import ReadError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from memwarden.collect.rootar import Entry
+    from memwarden.collect.source import Directory, Source
+    from memwarden.state.snapshot import Instant
+
+
+class Recorder:
+    """A :class:`memwarden.collect.source.Source` that keeps what another one gave, errors included."""
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self._instant = source.instant()
+        self.live = source.live
+        self.entries: dict[str, Entry] = {}
+
+    @property
+    def facts(self) -> Mapping[str, str]:
+        """The facts of the machine and when this snapshot was taken."""
+        facts = {**self._source.facts, "taken_monotonic_us": str(self._instant.monotonic_us)}
+        if self._instant.wall_us is not None:
+            facts["taken_wall_us"] = str(self._instant.wall_us)
+        return facts
+
+    def start(self) -> None:
+        """Begin another snapshot."""
+        self._instant = self._source.instant()
+        self.entries = {}
+
+    def instant(self) -> Instant:
+        """When this snapshot was taken."""
+        return self._instant
+
+    def read(self, path: str) -> bytes:
+        """Read and keep a file of the machine."""
+        try:
+            data = self._source.read(path)
+        except ReadError as error:
+            self.entries[path] = Failed(error.errno_name)
+            raise
+        self.entries[path] = File(data)
+        return data
+
+    def processes(self) -> Directory:
+        """``/proc``, which is no entry of its own."""
+        return RecordedDirectory(self, self._source.processes())
+
+    def cgroups(self, path: str) -> Directory:
+        """A cgroup hierarchy."""
+        return self.opened(path, self._source.cgroups)
+
+    def opened(self, path: str, open_it: Callable[[str], Directory], name: str | None = None) -> Directory:
+        """Open and keep a directory; where that fails, the path of the error ends in a slash."""
+        try:
+            directory = open_it(path if name is None else name)
+        except ReadError as error:
+            self.entries[path + "/"] = Failed(error.errno_name)
+            raise
+        self.entries[path] = Dir(directory.inode)
+        return RecordedDirectory(self, directory)
+
+
+class RecordedDirectory:
+    """A :class:`memwarden.collect.source.Directory` that keeps what it gave."""
+
+    def __init__(self, recorder: Recorder, directory: Directory) -> None:
+        self._recorder = recorder
+        self._directory = directory
+        self.path = directory.path
+        self.inode = directory.inode
+
+    def read(self, name: str) -> bytes:
+        """Read and keep a file here."""
+        entries = self._recorder.entries
+        path = f"{self.path}/{name}"
+        try:
+            data = self._directory.read(name)
+        except ReadError as error:
+            entries[path] = Failed(error.errno_name)
+            raise
+        entries[path] = File(data)
+        return data
+
+    def subdirectories(self) -> list[tuple[str, int]]:
+        """The directories here; they are kept when they are opened."""
+        return self._directory.subdirectories()
+
+    def child(self, name: str) -> Directory:
+        """Open and keep a directory here."""
+        return self._recorder.opened(f"{self.path}/{name}", self._directory.child, name)
+
+    def alive(self) -> bool:
+        """Whether it is still there; if not, nothing read through it is kept, only that it is gone."""
+        if self._directory.alive():
+            return True
+        entries = self._recorder.entries
+        below = f"{self.path}/"
+        for path in [path for path in entries if path == self.path or path.startswith(below)]:
+            del entries[path]
+        entries[below] = Failed("ENOENT")
+        return False
+
+    def release(self) -> None:
+        """Nothing more is read here."""
+        self._directory.release()

@@ -1,0 +1,166 @@
+"""Cgroups of this machine: held by directory descriptor, known by inode, kept from one snapshot to the next.
+
+The files that change all the time stay open as far as the limit on open files goes; the others are opened
+through the directory at each read, because an open cgroup file costs the kernel more than a page.
+"""
+
+from __future__ import annotations
+
+import os
+from errno import ENODEV
+from typing import Final
+
+from memwarden.host import files
+from memwarden.host.directory import exists
+
+HOT: Final = frozenset(
+    (
+        "memory.current",
+        "memory.stat",
+        "memory.events",
+        "memory.events.local",
+        "memory.pressure",
+        "memory.swap.current",
+        "memory.usage_in_bytes",
+        "memory.memsw.usage_in_bytes",
+        "memory.failcnt",
+        "memory.oom_control",
+    )
+)
+"""Files that change with every page charged; limits and the like change when somebody writes them."""
+LISTS: Final = frozenset(("cgroup.procs", "cgroup.threads", "tasks"))
+"""Files of more than one ``seq_file`` record, which one read may return in part."""
+LEAF_LINKS: Final = 2
+"""``fs/kernfs/inode.c:kernfs_refresh_inode``: a directory has two links and one for each directory in it."""
+
+
+class Allowance:
+    """How many more descriptors may be kept open."""
+
+    __slots__ = ("left",)
+
+    def __init__(self, left: int) -> None:
+        self.left = left
+
+
+class CgroupDirectory:
+    """A :class:`memwarden.collect.source.Directory` that keeps its descriptors if the allowance lets it."""
+
+    __slots__ = ("allowance", "children", "fd", "inode", "kept", "name", "open_files", "parent", "path")
+
+    def __init__(
+        self, path: str, fd: int, allowance: Allowance, parent: CgroupDirectory | None = None, name: str = ""
+    ) -> None:
+        self.path = path
+        self.inode = os.fstat(fd).st_ino
+        self.fd: int | None = fd
+        self.open_files: dict[str, int] = {}
+        self.children: dict[str, CgroupDirectory] = {}
+        self.allowance = allowance
+        self.parent = parent
+        self.name = name
+        self.kept = allowance.left > 0
+        if self.kept:
+            allowance.left -= 1
+
+    def read(self, name: str) -> bytes:
+        """The whole content of a file here."""
+        fd = self.open_files.get(name)
+        try:
+            if fd is None:
+                return self._read_closed(name)
+            data = os.pread(fd, files.CHUNK, 0)
+            return data if len(data) < files.CHUNK else files.read_fd(fd)
+        except OSError as error:
+            if error.errno == ENODEV:
+                self.close_files()
+            raise files.failed(f"{self.path}/{name}", error) from None
+
+    def _read_closed(self, name: str) -> bytes:
+        fd = os.open(name, files.FILE_FLAGS, dir_fd=self._open())
+        if name in HOT and self.allowance.left > 0:
+            self.open_files[name] = fd
+            self.allowance.left -= 1
+            return files.read_fd(fd)
+        try:
+            if name in LISTS:
+                return files.read_fd(fd)
+            data = os.pread(fd, files.CHUNK, 0)
+            return data if len(data) < files.CHUNK else files.read_fd(fd)
+        finally:
+            os.close(fd)
+
+    def subdirectories(self) -> list[tuple[str, int]]:
+        """The cgroups below; those that are gone or were made anew are let go."""
+        try:
+            fd = self._open()
+            found = [] if os.fstat(fd).st_nlink == LEAF_LINKS else files.subdirectories(fd)
+        except OSError as error:
+            raise files.failed(self.path, error) from None
+        if self.children:
+            inodes = dict(found)
+            for name in [name for name, kept in self.children.items() if inodes.get(name) != kept.inode]:
+                self.children.pop(name).close()
+        return found
+
+    def child(self, name: str) -> CgroupDirectory:
+        """A cgroup here: the one already held, as far as the last listing knew, or a newly opened one."""
+        child = self.children.get(name)
+        if child is None:
+            path = f"{self.path}/{name}" if self.path != "/" else f"/{name}"
+            try:
+                fd = os.open(name, files.DIRECTORY_FLAGS, dir_fd=self._open())
+            except OSError as error:
+                raise files.failed(path, error) from None
+            child = self.children[name] = CgroupDirectory(path, fd, self.allowance, self, name)
+        return child
+
+    def alive(self) -> bool:
+        """Whether the cgroup is still there."""
+        return self.fd is None or exists(self.fd)
+
+    def release(self) -> None:
+        """Close the directory if it may not be kept; it is opened again when something is read through it."""
+        if not self.kept and self.fd is not None:
+            os.close(self.fd)
+            self.fd = None
+
+    def _open(self) -> int:
+        if self.fd is None:
+            self._reopen()
+        assert self.fd is not None
+        return self.fd
+
+    def _reopen(self) -> None:
+        """Open again what was released, from the nearest directory above that is open."""
+        chain = [self]
+        while chain[-1].fd is None and chain[-1].parent is not None:
+            chain.append(chain[-1].parent)
+        for above, below in zip(chain[:0:-1], chain[-2::-1], strict=True):
+            fd = os.open(below.name, files.DIRECTORY_FLAGS, dir_fd=above.fd)
+            if os.fstat(fd).st_ino != below.inode:
+                os.close(fd)
+                raise OSError(ENODEV, "another cgroup has this name now")
+            below.fd = fd
+
+    def close_files(self) -> None:
+        """Close the files, not the directory."""
+        for fd in self.open_files.values():
+            os.close(fd)
+        self.allowance.left += len(self.open_files)
+        self.open_files.clear()
+
+    def close(self) -> None:
+        """Let go of everything held here and below."""
+        waiting = [self]
+        while waiting:
+            directory = waiting.pop()
+            waiting.extend(directory.children.values())
+            directory.children.clear()
+            directory.close_files()
+            if directory.fd is not None:
+                os.close(directory.fd)
+                directory.fd = None
+            if directory.kept:
+                directory.kept = False
+                directory.allowance.left += 1
