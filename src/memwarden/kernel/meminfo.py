@@ -17,8 +17,7 @@ from __future__ import annotations
 from typing import Final, TypedDict, cast
 
 from memwarden.errors import ParseError
-from memwarden.kernel.numbers import unsigned
-from memwarden.units import KIB
+from memwarden.kernel.numbers import kilobytes, unsigned
 
 Meminfo = TypedDict(
     "Meminfo",
@@ -101,18 +100,11 @@ def parse(text: str, *, path: str = "<meminfo>") -> Meminfo:
         key, _, rest = line.partition(":")
         if key in KEYS:
             try:
-                figures[key] = _value(rest.split())
+                figures[key] = unsigned(rest.strip(" ")) if key.startswith("HugePages_") else kilobytes(rest)
             except ValueError:
-                raise ParseError(path, line, "not a number, with or without kB", line_number=number) from None
+                raise ParseError(
+                    path, line, "not a number of kB, or of huge pages", line_number=number
+                ) from None
     if not figures:
         raise ParseError(path, text, "no known key")
     return cast("Meminfo", figures)
-
-
-def _value(words: list[str]) -> int:
-    if len(words) == 1:
-        return unsigned(words[0])
-    number, unit = words
-    if unit != "kB":
-        raise ValueError(unit)
-    return unsigned(number) * KIB

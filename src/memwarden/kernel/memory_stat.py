@@ -38,6 +38,7 @@ class MemoryBytes(TypedDict, total=False):
     shmem: int
     zswap: int
     zswapped: int
+    zswap_incomp: int
     file_mapped: int
     file_dirty: int
     file_writeback: int
@@ -57,7 +58,10 @@ class MemoryBytes(TypedDict, total=False):
 
 
 class MemoryCounts(TypedDict, total=False):
-    """The keys that count events since the cgroup was made (``zswap_incomp``: pages now)."""
+    """The keys that count events since the cgroup was made.
+
+    ``workingset_refault``, ``_activate`` and ``_restore`` were split into ``_anon`` and ``_file`` in 5.9.
+    """
 
     workingset_refault_anon: int
     workingset_refault_file: int
@@ -69,7 +73,6 @@ class MemoryCounts(TypedDict, total=False):
     workingset_refault: int
     workingset_activate: int
     workingset_restore: int
-    zswap_incomp: int
     pgscan: int
     pgscan_kswapd: int
     pgscan_direct: int
@@ -106,8 +109,6 @@ class MemoryCounts(TypedDict, total=False):
     numa_pages_migrated: int
     numa_pte_updates: int
     numa_hint_faults: int
-    numa_task_migrated: int
-    numa_task_swapped: int
 
 
 class MemoryStat(MemoryBytes, MemoryCounts, total=False):
@@ -117,6 +118,33 @@ class MemoryStat(MemoryBytes, MemoryCounts, total=False):
 BYTES: Final = frozenset(MemoryBytes.__annotations__)
 COUNTS: Final = frozenset(MemoryCounts.__annotations__)
 KEYS: Final = BYTES | COUNTS
+
+PART_OF: Final = {
+    "shmem": "file",
+    "file_mapped": "file",
+    "file_dirty": "file",
+    "file_writeback": "file",
+    "file_thp": "file",
+    "anon_thp": "anon",
+    "shmem_thp": "shmem",
+    "kernel_stack": "kernel",
+    "pagetables": "kernel",
+    "sec_pagetables": "kernel",
+    "percpu": "kernel",
+    "vmalloc": "kernel",
+    "slab": "kernel",
+    "slab_reclaimable": "slab",
+    "slab_unreclaimable": "slab",
+    "zswap": "kernel",
+    "zswap_incomp": "zswap",
+}
+"""Which bytes are counted in which other key too, and so must not be added to it.
+
+What is left adds up to ``memory.current``: ``anon + file + kernel + sock`` (and ``hugetlb``, which is printed
+only where it is accounted). The five LRU lists are another view of the same pages. ``zswapped`` is the size
+before compression of what is no longer here; ``swapcached`` overlaps ``anon`` as far as it is mapped.
+5.10 prints no ``kernel``: its parts stand for it, without page tables and vmalloc.
+"""
 
 
 def parse(text: str, *, path: str = "<memory.stat>") -> MemoryStat:

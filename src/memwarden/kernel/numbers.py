@@ -4,20 +4,35 @@ from __future__ import annotations
 
 from typing import Final
 
+from memwarden.units import KIB
+
 U64_DIGITS: Final = 20
 """An unsigned 64-bit number has at most 20 decimal digits."""
+U64_HEX_DIGITS: Final = 16
 
 
 def unsigned(word: str) -> int:
     """A decimal number without sign, as ``%u``, ``%lu`` and ``%llu`` print it.
 
-    Raises ``ValueError``, which the parser that calls it turns into a ``ParseError`` with its line.
+    Raises ``ValueError``, as all here, which the parser that calls turns into a ``ParseError`` with its line.
     """
     if word.isdecimal() and word.isascii() and len(word) <= U64_DIGITS:
         return int(word)
-    raise ValueError(f"{word[:40]!r} is no unsigned decimal number")
+    raise ValueError(word)
 
 
 def signed(word: str) -> int:
     """A decimal number that may have a minus sign, as ``%d`` and ``%ld`` print it."""
     return -unsigned(word[1:]) if word.startswith("-") else unsigned(word)
+
+
+def kilobytes(value: str) -> int:
+    """``    1856 kB``, as in ``/proc/PID/status``, in bytes."""
+    return unsigned(value.strip(" ").removesuffix(" kB")) * KIB
+
+
+def hexadecimal(word: str) -> int:
+    """A mask of up to 64 bits without ``0x``, as ``%x`` and ``%016llx`` print it."""
+    if 1 <= len(word) <= U64_HEX_DIGITS and not word.strip("0123456789abcdef"):
+        return int(word, 16)
+    raise ValueError(word)

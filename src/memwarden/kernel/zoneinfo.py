@@ -30,8 +30,8 @@ class Zone(NamedTuple):
     """One zone of one node, in bytes. A zone without memory has ``managed_bytes`` 0.
 
     ``protection_bytes[n]`` is what an allocation that could use zone number ``n`` must leave here.
-    ``boost_bytes`` (5.0) and ``cma_bytes`` (6.1) are ``None`` on kernels that do not print them, and so
-    are the list sizes in an empty zone.
+    From ``boost_bytes`` on, ``None`` is what the kernel did not print: older ones lack ``boost`` and
+    ``cma``, and a zone without memory has no lists.
     """
 
     node: int
