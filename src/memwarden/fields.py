@@ -40,5 +40,49 @@ class Field(NamedTuple):
     help: str
 
 
-STATUS: Final[tuple[Field, ...]] = ()
+def _bytes(name: str, title: str, text: str) -> Field:
+    return Field(name, title, Unit.BYTES, Kind.GAUGE, text)
+
+
+def _limit(name: str, title: str, text: str) -> Field:
+    return Field(name, title, Unit.BYTES, Kind.LIMIT, text)
+
+
+def _text(name: str, title: str, text: str) -> Field:
+    return Field(name, title, Unit.NONE, Kind.TEXT, text)
+
+
+def _percent(name: str, title: str, text: str) -> Field:
+    return Field(name, title, Unit.PERCENT, Kind.GAUGE, text)
+
+
+def _count(name: str, title: str, text: str) -> Field:
+    return Field(name, title, Unit.COUNT, Kind.COUNTER, text)
+
+
+STATUS: Final[tuple[Field, ...]] = (
+    _text("path", "CGROUP", "path below the root of the hierarchy that controls memory"),
+    _bytes("usage_bytes", "USAGE", "memory charged to the cgroup and all below it (memory.current)"),
+    _limit("max_bytes", "MAX", "its own hard limit (memory.max)"),
+    _limit("high_bytes", "HIGH", "its own throttling limit (memory.high)"),
+    _limit("effective_limit_bytes", "LIMIT", "the tightest memory.max of the cgroup and its ancestors"),
+    _text("limited_by", "SET BY", "the cgroup whose memory.max is the effective limit; null when none has one"),
+    _bytes("effective_min_bytes", "MIN", "memory that is never reclaimed when the whole machine is short"),
+    _bytes("effective_low_bytes", "LOW", "memory reclaimed only when nothing unprotected is left"),
+    _bytes("reclaimable_bytes", "RECL", "what the kernel could free here without killing, protection included"),
+    _limit("headroom_bytes", "ROOM", "least of limit - usage over the cgroup, its ancestors and the machine"),
+    _limit("effective_headroom_bytes", "EFF.ROOM", "the same with what is reclaimable at each level added"),
+    _text("headroom_at", "TIGHT AT", "the level where effective headroom is least: a cgroup, or machine"),
+    _percent("left_pct", "LEFT", "effective headroom as a share of the limit (or of RAM) at that level"),
+    _bytes("swap_bytes", "SWAP", "swap used by the cgroup and all below it (memory.swap.current)"),
+    _limit("swap_max_bytes", "SWAP MAX", "its own swap limit (memory.swap.max)"),
+    _percent("memory_some_avg10_pct", "SOME", "share of the last 10 s in which a task of it waited for memory"),
+    _percent("memory_full_avg10_pct", "FULL", "share of the last 10 s in which all of its tasks did"),
+    _count("events_high", "high", "times a task of it was throttled for being above memory.high"),
+    _count("events_max", "max", "times its usage was about to go over memory.max (attempts, not incidents)"),
+    _count("events_oom", "oom", "times it was out of memory (attempts: up to thousands for one kill)"),
+    _count("events_oom_kill", "kill", "processes of it killed by the kernel's OOM killer, whatever the limit"),
+    _count("events_oom_group_kill", "group", "times all of it was killed at once by memory.oom.group"),
+)
+"""Columns of ``status``; all counts are since the cgroup was made, or since the last look under --watch."""
 RANK: Final[tuple[Field, ...]] = ()
