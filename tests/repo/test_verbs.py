@@ -1,0 +1,71 @@
+"""Every verb explains itself, and its examples are command lines that parse."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+from importlib import import_module
+
+import pytest
+
+from memwarden.cli import main
+
+NAMES = [name for name, _ in main.VERBS]
+
+
+@pytest.fixture(params=NAMES)
+def verb(request, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    module = import_module(f"memwarden.cli.{request.param}")
+    return request.param, module, main.parser_of(request.param, module)
+
+
+def examples(module):
+    """Every command line of memwarden in the examples, without what stands before or after it in a pipe."""
+    found = []
+    for line in module.EPILOG.splitlines():
+        for part in line.partition(" # ")[0].split("|"):
+            words = shlex.split(part, comments=False) if "memwarden" in part else []
+            if "memwarden" in words[:2]:  # maybe after sudo
+                after = words[words.index("memwarden") + 1 :]
+                found.append(after[: after.index(">")] if ">" in after else after)
+    return found
+
+
+def test_help_is_one_line_without_a_full_stop(verb):
+    _, module, _ = verb
+    assert 20 <= len(module.HELP) <= 70
+    assert "\n" not in module.HELP
+    assert not module.HELP.endswith(".")
+
+
+def test_every_option_has_help(verb):
+    _, _, parser = verb
+    assert [action.dest for action in parser._actions if not action.help] == []
+
+
+def test_the_help_fits_eighty_columns(verb):
+    _, _, parser = verb
+    assert [line for line in parser.format_help().splitlines() if len(line) > 80] == []
+
+
+def test_there_are_examples_and_they_parse(verb):
+    name, module, parser = verb
+    assert module.EPILOG.startswith("examples:\n")
+    lines = examples(module)
+    assert len(lines) >= 2
+    for words in lines:
+        assert words[0] == name
+        assert isinstance(parser.parse_args(words[1:]), argparse.Namespace)
+
+
+def test_a_verb_that_reads_a_machine_reads_an_archive_too(verb):
+    name, _, parser = verb
+    options = parser._option_string_actions
+    assert name in {"explain", "demo", "record"} or {"--root", "--proc", "--cgroup-root"} <= set(options)
+
+
+def test_the_format_can_be_chosen(verb):
+    name, _, parser = verb
+    if name not in {"demo", "record"}:  # a tour for a person; an archive has one format
+        assert {"text", "json"} <= set(parser._option_string_actions["--format"].choices)
