@@ -5,15 +5,14 @@ from __future__ import annotations
 import unicodedata
 from typing import TYPE_CHECKING, Final
 
-from memwarden.units import SECOND_US, Max
+from memwarden.units import SECOND_US, Max, scaled
+from memwarden.units import size as size_of
 
 if TYPE_CHECKING:
     from memwarden.units import Limit
 
 ABSENT: Final = "-"
 """Stands where a value is not known; a measured zero is ``0``."""
-
-_UNITS: Final = ("B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB")
 
 
 def size(value: Limit | None) -> str:
@@ -22,12 +21,7 @@ def size(value: Limit | None) -> str:
     >>> size(0), size(4096), size(1610612736), size(-1048576)
     ('0 B', '4.00 KiB', '1.50 GiB', '-1.00 MiB')
     """
-    if value is None:
-        return ABSENT
-    if isinstance(value, Max):
-        return "max"
-    number, unit = _scale(value)
-    return f"{number} {_UNITS[unit]}"
+    return ABSENT if value is None else size_of(value)
 
 
 def short_size(value: Limit | None) -> str:
@@ -40,22 +34,8 @@ def short_size(value: Limit | None) -> str:
         return ABSENT
     if isinstance(value, Max):
         return "max"
-    number, unit = _scale(value)
-    return number + (_UNITS[unit][0] if unit else "")
-
-
-def _scale(value: int) -> tuple[str, int]:
-    # Three significant figures; 1023.5 and more would print as 1024, so it takes the next unit.
-    size_, unit = abs(value), 0
-    scaled = float(size_)
-    while scaled >= (1000 if unit == 0 else 999.5) and unit < len(_UNITS) - 1:
-        scaled /= 1024
-        unit += 1
-    sign = "-" if value < 0 else ""
-    if unit == 0:
-        return f"{sign}{size_}", unit
-    digits = 2 if scaled < 9.995 else 1 if scaled < 99.95 else 0
-    return f"{sign}{scaled:.{digits}f}", unit
+    number, unit = scaled(value)
+    return number + unit.removesuffix("iB").removesuffix("B")
 
 
 def percent(part: float, whole: float) -> str:
