@@ -76,6 +76,39 @@ def least(first: Limit, *rest: Limit) -> Limit:
     return tightest
 
 
+_UNIT_NAMES: Final = ("B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB")
+
+
+def size(value: Limit) -> str:
+    """Bytes as they stand in a sentence, with three figures: ``512 MiB``, ``1.50 GiB``, ``max``.
+
+    >>> size(0), size(4096), size(1610612736), size(-1048576)
+    ('0 B', '4.00 KiB', '1.50 GiB', '-1.00 MiB')
+    """
+    if isinstance(value, Max):
+        return "max"
+    number, unit = scaled(value)
+    return f"{number} {unit}"
+
+
+def scaled(value: int) -> tuple[str, str]:
+    """Three significant figures of a number of bytes, and their unit.
+
+    >>> scaled(1048575), scaled(999)
+    (('1.00', 'MiB'), ('999', 'B'))
+    """
+    # 1023.5 and more would print as 1024, so it takes the next unit.
+    magnitude, unit = float(abs(value)), 0
+    while magnitude >= (1000 if unit == 0 else 999.5) and unit < len(_UNIT_NAMES) - 1:
+        magnitude /= 1024
+        unit += 1
+    sign = "-" if value < 0 else ""
+    if unit == 0:
+        return f"{sign}{abs(value)}", _UNIT_NAMES[unit]
+    digits = 2 if magnitude < 9.995 else 1 if magnitude < 99.95 else 0
+    return f"{sign}{magnitude:.{digits}f}", _UNIT_NAMES[unit]
+
+
 def limit_json(limit: Limit | None) -> int | str | None:
     """A limit as it stands in a JSON document: a number, ``"max"``, or null for unknown."""
     return "max" if isinstance(limit, Max) else limit
