@@ -1,0 +1,143 @@
+"""A report while its lines are still coming in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from memwarden.postmortem.model import Mark
+
+if TYPE_CHECKING:
+    from memwarden.postmortem.blocks.cpu import CpuLine
+    from memwarden.postmortem.blocks.header import Header
+    from memwarden.postmortem.blocks.kill import Choice, KillLine
+    from memwarden.postmortem.blocks.memcg import Usage
+    from memwarden.postmortem.blocks.meminfo import FreeList, HugePages, Zone
+    from memwarden.postmortem.blocks.oomkill import OomKill
+    from memwarden.postmortem.blocks.tasks import RawRow
+    from memwarden.postmortem.transport.stamp import Stamp
+
+
+@dataclass(slots=True)
+class MemcgDraft:
+    """The cgroup block so far."""
+
+    task_path: str | None = None
+    limit_path: str | None = None
+    usage: dict[str, Usage] = field(default_factory=dict)
+    """By kind of line: ``usage``, ``memsw``, ``swap``, ``kmem``."""
+    stats_path: str | None = None
+    stat: dict[str, int] = field(default_factory=dict)
+    descendants: dict[str, dict[str, int]] = field(default_factory=dict)
+    protection: tuple[int, int] | None = None
+
+
+@dataclass(slots=True)
+class MemInfoDraft:
+    """The Mem-Info block so far: pages where the kernel prints pages, kB where it prints kB."""
+
+    counters_pages: dict[str, int] = field(default_factory=dict)
+    nodes_kb: list[tuple[int, dict[str, int]]] = field(default_factory=list)
+    zones: list[tuple[Zone, tuple[int, ...]]] = field(default_factory=list)
+    free_lists: list[FreeList] = field(default_factory=list)
+    huge: list[HugePages] = field(default_factory=list)
+    pages: dict[str, int] = field(default_factory=dict)
+    swap_kb: dict[str, int] = field(default_factory=dict)
+    slabs: dict[str, int] = field(default_factory=dict)
+    allocations: dict[str, int] = field(default_factory=dict)
+
+    def empty(self) -> bool:
+        """Whether no figure was read."""
+        return not (
+            self.counters_pages
+            or self.nodes_kb
+            or self.zones
+            or self.free_lists
+            or self.huge
+            or self.pages
+            or self.swap_kb
+            or self.slabs
+            or self.allocations
+        )
+
+
+@dataclass(slots=True)
+class KillDraft:
+    """One killed process: the line that said so, and what the reaper said later."""
+
+    line: int
+    kill: KillLine
+    via: str
+    reaped: bool | None = None
+    left_anon_kb: int | None = None
+
+
+@dataclass(slots=True)
+class Draft:
+    """One report as far as it was read. ``block`` names the block that the last line stood in."""
+
+    file: str
+    stamp: Stamp
+    first_line: int
+    last_line: int
+    block: str = ""
+    header: Header | None = None
+    cpu: CpuLine | None = None
+    cpuset: str | None = None
+    mems_allowed: str | None = None
+    frames: set[str] = field(default_factory=set)
+    machine: set[str] = field(default_factory=set)
+    memcg: MemcgDraft = field(default_factory=MemcgDraft)
+    mem: MemInfoDraft = field(default_factory=MemInfoDraft)
+    columns: tuple[str, ...] = ()
+    has_table: bool = False
+    rows: list[RawRow] = field(default_factory=list)
+    row_texts: list[str] = field(default_factory=list)
+    rows_dropped: int = 0
+    oom_kill: OomKill | None = None
+    oom_kill_line: int = 0
+    oom_kill_text: str = ""
+    choice: Choice | None = None
+    kills: list[KillDraft] = field(default_factory=list)
+    sharing: list[tuple[int, Choice]] = field(default_factory=list)
+    group_path: str | None = None
+    no_killable: bool = False
+    panic: bool = False
+    damaged: bool = False
+    """Elisions, cut lines or lost rows were seen inside."""
+    unparsed: int = 0
+    """Lines between the first and the last that no block could read."""
+    pending_unparsed: int = 0
+    """The same since the last line that was read; they count once another line of the report follows."""
+    marks: list[Mark] = field(default_factory=list)
+
+    @property
+    def ended(self) -> bool:
+        """Whether the line that ends a report was seen."""
+        return bool(self.kills) or self.no_killable or self.panic
+
+    @property
+    def is_oom(self) -> bool:
+        """Whether a line was seen that only the OOM killer prints."""
+        return bool(
+            self.header
+            or self.ended
+            or self.oom_kill
+            or self.has_table
+            or self.rows
+            or self.memcg.usage
+            or self.memcg.limit_path
+            or self.memcg.stats_path
+            or self.group_path
+            or self.choice
+        )
+
+    def touch(self, line: int) -> None:
+        """The report reaches this line."""
+        self.last_line = max(self.last_line, line)
+        self.unparsed += self.pending_unparsed
+        self.pending_unparsed = 0
+
+    def mark(self, kind: str, line: int, text: str) -> None:
+        """Keep a line as evidence."""
+        self.marks.append(Mark(kind, line, text))

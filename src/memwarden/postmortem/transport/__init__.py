@@ -1,0 +1,1 @@
+"""What stands around a kernel message: loggers, collectors, consoles, mail programs."""

@@ -1,0 +1,62 @@
+"""Where a message says it comes from: clock, host, printing task."""
+
+from __future__ import annotations
+
+import re
+from typing import Final, NamedTuple
+
+
+class Stamp(NamedTuple):
+    """What the front of a line says, as printed; ``None`` for what it does not say.
+
+    ``caller`` is ``T123`` (task) or ``C0`` (interrupt on CPU 0) of CONFIG_PRINTK_CALLER. ``mono`` are the
+    seconds since boot, ``wall`` a date. ``kernel`` is False for a line that another program wrote.
+    """
+
+    wall: str | None = None
+    host: str | None = None
+    mono: str | None = None
+    caller: str | None = None
+    kernel: bool = True
+
+
+NO_STAMP: Final = Stamp()
+
+_SECONDS: Final = re.compile(r"\s*(\d+)\.(\d+)")
+_ISO: Final = re.compile(
+    r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(?:[.,](\d{1,9}))?\s*(Z|[+-]\d\d:?\d\d)?(?: UTC)?$"
+)
+_CTIME: Final = re.compile(r"\S+ +([A-Z][a-z]{2}) +(\d{1,2}) (\d\d:\d\d:\d\d) (\d{4})$")
+_MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
+
+def monotonic_us(seconds: str | None) -> int | None:
+    """Microseconds of ``12345.678901``; digits beyond microseconds are dropped.
+
+    >>> monotonic_us(" 1.5"), monotonic_us(None)
+    (1500000, None)
+    """
+    found = _SECONDS.match(seconds or "")
+    if found is None:
+        return None
+    return int(found[1]) * 1_000_000 + int(found[2][:6].ljust(6, "0"))
+
+
+def wall_clock(printed: str | None) -> str | None:
+    """ISO 8601 where year, month and day are known and not in words we cannot read; else as printed.
+
+    >>> wall_clock("Thu May  9 14:52:38 2024"), wall_clock("May  9 14:52:38")
+    ('2024-05-09T14:52:38', 'May  9 14:52:38')
+    """
+    if printed is None:
+        return None
+    if (iso := _ISO.match(printed)) is not None:
+        fraction = f".{iso[3]}" if iso[3] else ""
+        zone = iso[4] or ("Z" if printed.endswith(" UTC") else "")
+        if zone[1:] and ":" not in zone:
+            zone = f"{zone[:3]}:{zone[3:]}"
+        return f"{iso[1]}T{iso[2]}{fraction}{zone}"
+    ctime = _CTIME.match(printed)
+    if ctime is not None and ctime[1] in _MONTHS:
+        return f"{ctime[4]}-{_MONTHS.index(ctime[1]) + 1:02d}-{int(ctime[2]):02d}T{ctime[3]}"
+    return printed
