@@ -16,44 +16,49 @@ from memwarden.errors import ParseError
 from memwarden.kernel.numbers import unsigned
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from collections.abc import Set as AbstractSet
 
 
 def parse(text: str, known: AbstractSet[str], *, path: str) -> dict[str, int]:
-    """The figures whose key is in ``known``; other keys are ignored, all lines must be well formed.
+    """The figures whose key is in ``known``; other keys are ignored, but every line must be well formed.
 
     Raises ``ParseError`` when a line is not a key and an unsigned number, or no key is known.
     """
     words = text.split()
-    values = words[1::2]
-    digits = "".join(values)
-    # One test each over the whole file instead of one per line: a thousand of these are read per snapshot.
-    if digits.isdecimal() and text.isascii() and len(words) == 2 * len(values) == 2 * _lines(text):
+    keys, values = words[::2], words[1::2]
+    # Whole columns are tested and turned at once: a thousand of these files are read per snapshot.
+    if len(keys) == len(values) == line_count(text):
         try:
-            figures = dict(zip(words[::2], map(int, values), strict=True))
-        except ValueError:  # thousands of digits, which int() refuses
-            return _by_line(text, known, path)
-        if figures.keys() <= known:
-            return figures
-    return _by_line(text, known, path)
+            found = figures(keys, values, known)
+        except ValueError:
+            raise _first_wrong(text, path) from None
+        if found:
+            return found
+    raise _first_wrong(text, path)
 
 
-def _lines(text: str) -> int:
+def line_count(text: str) -> int:
+    """Lines of a file whose last line may lack its end."""
     return text.count("\n") + (not text.endswith("\n"))
 
 
-def _by_line(text: str, known: AbstractSet[str], path: str) -> dict[str, int]:
-    """The slow way: for kernels with keys we do not know, and to name the line that is wrong."""
-    figures = {}
-    for number, line in enumerate(text.splitlines(), 1):
-        words = line.split()
+def figures(keys: Sequence[str], values: Sequence[str], known: AbstractSet[str]) -> dict[str, int]:
+    """Known keys to their values; raises ``ValueError`` when any value is not an unsigned number."""
+    digits = "".join(values)
+    if not (digits.isdecimal() and digits.isascii()):
+        raise ValueError(digits)
+    found = dict(zip(keys, map(int, values), strict=True))
+    if found.keys() <= known:
+        return found
+    return {key: value for key, value in found.items() if key in known}
+
+
+def _first_wrong(text: str, path: str) -> ParseError:
+    for number, line in enumerate(text.removesuffix("\n").split("\n"), 1):
         try:
-            key, value = words
-            figure = unsigned(value)
+            _key, value = line.split()
+            unsigned(value)
         except ValueError:
-            raise ParseError(path, line, "not a key and an unsigned number", line_number=number) from None
-        if key in known:
-            figures[key] = figure
-    if not figures:
-        raise ParseError(path, text, "no known key")
-    return figures
+            return ParseError(path, line, "not a key and an unsigned number", line_number=number)
+    return ParseError(path, text, "no known key")

@@ -12,38 +12,67 @@ units are those of ``memory.stat`` (:mod:`memwarden.kernel.memory_stat`); only w
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias, cast
 
 from memwarden.errors import ParseError
+from memwarden.kernel import flat_keyed
 from memwarden.kernel.memory_stat import KEYS
 from memwarden.kernel.numbers import unsigned
 
-NumaStat: TypeAlias = dict[str, dict[int, int]]
-"""Key of ``memory.stat`` to node number to bytes (or a count, where ``memory.stat`` has a count)."""
+if TYPE_CHECKING:
+    from memwarden.kernel.memory_stat import MemoryStat
+
+NumaStat: TypeAlias = "dict[int, MemoryStat]"
+"""Node number to what the cgroup has there, with the keys and units of ``memory.stat``."""
 
 
 def parse(text: str, *, path: str = "<memory.numa_stat>") -> NumaStat:
-    """Parse the file; keys that ``memory.stat`` is not known to have are ignored."""
-    stat: NumaStat = {}
-    for number, line in enumerate(text.splitlines(), 1):
-        key, _, rest = line.partition(" ")
-        if key in KEYS:
-            try:
-                stat[key] = _nodes(rest)
-            except ValueError:
-                raise ParseError(
-                    path, line, "not a key and N<node>=<value> pairs", line_number=number
-                ) from None
-    if not stat:
-        raise ParseError(path, text, "no known key")
-    return stat
+    """Parse the file; keys that ``memory.stat`` is not known to have are ignored.
+
+    Raises ``ParseError`` also when not all lines have the same nodes.
+    """
+    nodes = text.partition("\n")[0].count("=")
+    words = text.replace("=", " ").split()
+    stride = 1 + 2 * nodes  # key, then name and value of each node
+    lines = flat_keyed.line_count(text)
+    stat = {}
+    if len(words) == stride * lines and text.count("=") == nodes * lines:
+        try:
+            for column in range(1, stride, 2):
+                node = _node(words[column::stride])
+                stat[node] = flat_keyed.figures(words[::stride], words[column + 1 :: stride], KEYS)
+        except ValueError:
+            raise _first_wrong(text, path) from None
+    if not any(stat.values()):
+        raise _first_wrong(text, path)
+    return cast("NumaStat", stat)
 
 
-def _nodes(rest: str) -> dict[int, int]:
-    nodes = {}
-    for word in rest.split():
-        node, _, value = word.partition("=")
-        if not node.startswith("N"):
-            raise ValueError(word)
-        nodes[unsigned(node[1:])] = unsigned(value)
-    return nodes
+def _node(names: list[str]) -> int:
+    name = names[0]
+    if names.count(name) != len(names) or not name.startswith("N"):
+        raise ValueError(name)
+    return unsigned(name[1:])
+
+
+def _first_wrong(text: str, path: str) -> ParseError:
+    lines = text.removesuffix("\n").split("\n")
+    expected = _names(lines[0])
+    for number, line in enumerate(lines, 1):
+        if not expected or _names(line) != expected:
+            return ParseError(path, line, "not a key and N<node>=<bytes> of every node", line_number=number)
+    return ParseError(path, text, "no known key")
+
+
+def _names(line: str) -> list[str]:
+    """``["N0", "N1"]``; empty when the line is malformed."""
+    names = []
+    for pair in line.split()[1:]:
+        name, _, value = pair.partition("=")
+        try:
+            _node([name])
+            unsigned(value)
+        except ValueError:
+            return []
+        names.append(name)
+    return names

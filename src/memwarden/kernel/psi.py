@@ -11,10 +11,13 @@ line before 5.13 and ``irq`` never has a ``some`` line. Memory of cgroup v1 has 
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from memwarden.errors import ParseError
-from memwarden.kernel.numbers import unsigned
+
+KINDS: Final = frozenset({"some", "full"})
+NAMES: Final = ["avg10", "avg60", "avg300", "total"]
+LONGEST: Final = len("100.00") * 3 + len("18446744073709551615")
 
 
 class PsiLine(NamedTuple):
@@ -37,27 +40,22 @@ def parse(text: str, *, path: str = "<pressure>") -> Psi:
     """Parse one pressure file; other kinds of lines are ignored."""
     found: dict[str, PsiLine] = {}
     for number, line in enumerate(text.splitlines(), 1):
-        kind, _, rest = line.partition(" ")
-        if kind == "some" or kind == "full":  # noqa: PLR1714 - a thousand of these files per snapshot
+        words = line.replace("=", " ").split(" ")
+        if words[0] in KINDS:
             try:
-                found[kind] = _line(rest)
-            except (KeyError, ValueError):
+                _, name10, avg10, name60, avg60, name300, avg300, name, total = words
+                figures = avg10 + avg60 + avg300 + total
+                # float() and int() alone would take more than the kernel prints: 1e3, inf, 1_0, -1.
+                if (
+                    [name10, name60, name300, name] != NAMES
+                    or line.count("=") != len(NAMES)
+                    or len(figures) > LONGEST
+                    or not (figures.replace(".", "").isdecimal() and figures.isascii())
+                ):
+                    raise ValueError(line)  # noqa: TRY301 - one message for all that can be wrong
+                found[words[0]] = PsiLine(float(avg10), float(avg60), float(avg300), int(total))
+            except ValueError:
                 raise ParseError(path, line, "not a pressure line", line_number=number) from None
     if not found:
         raise ParseError(path, text, "no some or full line")
     return Psi(found.get("some"), found.get("full"))
-
-
-def _line(rest: str) -> PsiLine:
-    pairs = dict([pair.split("=", 1) for pair in rest.split()])
-    return PsiLine(
-        _percent(pairs["avg10"]),
-        _percent(pairs["avg60"]),
-        _percent(pairs["avg300"]),
-        unsigned(pairs["total"]),
-    )
-
-
-def _percent(word: str) -> float:
-    whole, _, hundredths = word.partition(".")
-    return unsigned(whole) + unsigned(hundredths) / 100
