@@ -68,6 +68,7 @@ def test_other_files_are_named_up_to_three():
 
 def test_pressure_files_of_cgroups_are_said_once_for_the_machine():
     gaps = [Gap(f"/sys/fs/cgroup/{name}/memory.pressure", GapReason.NOT_SUPPORTED) for name in "abc"]
+    gaps.append(Gap("/sys/fs/cgroup", GapReason.NOT_SUPPORTED, "only v2 has it"))
     assert saying(*gaps) == []
     assert saying(*gaps, Gap("/x", GapReason.NOT_SUPPORTED)) == ["not supported here: /x"]
 
@@ -90,7 +91,8 @@ def test_what_ended_meanwhile_is_counted():
         ({"cgroup_mode": CgroupMode.V1}, "memory is on cgroup v1"),
         ({"cgroup_mode": CgroupMode.HYBRID}, "memory is on cgroup v1"),
         ({"cgroup_mode": CgroupMode.NONE}, "only the machine as a whole is shown"),
-        ({"host": HostFacts(container_view="lxcfs")}, "not the machine's own (lxcfs)"),
+        ({"host": HostFacts(container_view="lxcfs")}, "lxcfs is mounted over /proc"),
+        ({"host": HostFacts(container_view="dock\x1ber")}, "the inside of a container (dock\\x1ber)"),
     ],
 )
 def test_what_kind_of_machine_costs_answers(change, words):

@@ -26,7 +26,7 @@ def plain(snapshot: Snapshot) -> list[str]:
         *_pressure(snapshot),
         *_refused(of[GapReason.NOT_PERMITTED]),
         *_malformed(of[GapReason.MALFORMED]),
-        *_unsupported(of[GapReason.NOT_SUPPORTED]),
+        *_unsupported(snapshot, of[GapReason.NOT_SUPPORTED]),
         *_gone(of[GapReason.GONE]),
     ]
 
@@ -35,7 +35,9 @@ def _view(snapshot: Snapshot) -> list[str]:
     view = snapshot.host.container_view
     if view is None:
         return []
-    return [f"/proc is not the machine's own ({escape(view)}): its figures are those of this container"]
+    if view == "lxcfs":
+        return ["lxcfs is mounted over /proc: the machine's figures here are those of this container"]
+    return [f"this is the inside of a container ({escape(view)}): what runs outside of it is not seen"]
 
 
 def _hierarchy(snapshot: Snapshot) -> list[str]:
@@ -87,12 +89,14 @@ def _malformed(gaps: list[Gap]) -> list[str]:
     )
 
 
-def _unsupported(gaps: list[Gap]) -> list[str]:
-    # Pressure files are many and have one cause, which is said once for the machine.
+def _unsupported(snapshot: Snapshot, gaps: list[Gap]) -> list[str]:
+    # Pressure files are many and have one cause, which is said once for the machine; so is v1.
+    said = {snapshot.cgroup_root, "/proc/self/mountinfo"}
     others = [
         gap
         for gap in gaps
-        if not gap.path.endswith(".pressure") and not gap.path.startswith("/proc/pressure/")
+        if gap.path not in said and not gap.path.startswith("/proc/pressure/")
+        if not gap.path.endswith((".pressure", "/cgroup.controllers"))
     ]
     return [f"not supported here: {_names(others)}"] if others else []
 
