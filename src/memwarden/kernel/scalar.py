@@ -1,9 +1,8 @@
-"""Files of one value: a number of bytes, ``max``, or a switch.
+"""Files of one value: a number, a limit that may be ``max``, or a switch.
 
 ::
 
     67108864
-    max
 
 Read: ``memory.{current,peak,min,low,high,max}``, ``memory.swap.{current,peak,high,max}``,
 ``memory.zswap.{current,max}`` in bytes; the switches ``memory.oom.group``, ``memory.zswap.writeback`` and
