@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from memwarden.postmortem.model import MemcgFacts, NodeFacts, ZoneFacts
 
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from memwarden.postmortem.draft import Draft, MemInfoDraft
 
 _KIB: Final = 1024
+_Value = TypeVar("_Value", int, str)
 
 
 def memcg_facts(draft: Draft) -> MemcgFacts | None:
@@ -114,11 +115,11 @@ def _kb(kb: int | None) -> int | None:
 
 def zones_of(mem: MemInfoDraft) -> tuple[ZoneFacts, ...]:
     """Zones in printed order, each with its reserve and free list where these were printed."""
-    lists = {(entry.node, entry.name): entry.blocks for entry in mem.free_lists}
+    lists = {(entry.node, entry.name): entry for entry in mem.free_lists}
     zones = []
     for zone, reserve in mem.zones:
         byte = {name: kb * _KIB for name, kb in zone.kb.items()}
-        blocks = lists.pop((zone.node, zone.name), None)
+        free = lists.pop((zone.node, zone.name), None)
         zones.append(
             ZoneFacts(
                 zone.node,
@@ -134,12 +135,16 @@ def zones_of(mem: MemInfoDraft) -> tuple[ZoneFacts, ...]:
                 reserve,
                 byte,
                 zone.all_unreclaimable,
-                _sizes(blocks),
+                None if free is None else _sizes(free.blocks),
+                None if free is None else _sizes(free.letters) or None,
             )
         )
-    zones.extend(ZoneFacts(node, name, free_list=_sizes(blocks)) for (node, name), blocks in lists.items())
+    zones.extend(
+        ZoneFacts(node, name, free_list=_sizes(free.blocks), free_types=_sizes(free.letters) or None)
+        for (node, name), free in lists.items()
+    )
     return tuple(zones)
 
 
-def _sizes(blocks: dict[int, int] | None) -> dict[int, int] | None:
-    return None if blocks is None else {kb * _KIB: count for kb, count in blocks.items()}
+def _sizes(blocks: dict[int, _Value]) -> dict[int, _Value]:
+    return {kb * _KIB: value for kb, value in blocks.items()}

@@ -16,6 +16,7 @@ _KB: Final = re.compile(r"([a-z][a-z0-9_]*(?:\([a-z]+\))?): ?(\d+) ?[kK] ?B")
 _SCANNED: Final = re.compile(r"\bpages_scanned:(\d+)")
 _UNRECLAIMABLE: Final = re.compile(r"all_unreclaimable\? ?(yes|no)")
 _BLOCKS: Final = re.compile(r"(\d+)\* ?(\d+)kB")
+_TYPES: Final = re.compile(r"\*(\d+)kB \(([A-Z]+)\)")
 _HUGE: Final = re.compile(
     r"Node (\d+) hugepages_total=(\d+)\s+hugepages_free=(\d+)\s+hugepages_surp=(\d+)\s+hugepages_size=(\d+)kB"
 )
@@ -34,11 +35,12 @@ class Zone(NamedTuple):
 
 
 class FreeList(NamedTuple):
-    """One line of the buddy allocator: block size in kB to number of blocks."""
+    """One line of the buddy allocator: block size in kB to number of blocks, and to the letters behind it."""
 
     node: int
     name: str
     blocks: dict[int, int]
+    letters: dict[int, str]
 
 
 class HugePages(NamedTuple):
@@ -76,7 +78,8 @@ def parse_zone(message: str) -> Zone | FreeList | None:
     node, name = int(found[1] or 0), found[2]
     if found[3] == ":":
         blocks = {int(size): int(count) for count, size in _BLOCKS.findall(message)}
-        return FreeList(node, name, blocks) if blocks else None
+        letters = {int(size): types for size, types in _TYPES.findall(message)}
+        return FreeList(node, name, blocks, letters) if blocks else None
     return Zone(node, name, kilobytes(message[found.end(2) :]), _given_up(message))
 
 
