@@ -1,0 +1,80 @@
+"""Runs the guest's scenarios on the kernels and keeps what comes back under ``lab/.cache/runs``."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from lab import image, vm
+from lab.paths import CACHE, LAB
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from lab.kernels import Kernel
+
+RUNS = CACHE / "runs"
+GUEST_FILES = ("run", "agent.py", "stage.py", "worker.py", "cgroups.py", "kmsg.py", "rootar.py", "scenarios.py")
+_SWAP_MIB = 256
+
+
+class Boot(NamedTuple):
+    """One boot of one kernel with one way of mounting cgroups."""
+
+    kernel: Kernel
+    v1: bool
+
+    @property
+    def name(self) -> str:
+        """``6.1`` or ``6.1-v1``."""
+        return self.kernel.series + ("-v1" if self.v1 else "")
+
+
+class Run(NamedTuple):
+    """What one boot brought back."""
+
+    boot: Boot
+    result: vm.Result
+
+
+def boots(kernels: Iterable[Kernel]) -> list[Boot]:
+    """Every kernel with cgroup v2, and those that still have it with the v1 memory controller."""
+    return [Boot(kernel, v1) for kernel in kernels for v1 in ((False, True) if kernel.memcg_v1 else (False,))]
+
+
+def run(boot: Boot, only: Sequence[str] = ()) -> Run:
+    """Run the scenarios of one boot (all, or those named)."""
+    with tempfile.TemporaryDirectory() as folder:
+        job = Path(folder)
+        for name in GUEST_FILES:
+            shutil.copy(LAB / "guest" / name, job / name)
+        (job / "only").write_text(" ".join(only))
+        guest = vm.Guest(swap_mib=_SWAP_MIB, append="lab.cgroup=v1" if boot.v1 else "", timeout_s=900)
+        result = vm.run_job(boot.kernel, job, RUNS / boot.name, guest)
+    (result.out / "kernel").write_text(f"{boot.kernel.release} {boot.kernel.version}\n")
+    return Run(boot, result)
+
+
+def run_all(wanted: Sequence[Boot], only: Sequence[str] = (), *, parallel: int = 2) -> list[Run]:
+    """Run the boots, `parallel` at a time, and say how long each took."""
+    image.root_disk()
+    done = []
+    with ThreadPoolExecutor(max_workers=parallel) as pool:
+        begin = time.monotonic()
+        for found in pool.map(lambda boot: run(boot, only), wanted):
+            result = found.result
+            print(
+                f"lab: {found.boot.name:7} {found.boot.kernel.release}: booted in {result.boot_seconds:.0f} s, "
+                f"done after {result.seconds:.0f} s" + (f" (boot {result.boots})" if result.boots > 1 else ""),
+                flush=True,
+            )
+            if result.exit_status:
+                print(f"lab: its job ended with {result.exit_status}: {vm.tail_of_job(result)}", file=sys.stderr)
+            done.append(found)
+        print(f"lab: {len(done)} boots in {time.monotonic() - begin:.0f} s", flush=True)
+    return done
