@@ -13,8 +13,8 @@ U64: Final = (1 << 64) - 1
 
 TOKENS: Final = (
     "", " ", "\n", "\t", "\0", "\x0b", "\x85", "\u2028", "=", ":", ";", ",", "(", ")", ") R 1 ", "-", "/",
-    "max", "0", "-1", "18446744073709551616", "9" * 5000, "1_000", "+1", "1e3", "inf", "nan", "\u0663", "\u00b2",
-    "kB", "N0=", "\\040", "\\", "\\x0", "\udcff", " (deleted)", "Node 0, zone", "some ", "total=",
+    "max", "0", "-1", "18446744073709551616", "9" * 5000, "1_000", "+1", "1e3", "inf", "nan", "\u0663",
+    "kB", "\u00b2", "N0=", "\\040", "\\", "\\x0", "\udcff", " (deleted)", "Node 0, zone", "some ", "total=",
 )  # fmt: skip
 """What breaks parsers: separators, numbers that only ``int()`` or ``float()`` takes, halves of words."""
 
