@@ -21,6 +21,7 @@ class Recorder:
     def __init__(self, source: Source) -> None:
         self._source = source
         self._instant = source.instant()
+        self.name = source.name
         self.live = source.live
         self.entries: dict[str, Entry] = {}
 

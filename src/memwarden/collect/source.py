@@ -49,6 +49,10 @@ class Source(Protocol):
     """One machine's files."""
 
     @property
+    def name(self) -> str:
+        """What to call it in a message: the file of a recording, or where procfs is."""
+
+    @property
     def live(self) -> bool:
         """Whether what is read is this machine now, so that a trait read from it is probed."""
 

@@ -120,8 +120,8 @@ class CgroupDirectory:
         return self.fd is None or exists(self.fd)
 
     def release(self) -> None:
-        """Close the directory if it may not be kept; it is opened again when something is read through it."""
-        if not self.kept and self.fd is not None:
+        """Close the directory if it may not be kept; reading through it opens it again. A root stays open."""
+        if not self.kept and self.parent is not None and self.fd is not None:
             os.close(self.fd)
             self.fd = None
 

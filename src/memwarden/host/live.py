@@ -32,6 +32,7 @@ class Live:
         self, proc: str = "/proc", base: str = "/", *, keep: int = 0, clock: Clock | None = None
     ) -> None:
         self.facts: Mapping[str, str] = facts.facts()
+        self.name = proc
         self._clock = clock or SystemClock()
         self._base = base
         self._proc_fd = _open_root(proc, "--proc")

@@ -1,0 +1,48 @@
+"""Which processes are in which cgroup, when the two were read one after the other.
+
+A process may move, exit or be born between the reading of ``cgroup.procs`` and of ``/proc/PID/cgroup``, and
+its pid may be used again. What ``/proc/PID`` says was read through one directory and belongs together, so it
+decides; the order of joining is that of ``cgroup.procs``, with those that came later at the end.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from memwarden.collect.processes import DEAD
+from memwarden.state.cgroup import ancestry
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from memwarden.state.cgroup import Cgroup
+    from memwarden.state.process import Process
+
+
+def settle(cgroups: dict[str, Cgroup], processes: Mapping[int, Process]) -> None:
+    """Make ``procs`` of the cgroups agree with the processes, in place."""
+    listed = {pid: path for path, cgroup in cgroups.items() for pid in cgroup.procs or ()}
+    leave: dict[str, set[int]] = {}
+    join: dict[str, list[int]] = {}
+    for pid, process in processes.items():
+        home = _home(cgroups, process)
+        if home is None or listed.get(pid) == home:
+            continue
+        if pid in listed:
+            leave.setdefault(listed[pid], set()).add(pid)
+        if process.state not in DEAD:
+            join.setdefault(home, []).append(pid)
+    for path in {*leave, *join}:
+        stay = [pid for pid in cgroups[path].procs or () if pid not in leave.get(path, ())]
+        cgroups[path] = replace(cgroups[path], procs=(*stay, *join.get(path, ())))
+
+
+def _home(cgroups: Mapping[str, Cgroup], process: Process) -> str | None:
+    """The cgroup that lists a process: its own, or of a threaded one the domain above it."""
+    if process.cgroup is None or process.is_kernel_thread:
+        return None
+    for path in ancestry(process.cgroup):
+        if path in cgroups and cgroups[path].procs is not None:
+            return path
+    return None

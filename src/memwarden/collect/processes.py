@@ -1,0 +1,141 @@
+"""The processes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from memwarden.collect.leniency import decode, gap
+from memwarden.errors import ParseError, ReadError
+from memwarden.kernel import (
+    pid_cgroup,
+    pid_oom_score,
+    pid_oom_score_adj,
+    pid_smaps_rollup,
+    pid_stat,
+    pid_status,
+)
+from memwarden.state.gaps import Gap, GapReason
+from memwarden.state.process import PF_KTHREAD, Process
+
+if TYPE_CHECKING:
+    from collections.abc import Container
+
+    from memwarden.collect.hierarchy import Hierarchy
+    from memwarden.collect.leniency import Reading
+    from memwarden.collect.source import Directory
+
+DEAD = frozenset("ZXx")
+"""States of a process that has exited: it has no memory any more, and no file that tells of it."""
+
+
+def read(
+    reading: Reading, hierarchy: Hierarchy, cgroups: Container[str], *, smaps: bool = False
+) -> dict[int, Process]:
+    """All processes by pid. ``smaps`` adds the proportional set size: the kernel walks page tables for it."""
+    processes: dict[int, Process] = {}
+    try:
+        proc = reading.source.processes()
+        names = [name for name, _ in proc.subdirectories() if name.isdecimal()]
+    except ReadError as error:
+        reading.gaps.append(gap(error, "/proc"))
+        return processes
+    for name in sorted(names, key=int):
+        process = _open(reading, proc, name, hierarchy, cgroups, smaps=smaps)
+        if process is not None:
+            processes[process.pid] = process
+    proc.release()
+    return processes
+
+
+def _open(
+    reading: Reading,
+    proc: Directory,
+    name: str,
+    hierarchy: Hierarchy,
+    cgroups: Container[str],
+    *,
+    smaps: bool,
+) -> Process | None:
+    path = f"/proc/{name}"
+    try:
+        directory = proc.child(name)
+    except ReadError as error:
+        reading.gaps.append(_vanished(error, path))
+        return None
+    try:
+        return _read(reading, directory, hierarchy, cgroups, smaps=smaps)
+    except (ReadError, ParseError) as error:  # of its stat file, without which it is nobody
+        reading.gaps.append(_vanished(error, path))
+        return None
+    finally:
+        directory.release()
+
+
+def _vanished(error: ReadError | ParseError, path: str) -> Gap:
+    """A process that was listed and has no directory or no stat file any more has exited."""
+    if isinstance(error, ReadError) and error.errno_name in ("ENOENT", "ESRCH"):
+        return Gap(path, GapReason.GONE)
+    return gap(error, path)
+
+
+def _read(
+    reading: Reading, directory: Directory, hierarchy: Hierarchy, cgroups: Container[str], *, smaps: bool
+) -> Process | None:
+    stat = pid_stat.parse(decode(directory.read("stat")))
+    if stat.flags & PF_KTHREAD:
+        # Has no memory of its own and cannot be killed: its other files say nothing.
+        return Process(
+            pid=stat.pid, comm=stat.comm, start_time_ticks=stat.start_time_ticks, ppid=stat.ppid,
+            state=stat.state, flags=stat.flags, threads=stat.threads,
+        )  # fmt: skip
+    before = len(reading.gaps)
+    more = _memory(reading, directory, smaps=smaps and stat.state not in DEAD)
+    memberships = reading.at(directory, "cgroup", pid_cgroup.parse)
+    if len(reading.gaps) > before and not directory.alive():
+        del reading.gaps[before:]
+        reading.gaps.append(Gap(directory.path, GapReason.GONE))
+        return None
+    if memberships is not None:
+        more["cgroup"] = _cgroup(memberships, hierarchy, cgroups)
+    return Process(
+        pid=stat.pid, comm=stat.comm, start_time_ticks=stat.start_time_ticks, ppid=stat.ppid,
+        state=stat.state, flags=stat.flags, threads=stat.threads, **more,
+    )  # fmt: skip
+
+
+def _memory(reading: Reading, directory: Directory, *, smaps: bool) -> dict[str, Any]:
+    fields: dict[str, Any] = {
+        "oom_score": reading.at(directory, "oom_score", pid_oom_score.parse),
+        "oom_score_adj": reading.at(directory, "oom_score_adj", pid_oom_score_adj.parse),
+    }
+    status = reading.at(directory, "status", pid_status.parse)
+    if status is not None:
+        fields.update(
+            uid=status.uid,
+            total_vm_bytes=status.total_vm_bytes,
+            rss_bytes=status.rss_bytes,
+            rss_anon_bytes=status.rss_anon_bytes,
+            rss_file_bytes=status.rss_file_bytes,
+            rss_shmem_bytes=status.rss_shmem_bytes,
+            swap_bytes=status.swap_bytes,
+            pgtables_bytes=status.pgtables_bytes,
+            locked_bytes=status.locked_bytes,
+            hugetlb_bytes=status.hugetlb_bytes,
+        )
+    rollup = reading.at(directory, "smaps_rollup", pid_smaps_rollup.parse) if smaps else None
+    if rollup is not None:
+        fields["pss_bytes"] = rollup.get("Pss")
+    return fields
+
+
+def _cgroup(
+    memberships: tuple[pid_cgroup.Membership, ...], hierarchy: Hierarchy, cgroups: Container[str]
+) -> str | None:
+    """The path as the cgroups of the snapshot have theirs; ``None`` outside of what we see."""
+    path = pid_cgroup.memory_path(memberships, version=hierarchy.version)
+    if path is None:
+        return None
+    path = hierarchy.relative(path)
+    if path is not None and path not in cgroups and f"{path} (deleted)" in cgroups:
+        return f"{path} (deleted)"  # its name, not the kernel's remark
+    return path
