@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 PATH: Final = "/dev/kmsg"
 RECORD: Final = 1 << 14
-"""Bytes for one record; ``printk.c:devkmsg_read`` gives EINVAL for one that does not fit."""
+"""Bytes for one record; ``kernel/printk/printk.c:devkmsg_read`` refuses to cut one (EINVAL)."""
 SYSLOG_ACTION_READ_ALL: Final = 3
 SYSLOG_ACTION_SIZE_BUFFER: Final = 10
 

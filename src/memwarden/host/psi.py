@@ -62,9 +62,9 @@ def arm(
 ) -> Trigger:
     """Arm a trigger on ``/proc/pressure/*``, or on a ``*.pressure`` file in the cgroup held by ``dir_fd``.
 
-    Where the kernel refuses the window, half a second and then the next multiple of two seconds are tried, with
-    the same share of it as threshold; ``granted`` of the trigger says which. Raises :class:`UnsupportedError`
-    where no trigger can be had: the caller reads the file at intervals instead.
+    Where the kernel refuses the window, half a second and then the next multiple of two seconds are tried,
+    with the same share of it as threshold; ``granted`` of the trigger says which. Raises
+    :class:`UnsupportedError` where no trigger can be had: the caller reads the file at intervals instead.
     """
     refused: OSError | None = None
     for granted, window in _windows(window_us):
