@@ -62,21 +62,23 @@ def probe(
 def _badness(source: Source, processes: Mapping[int, Process]) -> BadnessRule | None:
     """By our own score, that of a task of nearly no size: 666 at adj 0 since 5.9, before that 0.
 
-    ``fs/proc/base.c:proc_oom_score``. Where our own cannot be read, the least score of the others with
-    adj 0 decides.
+    ``fs/proc/base.c:proc_oom_score``. Where our own cannot be read or says nothing (at adj -1000 it is 0
+    everywhere), the median of the others with adj 0 decides: a few of them may read 0 although they have
+    memory (init, tasks in the middle of vfork, reaped ones).
     """
     adj = _own(source, "oom_score_adj", pid_oom_score_adj.parse)
     score = _own(source, "oom_score", pid_oom_score.parse)
     if adj is None or score is None or adj < CLEAR_ADJ:
         adj = 0
-        score = min(
-            (
-                process.oom_score
-                for process in processes.values()
-                if process.oom_score is not None and process.oom_score_adj == 0 and process.rss_bytes
-            ),
-            default=None,
+        others = sorted(
+            process.oom_score
+            for process in processes.values()
+            if process.oom_score is not None
+            and process.oom_score_adj == 0
+            and process.rss_bytes
+            and process.pid != 1
         )
+        score = others[len(others) // 2] if others else None
     if score is None:
         return None
     return BadnessRule.SIGNED if score >= (1000 + adj) * 2 // 3 - 66 else BadnessRule.UNSIGNED
