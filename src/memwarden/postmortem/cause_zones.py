@@ -11,6 +11,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from memwarden.postmortem.filled_system import managed_bytes
+
 if TYPE_CHECKING:
     from memwarden.postmortem.model import OomReport, ZoneFacts
 
@@ -96,7 +98,7 @@ def zone_verdict(report: OomReport) -> ZoneVerdict | None:
     order = max(0, report.invoker.order or 0)
     able = [_has_block(zone, page << order, movable=movable) for zone in passing] if order else [True]
     free = sum(zone.free_bytes or 0 for zone in zones)
-    managed = sum(zone.managed_bytes or zone.present_bytes or 0 for zone in zones)
+    managed = managed_bytes(node) if node is not None else None
     return ZoneVerdict(
         highest,
         eligible,
@@ -105,7 +107,7 @@ def zone_verdict(report: OomReport) -> ZoneVerdict | None:
         sum(_set_aside(zone, highest, names, page, movable=movable) for zone in eligible),
         blocks_short=bool(able) and not any(one in (True, None) for one in able),
         no_block_lists=None in able,
-        mostly_free=managed > 0 and free * MOST > managed,
+        mostly_free=managed is not None and free * MOST > managed,
     )
 
 

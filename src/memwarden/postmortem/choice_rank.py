@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 OOM_ADJ_DISABLE = -17
 """``include/linux/oom.h`` (v2.6.35): the ``oom_adj`` that oom_score_adj -1000 replaced."""
 
+OOM_SCORE_ADJ_MIN_USEFUL = OOM_SCORE_ADJ_MIN + 1
+"""The lowest oom_score_adj that still takes part in the comparison."""
+
 
 class Scored(NamedTuple):
     """A row that could be chosen. ``least`` and ``most`` are its points at each end of the total.

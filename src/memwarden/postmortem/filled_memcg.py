@@ -29,8 +29,9 @@ def memcg_fill(report: OomReport) -> Fill | None:
     figures = subtree(memcg)
     sizes = _sizes(figures, memcg, _table_pgtables(report))
     parts = ordered(sizes)
-    if not parts or "anon" not in sizes:
-        filled = table_fill(report, memcg.usage_bytes)
+    if not parts:
+        # Without the usage no figure of the table would be a share of anything.
+        filled = None if memcg.usage_bytes is None else table_fill(report, memcg.usage_bytes)
         return filled and _with_kmem(filled, memcg)
     explained = sum(part.size_bytes for part in parts)
     return Fill(

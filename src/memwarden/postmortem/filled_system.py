@@ -8,12 +8,16 @@ allocator without a counter: graphics, virtual-machine balloons, leaks.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from memwarden.postmortem.filled import Fill, ordered, table_fill
 
 if TYPE_CHECKING:
     from memwarden.postmortem.model import NodeFacts, OomReport
+
+
+CONTRADICTION: Final = 110
+"""Percent of the whole that parts may add up to: counters lag, but a tenth too much is a contradiction."""
 
 
 def system_fill(report: OomReport) -> Fill | None:
@@ -26,7 +30,9 @@ def system_fill(report: OomReport) -> Fill | None:
     huge = sizes["hugepages"]
     free = (node.free_bytes or 0) + node.counters_bytes.get("free_pcp", 0)
     explained = sum(sizes.values()) + free
-    if whole is not None and huge and explained > whole * 11 // 10:
+    if whole is not None and explained - huge > whole * CONTRADICTION // 100:
+        whole = None
+    if whole is not None and huge and explained > whole * CONTRADICTION // 100:
         # The text contradicts itself (edited, or of two machines): the pool cannot be there.
         explained -= huge
         sizes["hugepages"] = 0
@@ -54,7 +60,7 @@ def _sizes(node: NodeFacts) -> dict[str, int]:
     locked_shmem = max(0, min(shmem - anon, node.unevictable_bytes or 0))
     kernel = (
         (node.slab_reclaimable_bytes or 0)
-        + (node.slab_unreclaimable_bytes or 0)
+        + max(node.slab_unreclaimable_bytes or 0, sum(node.unreclaimable_slabs_bytes.values()))
         + (node.pagetables_bytes or 0)
         + sum(counters.get(name, 0) for name in ("sec_pagetables", "bounce", "kernel_stack"))
     )

@@ -1,0 +1,105 @@
+"""What else is worth saying: the text is damaged, swap was shut, memory did not come back."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from memwarden.postmortem import names
+from memwarden.postmortem.filled_memcg import swapped_bytes
+from memwarden.postmortem.model import Statement
+from memwarden.postmortem.why_lines import lines
+from memwarden.units import Max, size
+
+if TYPE_CHECKING:
+    from memwarden.postmortem.cause_facts import Facts
+
+
+def doubts(facts: Facts) -> tuple[Statement, ...]:
+    """The sentences that apply."""
+    return (
+        *_incomplete(facts),
+        *_invoker(facts),
+        *_swap_shut(facts),
+        *_dirty(facts),
+        *_reaper(facts),
+        *_suppressed(facts),
+    )
+
+
+def _incomplete(facts: Facts) -> tuple[Statement, ...]:
+    source = facts.report.source
+    if source.complete:
+        return ()
+    text = (
+        f"The report is not complete in this text ({source.unparsed_lines} lines could not be read): "
+        "what it lacks is not guessed."
+    )
+    return (Statement(text),)
+
+
+def _invoker(facts: Facts) -> tuple[Statement, ...]:
+    """Who asked is not who is to blame."""
+    report = facts.report
+    comm, pid = report.invoker.comm, report.invoker.pid
+    if comm is None or not report.victims or any(comm == victim.comm for victim in report.victims):
+        return ()
+    who = comm if pid is None else f"{comm} (thread {pid})"
+    text = f"{who} only happened to ask for memory when none was left; that does not make it the cause."
+    return (Statement(text, lines(report, "header")),)
+
+
+def _swap_shut(facts: Facts) -> tuple[Statement, ...]:
+    memcg, report = facts.report.memcg, facts.report
+    if report.scope != "memcg" or memcg is None or memcg.swap_limit_bytes is None:
+        return ()
+    if memcg.swap_limit_bytes == 0:
+        text = "The cgroup may not swap (memory.swap.max is 0), so its anonymous memory could only grow."
+        return (Statement(text, lines(report, "swap")),)
+    used = swapped_bytes(report) or 0
+    if not isinstance(memcg.swap_limit_bytes, Max) and used * 20 >= memcg.swap_limit_bytes * 19:
+        text = f"Its swap allowance (memory.swap.max {size(memcg.swap_limit_bytes)}) was used up too."
+        return (Statement(text, lines(report, "swap")),)
+    return ()
+
+
+def _dirty(facts: Facts) -> tuple[Statement, ...]:
+    fill = facts.fill
+    if fill is None or not fill.whole_bytes or fill.dirty_bytes * 4 < fill.whole_bytes:
+        return ()
+    text = (
+        f"{size(fill.dirty_bytes)} ({names.percent(fill.dirty_bytes, fill.whole_bytes)}) was file "
+        "data not yet written to disk "
+        "(dirty or writeback): it cannot be freed before it is written."
+    )
+    return (Statement(text, lines(facts.report, "stats", "stat-line", "mem-info")),)
+
+
+def _reaper(facts: Facts) -> tuple[Statement, ...]:
+    report = facts.report
+    for victim in report.victims:
+        if victim.reaped is False:
+            text = (
+                f"The memory of {names.process(victim)} could not be taken back at once (oom_reaper "
+                "gave up); it came free only when the process ended."
+            )
+            return (Statement(text, lines(report, "reaper")),)
+        left = victim.reaper_left_anon_bytes
+        if left and left * 2 > (victim.anon_rss_bytes or 0):
+            text = (
+                f"After the kill {size(left)} of {names.process(victim)} stayed: locked memory "
+                "(mlock) or huge pages, which the reaper does not touch."
+            )
+            return (Statement(text, lines(report, "reaper"), "likely"),)
+    return ()
+
+
+def _suppressed(facts: Facts) -> tuple[Statement, ...]:
+    found = lines(facts.report, "suppressed")
+    if not found:
+        return ()
+    return (
+        Statement(
+            "More kills happened than the log shows in full: the kernel prints at most 10 reports in 5 s.",
+            found,
+        ),
+    )
