@@ -82,12 +82,13 @@ class Snapshot:
 
     def subtree(self, path: str) -> Iterator[Cgroup]:
         """The cgroup and all below it, pre-order, children in the order of their names."""
-        cgroup = self.cgroups.get(path)
-        if cgroup is None:
-            return
-        yield cgroup
-        for child in cgroup.children:
-            yield from self.subtree(child)
+        # Not by recursion: whoever may make cgroups may nest them deeper than Python's stack.
+        waiting = [path]
+        while waiting:
+            cgroup = self.cgroups.get(waiting.pop())
+            if cgroup is not None:
+                yield cgroup
+                waiting.extend(reversed(cgroup.children))
 
     def ancestors(self, path: str) -> Iterator[Cgroup]:
         """The cgroups above ``path``, nearest first, as far as they are known."""

@@ -1,0 +1,132 @@
+"""What the kernel could free below a limit without killing: the ladders of a subtree, put together.
+
+Reclaim at a limit walks every cgroup below it (``mm/vmscan.c:shrink_node_memcgs``), takes each one's own
+pages, and leaves it alone from its effective protection down - effective as seen from the limit. Swap is
+bounded at every level (``mm/memcontrol.c:mem_cgroup_get_nr_swap_pages``) and by what is free on the machine.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from memwarden.kernel.memory_stat import BYTES
+from memwarden.rules.ladder import Ladder, ladder, machine_stat
+from memwarden.rules.protection import NONE, effective_protections
+from memwarden.units import Max
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from memwarden.rules.protection import Protection
+    from memwarden.state.cgroup import Cgroup
+    from memwarden.state.snapshot import Snapshot
+    from memwarden.units import Limit
+
+MACHINE: Final = "/"
+"""The target that stands for the machine as a whole."""
+
+
+def reclaimable(snapshot: Snapshot, target: str) -> Ladder | None:
+    """The ladder of a cgroup and everything below it, for reclaim driven by its own limit.
+
+    For :data:`MACHINE` the figures are those of /proc/meminfo. ``None`` when the target's statistics could
+    not be read. A descendant whose statistics could not be read counts, with all below it, as part of its
+    parent: without protection and swap limits of its own.
+    """
+    total = _stat(snapshot, target)
+    if total is None:
+        return None
+    protections = effective_protections(snapshot, target)
+    rooms = _swap_rooms(snapshot, target)
+    sums: dict[str, Ladder] = {}
+    for cgroup in reversed(list(snapshot.subtree(target))):
+        if _stat(snapshot, cgroup.path) is None:
+            continue
+        own = _own(snapshot, cgroup, target).with_swap_room(rooms[cgroup.path])
+        own = _protect(own, cgroup, protections.get(cgroup.path, NONE))
+        for child in cgroup.children:
+            own = own.plus(sums.pop(child, Ladder()))
+        sums[cgroup.path] = own.with_swap_room(rooms[cgroup.path])
+    if target not in sums:
+        # No hierarchy could be read: the machine is one heap.
+        sums[target] = ladder(total, swaps=may_swap(snapshot, None, target)).with_swap_room(
+            _free_swap(snapshot)
+        )
+    return sums[target]
+
+
+def _stat(snapshot: Snapshot, path: str) -> Mapping[str, int] | None:
+    if path == MACHINE:
+        return None if snapshot.meminfo is None else machine_stat(snapshot.meminfo)
+    cgroup = snapshot.cgroups.get(path)
+    if cgroup is None or cgroup.stat is None or "inactive_file" not in cgroup.stat:
+        return None
+    return {key: value for key, value in cgroup.stat.items() if key in BYTES and isinstance(value, int)}
+
+
+def _own(snapshot: Snapshot, cgroup: Cgroup, target: str) -> Ladder:
+    """The ladder of the pages charged to this very cgroup: its figures without its children's."""
+    figures = dict(_stat(snapshot, cgroup.path) or {})
+    for child in cgroup.children:
+        for key, value in (_stat(snapshot, child) or {}).items():
+            figures[key] = max(figures.get(key, 0) - value, 0)
+    return ladder(figures, swaps=may_swap(snapshot, cgroup, target))
+
+
+def _protect(own: Ladder, cgroup: Cgroup, protection: Protection) -> Ladder:
+    if protection == NONE:
+        return own
+    usage = cgroup.current_bytes or 0
+    above_min = _beyond(usage, protection.min_bytes)
+    return own.protected(
+        above_min_bytes=above_min, above_low_bytes=min(above_min, _beyond(usage, protection.low_bytes))
+    )
+
+
+def _beyond(usage_bytes: int, protection: Limit) -> int:
+    return 0 if isinstance(protection, Max) else usage_bytes - protection
+
+
+def may_swap(snapshot: Snapshot, cgroup: Cgroup | None, target: str) -> bool:
+    """Whether reclaim for ``target`` touches this cgroup's anonymous memory, given that swap has room.
+
+    ``mm/vmscan.c:get_scan_count``: with swappiness 0 a memcg's reclaim leaves it alone, and the machine's
+    takes it only when the page cache is all but gone. MGLRU leaves it alone always
+    (``mm/vmscan.c:get_swappiness``). On v2 swappiness is the machine's.
+    """
+    swappiness = snapshot.sysctl.get("swappiness", 60)
+    if cgroup is not None and cgroup.v1_swappiness is not None:
+        swappiness = cgroup.v1_swappiness
+    return swappiness > 0 or (target == MACHINE and not snapshot.traits.mglru)
+
+
+def _swap_rooms(snapshot: Snapshot, target: str) -> dict[str, int | None]:
+    """For the target and each cgroup below: how much of it may go to swap, bounds above it included."""
+    room = _free_swap(snapshot)
+    for above in snapshot.ancestors(target):
+        room = _least(room, _own_room(above))
+    rooms: dict[str, int | None] = {}
+    waiting = [(target, room)]
+    while waiting:
+        path, room = waiting.pop()
+        cgroup = snapshot.cgroups.get(path)
+        if cgroup is not None:
+            rooms[path] = _least(room, _own_room(cgroup))
+            waiting.extend((child, rooms[path]) for child in cgroup.children)
+    return rooms
+
+
+def _own_room(cgroup: Cgroup) -> int | None:
+    """What swap.max leaves; v1 limits memory and swap together, so that swapping costs nothing there."""
+    if cgroup.swap_max_bytes is None or isinstance(cgroup.swap_max_bytes, Max):
+        return None
+    return max(cgroup.swap_max_bytes - (cgroup.swap_current_bytes or 0), 0)
+
+
+def _free_swap(snapshot: Snapshot) -> int | None:
+    return None if snapshot.meminfo is None else snapshot.meminfo.get("SwapFree", 0)
+
+
+def _least(first: int | None, second: int | None) -> int | None:
+    known = [room for room in (first, second) if room is not None]
+    return min(known, default=None)

@@ -1,0 +1,116 @@
+"""What memory.current is made of."""
+
+from __future__ import annotations
+
+from tests.rules.machines import cgroup
+
+from memwarden.kernel.memory_stat import BYTES
+from memwarden.rules.accounting import SUBSET_OF, LruGap, account, kernel_bytes, lru_gap
+from memwarden.state.traits import KernelTraits
+from memwarden.units import MIB
+
+TRAITS = KernelTraits()
+
+
+def test_sum_with_kernel_in_one_figure():
+    stat = {"anon": 30 * MIB, "file": 60 * MIB, "kernel": 5 * MIB, "sock": MIB, "slab": 4 * MIB, "shmem": MIB}
+    found = account(cgroup("/a", current_bytes=97 * MIB, stat=stat), TRAITS, cpus=2)
+    assert found is not None
+    assert dict(found.parts) == {
+        "anon": 30 * MIB, "file": 60 * MIB, "kernel": 5 * MIB, "sock": MIB, "hugetlb": 0,
+    }  # fmt: skip
+    assert found.unexplained_bytes == MIB
+    # 64 pages of 4 KiB for each of 2 CPUs.
+    assert found.tolerance_bytes == 64 * 2 * 4096
+    assert found.itemised
+    assert not found.holds
+
+
+def test_sum_holds_within_the_tolerance_either_way():
+    for error, holds in (
+        (0, True),
+        (512 * 1024, True),
+        (-512 * 1024, True),
+        (513 * 1024, False),
+        (-513 * 1024, False),
+    ):
+        one = cgroup("/a", current_bytes=10 * MIB + error, stat={"anon": 10 * MIB, "kernel": 0})
+        found = account(one, TRAITS, cpus=2)
+        assert found is not None
+        assert found.holds is holds
+
+
+def test_swap_cache_that_is_not_mapped_is_charged_but_not_itemised():
+    one = cgroup("/a", current_bytes=14 * MIB, stat={"anon": 10 * MIB, "kernel": 0, "swapcached": 4 * MIB})
+    found = account(one, TRAITS, cpus=1)
+    assert found is not None
+    assert (found.unexplained_bytes, found.swapcached_bytes, found.holds) == (4 * MIB, 4 * MIB, True)
+
+
+def test_hugetlb_counts_where_it_is_accounted():
+    one = cgroup("/a", current_bytes=4 * MIB, stat={"anon": 0, "kernel": 0, "hugetlb": 4 * MIB})
+    found = account(one, TRAITS, cpus=1)
+    assert found is not None
+    assert found.unexplained_bytes == 0
+
+
+def test_5_10_itemises_neither_page_tables_nor_vmalloc():
+    stat = {"anon": 10 * MIB, "file": 0, "slab": 3 * MIB, "kernel_stack": MIB, "percpu": MIB}
+    found = account(cgroup("/a", current_bytes=40 * MIB, stat=stat), TRAITS, cpus=2)
+    assert found is not None
+    assert dict(found.parts)["kernel"] == 5 * MIB
+    assert (found.unexplained_bytes, found.itemised, found.holds) == (25 * MIB, False, True)
+    # 32 pages back per CPU and figure beside the 64: (64 + 4 * 32) * 2 CPUs * 4096
+    assert found.tolerance_bytes == 192 * 2 * 4096
+    # Statistics far ahead of usage are wrong on every kernel.
+    behind = account(cgroup("/a", current_bytes=5 * MIB, stat=stat), TRAITS, cpus=2)
+    assert behind is not None
+    assert not behind.holds
+
+
+def test_kernel_memory_by_the_keys_that_are_there():
+    assert kernel_bytes({"kernel": 7, "slab": 5}) == (7, True)
+    assert kernel_bytes({"slab": 5, "pagetables": 3, "kernel_stack": 1}) == (9, False)
+    assert kernel_bytes({"slab_reclaimable": 2, "slab_unreclaimable": 3}) == (5, False)
+    assert kernel_bytes({}) == (0, False)
+
+
+def test_v1_has_a_counter_for_kernel_memory():
+    stat = {"anon": 10 * MIB, "file": 5 * MIB}
+    one = cgroup("/a", version=1, current_bytes=18 * MIB, v1_kmem_current_bytes=3 * MIB, stat=stat)
+    found = account(one, TRAITS, cpus=2)
+    assert found is not None
+    assert (found.unexplained_bytes, found.itemised) == (0, True)
+    without = account(cgroup("/a", version=1, current_bytes=18 * MIB, stat=stat), TRAITS, cpus=2)
+    assert without is not None
+    assert (without.unexplained_bytes, without.itemised, without.holds) == (3 * MIB, False, True)
+
+
+def test_unread_figures():
+    assert account(cgroup("/a", stat={"anon": 1}), TRAITS, cpus=1) is None
+    assert account(cgroup("/a", current_bytes=1), TRAITS, cpus=1) is None
+
+
+def test_subsets_are_keys_of_the_file_and_not_parts_of_the_sum():
+    assert set(SUBSET_OF) <= BYTES
+    assert BYTES - set(SUBSET_OF) == {"anon", "file", "kernel", "sock", "hugetlb"}
+
+
+LISTS = {
+    "anon": 30, "file": 70, "shmem": 10, "unevictable": 0,
+    "inactive_anon": 25, "active_anon": 15, "inactive_file": 50, "active_file": 10,
+}  # fmt: skip
+
+
+def test_lru_lists_hold_what_is_accounted():
+    # anon lists 40 = anon 30 + shmem 10; file lists 60 = file 70 - shmem 10.
+    assert lru_gap(LISTS) == LruGap(0, 0, 0)
+    # 5 bytes of anonymous memory after MADV_FREE stand on the inactive file list.
+    assert lru_gap(LISTS | {"inactive_anon": 20, "inactive_file": 55}) == LruGap(0, -5, 5)
+    # 7 of swap cache that is not mapped.
+    assert lru_gap(LISTS | {"inactive_anon": 32}) == LruGap(7, 7, 0)
+    # Pages that are locked have no type.
+    assert lru_gap(LISTS | {"unevictable": 30, "inactive_anon": 0, "active_anon": 10}) == LruGap(
+        0, None, None
+    )
+    assert lru_gap({"anon": 1}) is None
