@@ -76,21 +76,12 @@ def test_plus():
 
 
 def test_machine_figures_under_the_names_of_memory_stat():
-    found = machine_stat(
-        {
-            "AnonPages": 5 * KIB,
-            "Cached": 7 * KIB,
-            "Buffers": KIB,
-            "Shmem": 2 * KIB,
-            "SReclaimable": 3 * KIB,
-            "SUnreclaim": 4 * KIB,
-            "KernelStack": KIB,
-            "PageTables": KIB,
-            "Inactive(anon)": 6 * KIB,
-            "Active(file)": 2 * KIB,
-            "Unevictable": KIB,
-        }  # fmt: skip
-    )
+    meminfo = {
+        "AnonPages": 5 * KIB, "Cached": 7 * KIB, "Buffers": KIB, "Shmem": 2 * KIB,
+        "SReclaimable": 3 * KIB, "SUnreclaim": 4 * KIB, "KernelStack": KIB, "PageTables": KIB,
+        "Inactive(anon)": 6 * KIB, "Active(file)": 2 * KIB, "Unevictable": KIB,
+    }  # fmt: skip
+    found = machine_stat(meminfo)
     assert found["file"] == 8 * KIB
     assert found["kernel"] == (3 + 4 + 1 + 1) * KIB
     assert (found["inactive_anon"], found["active_file"], found["unevictable"]) == (6 * KIB, 2 * KIB, KIB)

@@ -1,7 +1,8 @@
 """What ``memory.current`` is made of: which figures of ``memory.stat`` add up to it, and how well.
 
 ``mm/memcontrol.c:memory_stat_format`` and the kernel's own test of the sum
-(``tools/testing/selftests/cgroup/test_kmem.c``). Which keys are there decides, never a version.
+(``tools/testing/selftests/cgroup/test_kmem.c``). Which keys are there decides, never a version. What must not
+be added, because it is part of something else, is :data:`memwarden.kernel.memory_stat.PART_OF`.
 """
 
 from __future__ import annotations
@@ -13,39 +14,6 @@ if TYPE_CHECKING:
 
     from memwarden.state.cgroup import Cgroup
     from memwarden.state.traits import KernelTraits
-
-SUBSET_OF: Final[Mapping[str, tuple[str, ...]]] = {
-    "shmem": ("file",),
-    "file_mapped": ("file",),
-    "file_dirty": ("file",),
-    "file_writeback": ("file",),
-    "file_thp": ("file",),
-    "shmem_thp": ("file",),
-    "anon_thp": ("anon",),
-    "kernel_stack": ("kernel",),
-    "pagetables": ("kernel",),
-    "sec_pagetables": ("kernel",),
-    "percpu": ("kernel",),
-    "vmalloc": ("kernel",),
-    "slab": ("kernel",),
-    "slab_reclaimable": ("kernel", "slab"),
-    "slab_unreclaimable": ("kernel", "slab"),
-    "zswap": ("kernel",),
-    "zswap_incomp": ("kernel", "zswap"),
-    "inactive_anon": ("anon", "file"),
-    "active_anon": ("anon", "file"),
-    "inactive_file": ("file", "anon"),
-    "active_file": ("file",),
-    "unevictable": ("anon", "file"),
-    "swapcached": ("anon",),
-    "zswapped": (),
-}
-"""Keys that must not be added to the sum, and what they are part of.
-
-``inactive_anon`` and ``active_anon`` hold shmem, which is in ``file``; ``inactive_file`` holds anonymous
-pages after MADV_FREE; ``swapcached`` is in ``anon`` while it is mapped; ``zswapped`` is no memory at all, but
-the size that compressed pages had.
-"""
 
 _ERROR_PAGES: Final = 64
 _V5_10_DELTA_PAGES: Final = 32
