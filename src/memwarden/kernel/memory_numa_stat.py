@@ -67,7 +67,8 @@ def _first_wrong(text: str, path: str) -> ParseError:
 def _names(line: str) -> list[str]:
     """``["N0", "N1"]``; empty when the line is malformed."""
     names = []
-    for pair in line.split()[1:]:
+    key, _, pairs = line.partition(" ")
+    for pair in [] if "=" in key else pairs.split():
         name, _, value = pair.partition("=")
         try:
             _node([name])

@@ -28,7 +28,10 @@ def signed(word: str) -> int:
 
 def kilobytes(value: str) -> int:
     """``    1856 kB``, as in ``/proc/PID/status``, in bytes."""
-    return unsigned(value.strip(" ").removesuffix(" kB")) * KIB
+    number, unit = value.split()
+    if unit != "kB":
+        raise ValueError(value)
+    return unsigned(number) * KIB
 
 
 def hexadecimal(word: str) -> int:

@@ -40,19 +40,27 @@ def parse(text: str, *, path: str = "<cgroup>") -> tuple[Membership, ...]:
     """One membership per hierarchy, in the order printed."""
     memberships: dict[int, Membership] = {}
     for number, line in enumerate(_entries(text), 1):
-        hierarchy, _, rest = line.partition(":")
-        controllers, _, cgroup = rest.partition(":")
-        if not cgroup.startswith("/") or unsigned(hierarchy) in memberships:
-            raise ParseError(
-                path, line, "not hierarchy:controllers:/path, each hierarchy once", line_number=number
-            )
-        memberships[unsigned(hierarchy)] = Membership(
-            hierarchy=unsigned(hierarchy),
-            controllers=tuple(controllers.split(",")) if controllers else (),
-            path=cgroup.removesuffix(_DELETED),
-            deleted=cgroup.endswith(_DELETED),
-        )
+        try:
+            membership = _membership(line)
+        except ValueError:
+            raise ParseError(path, line, "not hierarchy:controllers:/path", line_number=number) from None
+        # Twice the same: a name with a newline pretends to be an entry, and which is the true one is not said.
+        if membership.hierarchy in memberships:
+            raise ParseError(path, line, "a second cgroup in the same hierarchy", line_number=number)
+        memberships[membership.hierarchy] = membership
     return tuple(memberships.values())
+
+
+def _membership(line: str) -> Membership:
+    hierarchy, controllers, cgroup = line.split(":", 2)
+    if not cgroup.startswith("/"):
+        raise ValueError(line)
+    return Membership(
+        hierarchy=unsigned(hierarchy),
+        controllers=tuple(controllers.split(",")) if controllers else (),
+        path=cgroup.removesuffix(_DELETED),
+        deleted=cgroup.endswith(_DELETED),
+    )
 
 
 def _entries(text: str) -> list[str]:

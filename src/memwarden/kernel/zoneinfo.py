@@ -77,6 +77,8 @@ _FIELDS: Final = {
 
 def parse(text: str, *, path: str = "<zoneinfo>", page_size: int = 4096) -> tuple[Zone, ...]:
     """Parse the file, zones in the order printed, pages to bytes of ``page_size``."""
+    if not text.startswith("Node"):
+        raise ParseError(path, text, "no zone")
     zones: list[Zone] = []
     lines = text.split("\n")
     starts = [number for number, line in enumerate(lines) if line.startswith("Node")]
@@ -87,8 +89,6 @@ def parse(text: str, *, path: str = "<zoneinfo>", page_size: int = 4096) -> tupl
             raise ParseError(
                 path, lines[start], "not a zone with its watermarks", line_number=start + 1
             ) from None
-    if not zones:
-        raise ParseError(path, text, "no zone")
     return tuple(zones)
 
 
