@@ -92,27 +92,77 @@ _AFTER_END: Final = frozenset(
 """Kinds that never follow the end of their own report: the header of a next one was held back."""
 
 
+_STALE_LINES: Final = 5_000
+"""So many lines after its last one a report is over, if another one begins."""
+_OPEN_AT_ONCE: Final = 64
+"""Reports that are kept open at once; more only if none of them has its end."""
+
+
 class Assembler:
-    """Takes lines in order and hands out finished reports."""
+    """Takes messages in order and hands out finished reports.
+
+    Hosts that write into one log are kept apart, and so are tasks where the kernel prints the caller: two
+    reports may be open at once.
+    """
 
     def __init__(self, file: str) -> None:
         self._file = file
-        self._open: Draft | None = None
+        self._open: dict[tuple[str | None, str | None], Draft] = {}
+        self._last: Draft | None = None
         self._done: list[OomReport] = []
         self.idle = 0
         """Lines since the last one that belonged to a report."""
 
+    @property
+    def expecting(self) -> bool:
+        """Whether the report that was read last still lacks its end."""
+        return self._last is not None and not self._last.ended
+
+    @property
+    def columns(self) -> int:
+        """Columns of the task table of the report that was read last; 0 without one."""
+        return len(self._last.columns) if self._last is not None else 0
+
+    def stranger(self) -> None:
+        """A line of another program went by."""
+        self.idle += 1
+
     def feed(self, line: int, stamp: Stamp | None, kind: str, message: str) -> None:
         """Take one message with the number of the line it begins on."""
-        draft = self._open
-        if kind == "header" or draft is None or (draft.ended and self._is_new(draft, kind, message)):
-            if kind not in _OPENERS:
-                self.idle += 1
-                return
-            draft = self._start(line, stamp)
+        draft = self._draft(stamp or NO_STAMP, kind, message)
         reader = _READERS.get(kind)
+        if draft is not None and not self._is_new(draft, line, stamp, kind, message):
+            self._to(draft, reader, line, kind, message)
+            return
+        self.idle += 1
+        if reader is None or kind not in _OPENERS:
+            return
+        fresh = Draft(self._file, stamp or NO_STAMP, line, line)
+        if reader(fresh, line, message):
+            self._begin(fresh)
+
+    def _draft(self, stamp: Stamp, kind: str, message: str) -> Draft | None:
+        """The open report that a message of this origin belongs to."""
+        if kind == "reaper":
+            return fill_end.reaped_by(self._open.values(), message) or self._open.get((stamp.host, stamp.caller))
+        return self._open.get((stamp.host, stamp.caller))
+
+    def _is_new(self, draft: Draft, line: int, stamp: Stamp | None, kind: str, message: str) -> bool:
+        """Whether a message begins another report of the same origin."""
+        if kind == "header":
+            return not (draft.header is not None and draft.header_text == message and line - draft.last_line < 4)
+        if not draft.ended:
+            return False
+        if kind == "kill":
+            return draft.group_path is None and not fill_end.same_kill(draft, message)
+        return kind in _AFTER_END
+
+    def _to(
+        self, draft: Draft, reader: Callable[[Draft, int, str], bool] | None, line: int, kind: str, message: str
+    ) -> None:
         if reader is not None and reader(draft, line, message):
             draft.touch(line)
+            self._last = draft
             self.idle = 0
             return
         self.idle += 1
@@ -121,21 +171,29 @@ class Assembler:
         elif kind != "empty":
             draft.pending_unparsed += 1
 
-    def _is_new(self, draft: Draft, kind: str, message: str) -> bool:
-        if kind == "kill":
-            return draft.group_path is None and not fill_end.same_kill(draft, message)
-        return kind in _AFTER_END
+    def _begin(self, draft: Draft) -> None:
+        key = (draft.stamp.host, draft.stamp.caller)
+        self._close(key)
+        self._open[key] = self._last = draft
+        self.idle = 0
+        stale = [
+            other
+            for other, known in self._open.items()
+            if other != key and (known.ended or draft.first_line - known.last_line > _STALE_LINES)
+        ]
+        for other in stale:
+            if draft.first_line - self._open[other].last_line > _STALE_LINES or len(self._open) > _OPEN_AT_ONCE:
+                self._close(other)
 
-    def _start(self, line: int, stamp: Stamp | None) -> Draft:
-        self.close()
-        self._open = Draft(self._file, stamp or NO_STAMP, line, line)
-        return self._open
+    def _close(self, key: tuple[str | None, str | None]) -> None:
+        draft = self._open.pop(key, None)
+        if draft is not None and draft.is_oom:
+            self._done.append(finish(draft))
 
     def close(self) -> None:
-        """No more lines: the open report is as complete as it will be."""
-        if self._open is not None and self._open.is_oom:
-            self._done.append(finish(self._open))
-        self._open = None
+        """No more lines: the open reports are as complete as they will be."""
+        for key in sorted(self._open, key=lambda key: self._open[key].first_line):
+            self._close(key)
 
     def take(self) -> list[OomReport]:
         """The reports that are finished, in order, each handed out once."""

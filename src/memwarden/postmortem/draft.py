@@ -82,6 +82,7 @@ class Draft:
     last_line: int
     block: str = ""
     header: Header | None = None
+    header_text: str = ""
     cpu: CpuLine | None = None
     cpuset: str | None = None
     mems_allowed: str | None = None

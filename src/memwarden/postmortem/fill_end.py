@@ -9,6 +9,8 @@ from memwarden.postmortem.blocks.oomkill import parse_oom_kill
 from memwarden.postmortem.draft import KillDraft
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from memwarden.postmortem.blocks.kill import KillLine
     from memwarden.postmortem.draft import Draft
 
@@ -136,3 +138,13 @@ def same_kill(draft: Draft, message: str) -> bool:
         found = parse_choice(message)
         return found is not None and found.sharing
     return any(known.kill.pid == parsed.pid for known in draft.kills)
+
+
+def reaped_by(drafts: Iterable[Draft], message: str) -> Draft | None:
+    """The report whose victim a line of the reaper speaks of."""
+    parsed = parse_reaper(message)
+    if parsed is not None:
+        for draft in drafts:
+            if any(known.kill.pid == parsed.pid for known in draft.kills):
+                return draft
+    return None

@@ -102,7 +102,7 @@ def counter(draft: Draft, line: int, message: str) -> bool:
     """``active_anon:N inactive_anon:N ...``, pages."""
     if in_memory_block(draft):
         counters = draft.mem.counters_pages
-        for name, pages in meminfo.parse_counters(message.replace("#012", " ")).items():
+        for name, pages in meminfo.parse_counters(message).items():
             counters.setdefault(name, pages)
         draft.mark("mem-info", line, message)
     return True

@@ -42,7 +42,7 @@ def header(draft: Draft, line: int, message: str) -> bool:
     parsed = parse_header(message)
     if parsed is None:
         return False
-    draft.header = parsed
+    draft.header, draft.header_text = parsed, message
     draft.block = "top"
     draft.mark("header", line, message)
     return True

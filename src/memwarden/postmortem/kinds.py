@@ -13,7 +13,7 @@ _STARTS: Final[tuple[tuple[str, str], ...]] = (
     ("Mem-Info:", "mem-info"),
     ("Mem-info:", "mem-info"),
     ("Memory cgroup stats", "stats"),
-    ("Memory cgroup out of memory", "kill"),
+    ("Memory cgroup out of memory", "kill?"),
     ("Memory cgroup min protection", "protection"),
     ("Memory allocations:", "allocations"),
     ("Memory limit reached of cgroup", "task-in"),
@@ -46,11 +46,11 @@ _STARTS: Final[tuple[tuple[str, str], ...]] = (
     ("dump_header:", "suppressed"),
     ("oom_policy=", "policy"),
     ("Out of memory and no killable", "no-victim"),
-    ("Out of memory", "kill"),
-    ("Out of Memory", "kill"),
-    ("No available memory", "kill"),
-    ("Killed process", "kill"),
-    ("Kill process", "kill"),
+    ("Out of memory", "kill?"),
+    ("Out of Memory", "kill?"),
+    ("No available memory", "kill?"),
+    ("Killed process", "kill?"),
+    ("Kill process", "kill?"),
     ("OOM victim", "note"),
     ("oom killer ", "note"),
     ("Kernel panic - not syncing:", "panic"),
@@ -107,6 +107,8 @@ _REGISTER: Final = re.compile(
 _HEX_WORDS: Final = re.compile(
     r"(?:[0-9a-f]{3,4}:\s+)?(?:[0-9a-f]{8}|[0-9a-f]{16})(?: (?:[0-9a-f]{8}|[0-9a-f]{16}))*$"
 )
+_KILL: Final = re.compile(r"[Kk]ill(?:ed)?\s+process\s+\d")
+_KILL_CUT: Final = ("Killed", "Kill", "process", "emory:", "emory cgroup out of memory")
 _REST: Final = re.compile(r",?(?:oom_memcg|task_memcg|task|mems_allowed|global_oom|pid|uid)[=,]")
 
 
@@ -125,8 +127,15 @@ def kind_of(message: str) -> str:
         return "header"
     for start, kind in _BY_CHAR.get(first, ()):
         if message.startswith(start):
-            return kind
+            return kind if kind != "kill?" else _kill(message)
     return _by_shape(message, first)
+
+
+def _kill(message: str) -> str:
+    """Programs run out of memory too; the kernel kills, unless the line was broken before it says so."""
+    if _KILL.search(message) or message.endswith(_KILL_CUT):
+        return "kill"
+    return "note" if "OOM" in message else ""
 
 
 def _by_shape(message: str, first: str) -> str:
@@ -154,3 +163,32 @@ def _by_shape(message: str, first: str) -> str:
     if _REGISTER.match(message) or _HEX_WORDS.match(message):
         return "register"
     return ""
+
+
+_DAMAGED: Final = re.compile(
+    r".{0,3}?(?:"
+    r"(?P<kill>(?:mory |ory |ry |y )?(?:(?:cgroup |group )?out of memory|ut of memory|t of memory|of memory)(?: \([a-z_]*\))?: "
+    r"|illed process \d|lled process \d)"
+    r"|(?P<oomkill>(?:om|m)-kill:constraint=)"
+    r"|(?P<reaper>(?:om|m)_reaper: ))"
+)
+
+
+def repair(message: str) -> tuple[str, str]:
+    """Kind and message where the first characters of a decisive line are lost; ``("", message)`` if not so.
+
+    >>> repair("ut of memory: Killed process 7 (a) total-vm:4kB")[0]
+    'kill'
+    """
+    found = _DAMAGED.match(message)
+    if found is None:
+        return "", message
+    if found["oomkill"]:
+        return "oom-kill", "oo" + message[message.index("m-kill") :]
+    if found["reaper"]:
+        return "reaper", "oo" + message[message.index("m_reaper") :]
+    rest = message[max(message.find("lled process"), 0) :]
+    if not rest.startswith("lled process"):
+        return "", message
+    cgroup = "group out of" in message
+    return "kill", f"{'Memory cgroup out of memory' if cgroup else 'Out of memory'}: Ki{rest}"

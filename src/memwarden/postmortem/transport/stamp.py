@@ -19,6 +19,16 @@ class Stamp(NamedTuple):
     caller: str | None = None
     kernel: bool = True
 
+    def within(self, outer: Stamp) -> Stamp:
+        """This stamp, with what it does not say taken from the stamp around it."""
+        return Stamp(
+            self.wall or outer.wall,
+            self.host or outer.host,
+            self.mono or outer.mono,
+            self.caller or outer.caller,
+            True,
+        )
+
 
 NO_STAMP: Final = Stamp()
 

@@ -1,0 +1,204 @@
+"""Bytes in chunks become lines, only where a report may be: the rest is searched, not read.
+
+Ordinary log text is passed over with a few ``bytes.find`` per MiB, and its newlines are counted. Where
+a search hits, lines are handed out, from a little before the hit until the reader has enough.
+Nothing depends on where the chunks end.
+"""
+
+from __future__ import annotations
+
+import codecs
+import re
+from typing import TYPE_CHECKING, Final
+
+from memwarden.postmortem.scan import LINE_LIMIT
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from memwarden.postmortem.scan import Scan
+
+LOOKBACK: Final = 1 << 16
+"""Bytes before a hit that are looked at for the beginning of a report whose head is lost."""
+HEAD: Final = 1 << 20
+"""In the first bytes of a stream every block of a report is a hit: excerpts are small."""
+_BLOCK: Final = 1 << 16
+_PIECE: Final = 1 << 20
+
+_HITS: Final = (b"oom-kill", b"Killed process", b"ut of memory", b"oom_reaper")
+_HEAD_HITS: Final = (b"total_vm", b"emory cgroup stats for", b": usage ")
+_JSON_HITS: Final = (b'"MESSAGE"',)
+"""journalctl writes a message that is not plain text as an array of numbers."""
+_LONGEST: Final = 32
+_STRANGERS: Final = 3
+"""So many lines in a row that look like no report end the search for its beginning."""
+
+_REPORT_LINE: Final = re.compile(
+    rb"\[ *\d+\] +\d+ +\d+ +\d|\[ *pid *\]|Tasks state|\dkB|\dKB|pages (?:RAM|[HhrcsnMi])|: usage |emory cgroup|invoked\s*$"
+    rb"|Kill(?:ed)? process|oom_reaper|killed as a result|lowmem_reserve|Mem-Info|\b[a-z_]+ \d+\s*$|active_\w+:\d"
+    rb"|^[\s>]*\"?_*[A-Z][A-Z_]+\"?\s*[=:]|^[\s>]*[\d -]+\S*\s*$|func:"
+)
+"""What a line before a hit looks like when it belongs to the same report, or to the same journal record."""
+
+
+class Lines:
+    """The lines of a stream, handed out where they may belong to a report.
+
+    ``seek()`` goes to the next place, ``block()`` hands out some of its lines, ``skip(n)`` takes n of them.
+    """
+
+    def __init__(self, chunks: Iterable[bytes], scan: Scan) -> None:
+        self._pieces = _pieces(chunks)
+        self._scan = scan
+        self._buffer = b""
+        self._position = 0  # in the buffer: the first byte that was neither taken nor passed over
+        self._searched = 0  # in the buffer: no hit begins before this
+        self._newlines = 0  # in the buffer from the position on
+        self._tail = 0  # bytes behind the buffer's last newline
+        self._cutting = False  # the rest of an overlong line is being dropped
+        self._hits: tuple[bytes, ...] = _HITS
+        self._head_left = HEAD  # bytes of the head, counted from the buffer's first byte
+        self._started = False
+        self.number = 1
+        """The number of the line at the position."""
+
+    def seek(self) -> bool:
+        """Go to the next line that may belong to a report; False at the end of the stream."""
+        while True:
+            hit = self._find()
+            if hit is not None:
+                self._searched = hit
+                self._pass_over(self._beginning(hit))
+                return True
+            self._searched = max(self._position, len(self._buffer) - _LONGEST)
+            self._pass_over(self._line_start(max(self._position, self._searched - LOOKBACK)))
+            if not self._more():
+                self._pass_over(len(self._buffer))
+                return False
+
+    def block(self) -> list[str]:
+        """The next lines, without their ends; empty at the end of the stream."""
+        while len(self._buffer) - self._position < _BLOCK and self._more():
+            pass
+        end = self._buffer.rfind(b"\n", self._position, self._position + _BLOCK)
+        while end < 0 and (end := self._buffer.find(b"\n", self._position)) < 0 and self._more():
+            pass
+        if end < 0:
+            end = len(self._buffer)
+        text = self._buffer[self._position : end]
+        return text.decode("utf-8", "backslashreplace").split("\n") if text or self._newlines else []
+
+    def skip(self, count: int) -> None:
+        """Take the first ``count`` lines of the block."""
+        position = self._position
+        for _ in range(count):
+            position = self._buffer.find(b"\n", position) + 1 or len(self._buffer) + 1
+        self._newlines -= min(count, self._newlines)
+        self.number += count
+        self._position = min(position, len(self._buffer))
+        self._searched = max(self._searched, self._position)
+
+    def _find(self) -> int | None:
+        """The first hit behind what was searched."""
+        end = len(self._buffer)
+        best = None
+        for literal in self._hits:
+            found = self._buffer.find(literal, self._searched, end)
+            if found >= 0:
+                best, end = found, found + len(literal) - 1
+        head = min(end, self._head_left)
+        for literal in _HEAD_HITS if self._searched < head else ():
+            found = self._buffer.find(literal, self._searched, head)
+            if found >= 0:
+                best, head = found, found + len(literal) - 1
+        return best
+
+    def _line_start(self, offset: int) -> int:
+        return self._buffer.rfind(b"\n", self._position, offset) + 1 or self._position
+
+    def _beginning(self, hit: int) -> int:
+        """Where the report that is hit may begin: lines before it that look like parts of it belong to it."""
+        first = start = self._line_start(hit)
+        strangers = 0
+        while start > self._position and hit - start < LOOKBACK and strangers < _STRANGERS:
+            before = self._line_start(start - 1)
+            if _REPORT_LINE.search(self._buffer, before, min(start, before + 512)):
+                first, strangers = before, 0
+            else:
+                strangers += 1
+            start = before
+        return first
+
+    def _pass_over(self, offset: int) -> None:
+        """Go on at an offset in the buffer, where a line begins."""
+        if offset > self._position:
+            left = self._buffer.count(b"\n", offset)
+            self.number += self._newlines - left
+            self._newlines = left
+            self._position = offset
+            self._searched = max(self._searched, offset)
+
+    def _more(self) -> bool:
+        """Read on; False at the end of the stream."""
+        piece = next(self._pieces, None)
+        if piece is None:
+            return False
+        if not self._started:
+            self._started = True
+            if piece.lstrip()[:1] == b"{":
+                self._hits = _HITS + _JSON_HITS
+        self._scan.size_bytes += len(piece)
+        if self._scan.binary_line is None and b"\0" in piece:
+            self._scan.binary_line = self._last_line() + piece.count(b"\n", 0, piece.index(b"\0"))
+        self._append(self._cut(piece))
+        return True
+
+    def _last_line(self) -> int:
+        return self.number + self._newlines
+
+    def _cut(self, piece: bytes) -> bytes:
+        """The piece without what exceeds the limit of one line; a piece is no longer than that limit."""
+        newline = piece.find(b"\n")
+        if self._cutting:
+            if newline < 0:
+                return b""
+            self._cutting, self._tail = False, 0
+            return piece[newline:]
+        room = LINE_LIMIT - self._tail
+        if (newline if newline >= 0 else len(piece)) <= room:
+            return piece
+        self._scan.cut_lines += 1
+        if self._scan.first_cut_line is None:
+            self._scan.first_cut_line = self._last_line()
+        self._cutting = newline < 0
+        return piece[:room] + (piece[newline:] if newline >= 0 else b"")
+
+    def _append(self, piece: bytes) -> None:
+        newline = piece.rfind(b"\n")
+        self._tail = len(piece) - newline - 1 if newline >= 0 else self._tail + len(piece)
+        self._newlines += piece.count(b"\n")
+        self._buffer = self._buffer[self._position :] + piece
+        self._searched -= self._position
+        self._head_left -= self._position
+        self._position = 0
+
+
+def _pieces(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """The bytes in pieces no longer than a line may be; UTF-16, as Windows shells write it, as UTF-8."""
+    decoder = None
+    start = b""
+    for chunk in chunks:
+        if decoder is None:
+            start += chunk
+            if len(start) < 2:
+                continue
+            wide = start[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+            decoder = codecs.getincrementaldecoder("utf-16" if wide else "latin-1")("replace")
+            convert = wide
+            chunk = start
+        if convert:
+            chunk = decoder.decode(chunk).encode("utf-8", "replace")
+        for offset in range(0, len(chunk), _PIECE):
+            yield chunk[offset : offset + _PIECE] if len(chunk) > _PIECE else chunk
+    if decoder is None and start:
+        yield start

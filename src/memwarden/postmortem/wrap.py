@@ -1,0 +1,216 @@
+"""Whether a line without a front of its own goes on with the message before it, and how.
+
+Mail programs break lines at blanks, terminals break them anywhere; one report may have gone through
+both. A kernel message is recognised as unfinished by its own grammar, so that lines can be rejoined
+in text that has no timestamps at all.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_HEADER_END: Final = re.compile(r"\boom(?:kill|_score|_)_?adj=-?\d+(?:$|,? )")
+_OOM_KILL_END: Final = re.compile(r",uid=\d+$")
+_KILL_END: Final = re.compile(r"(?:oom_score_adj:-?\d+|-rss:\d+kB|UID:\d+)$")
+_KILL_MORE: Final = re.compile(r"(?:total-vm|anon-rss|file-rss|shmem-rss|-?rss|vm|pgtables|oom_score_adj|UID|kB)\b|^process|^\(")
+_KILL_FIELDS: Final = re.compile(r"\b(?:total-vm|anon-rss|file-rss|shmem-rss|pgtables):\d+kB|\bUID:\d+|\badj:-?\d+|d process \d+ \(")
+_KB_MORE: Final = re.compile(r"[\w()]*:? ?\d*[kK]?B?\b(?: |$)|(?:yes|no)$")
+_KB_TOKEN: Final = re.compile(r"[a-z][a-z0-9_]*(?:\([a-z]+\))?: ?\d+ ?[kK]B")
+_BLOCKS_END: Final = re.compile(r"= ?\d+kB$")
+_BLOCKS_MORE: Final = re.compile(r"\d*\*? ?\d*k?B|\([A-Z]+\)|[A-Z]*\)|= ")
+_NUMBERS: Final = re.compile(r"[\d ]+$")
+_COLUMNS: Final = frozenset(
+    (
+        *("uid", "tgid", "total_vm", "rss", "cpu", "oom_adj", "nr_ptes", "nr_pmds", "pgtables_bytes", "swapents"),
+        *("oom_score_adj", "rss_anon", "rss_file", "rss_shmem", "]"),
+    )
+)
+_STATS_MORE: Final = re.compile(r"[a-z_]*:\d+KB")
+_RELEASE: Final = re.compile(r"(?:Not tainted|Tainted:[A-Z \t]*)[ \t]\d+\.\d")
+_LONGEST: Final = 1 << 14
+"""Bytes that rejoining makes a message grow to at most."""
+
+
+class Wrapped(NamedTuple):
+    """A message that may go on in the next line.
+
+    ``stamped``: its line had a front of its own. ``columns``: those of the task table, 0 while unknown.
+    ``hard``: its line is as long as the text is wide, and the text was broken anywhere.
+    """
+
+    kind: str
+    message: str
+    stamped: bool
+    columns: int
+    hard: bool
+
+
+def glue(before: Wrapped, more: str, more_kind: str) -> str | None:
+    """What stands between a message and the line after it: ``""`` or ``" "``; ``None`` when that line is its own."""
+    if not more or len(before.message) > _LONGEST:
+        return None
+    if before.kind == "row":
+        return _row(before, more, more_kind)
+    rule = _RULES.get(before.kind)
+    if rule is None and before.stamped:
+        rule = _STAMPED.get(before.kind)
+    between = None if rule is None else rule(before.message, more, more_kind)
+    return "" if between is not None and before.hard else between
+
+
+def _row(before: Wrapped, more: str, more_kind: str) -> str | None:
+    if more_kind not in ("", "pages", "allocation", "elision", "stat"):
+        return None
+    fields = len(before.message.partition("]")[2].split())
+    columns = before.columns or 8
+    if fields >= columns:
+        return "" if before.hard and more_kind == "" else None
+    return "" if before.hard and fields + len(more.split()) > columns else " "
+
+
+def _header(message: str, more: str, more_kind: str) -> str | None:
+    if _HEADER_END.search(message) or more_kind not in ("", "counter"):
+        return None
+    if "gfp_mask" not in message and "=" not in more:
+        return None
+    return " " if message.endswith((",", ":", "oom-killer")) else ""
+
+
+def _oom_kill(message: str, more: str, more_kind: str) -> str | None:
+    if _OOM_KILL_END.search(message) or more_kind not in ("", "oom-kill-rest", "stat") or " " in more.strip():
+        return None
+    return ""
+
+
+def _kill(message: str, more: str, more_kind: str) -> str | None:
+    if more_kind not in ("", "counter", "stat") or message.endswith("]"):
+        return None
+    if _KILL_END.search(message) and not _KILL_MORE.match(more.lstrip(", ")):
+        return None
+    if not _KILL_MORE.search(more) and not message.endswith(("process", "-", ":", ",", ")", "Killed")):
+        return None
+    together = len(_KILL_FIELDS.findall(message + more))
+    return "" if together > len(_KILL_FIELDS.findall(f"{message} {more}")) else " "
+
+
+def _kilobytes(message: str, more: str, more_kind: str) -> str | None:
+    """Node lines, zone lines, free lists and pools of huge pages."""
+    if "hugepages_total" in message:
+        return " " if "hugepages_size" not in message and more.startswith("hugepages_") else None
+    if "kB " not in message and "*" not in message and "kB" not in more:
+        return None
+    if ": " in message and "*" in message and " free:" not in message:
+        if _BLOCKS_END.search(message) or not _BLOCKS_MORE.match(more):
+            return None
+        return " " if message.endswith(("kB", ")", "=")) else ""
+    if more_kind not in ("", "counter") or not _KB_MORE.match(more):
+        return None
+    if message.endswith("all_unreclaimable?"):
+        return " "
+    together = len(_KB_TOKEN.findall(message + more))
+    return "" if together > len(_KB_TOKEN.findall(f"{message} {more}")) else " "
+
+
+def _usage(message: str, more: str, more_kind: str) -> str | None:
+    return " " if "failcnt" not in message and ("limit" in more or "failcnt" in more) else None
+
+
+def _stats(message: str, more: str, more_kind: str) -> str | None:
+    if _STATS_MORE.match(more):
+        return " " if message.endswith(("KB", ":")) else ""
+    return "" if ":" not in message and more_kind == "" and " " not in more else None
+
+
+def _task_in(message: str, more: str, more_kind: str) -> str | None:
+    if " limit of /" in message and not more.startswith(("/", "-")):
+        return None
+    if more_kind != "":
+        return None
+    return " " if more.startswith(("killed ", "as a ", "a result", "result ", "of ", "limit ", "/")) else ""
+
+
+def _group(message: str, more: str, more_kind: str) -> str | None:
+    if message.endswith(" set") or more_kind != "":
+        return None
+    return " " if more.startswith(("are ", "going ", "to be", "be ", "killed ", "due ", "memory.", "set")) else ""
+
+
+def _reaper(message: str, more: str, more_kind: str) -> str | None:
+    if "shmem-rss" in message or more_kind != "" or not _KILL_MORE.search(more):
+        return None
+    return "" if message.endswith("-") else " "
+
+
+def _table(message: str, more: str, more_kind: str) -> str | None:
+    words = message.split()
+    if words[-1] == "name" or more_kind not in ("", "stat"):
+        return None
+    return " " if words[-1] in _COLUMNS else ""
+
+
+def _cpu(message: str, more: str, more_kind: str) -> str | None:
+    return " " if more_kind in ("", "cpu") and not _RELEASE.search(message) else None
+
+
+def _reserve(message: str, more: str, more_kind: str) -> str | None:
+    return " " if _NUMBERS.match(more) else None
+
+
+def _choice(message: str, more: str, more_kind: str) -> str | None:
+    return " " if more_kind == "" and not message.endswith(("child", "memory")) else None
+
+
+def _counter(message: str, more: str, more_kind: str) -> str | None:
+    return "" if more_kind == "" and re.match(r"[a-z_]+:\d", more) else None
+
+
+def _swallow(message: str, more: str, more_kind: str) -> str | None:
+    """Lines that say nothing we need: what follows them is theirs unless it begins something."""
+    return " " if more_kind in ("", "register", "trace") and "invoked" not in more else None
+
+
+def _words(message: str, more: str, more_kind: str) -> str | None:
+    return " " if more_kind in ("", "pages") else None
+
+
+def _kill_or_choice(message: str, more: str, more_kind: str) -> str | None:
+    if "Kill process" in message and "Killed" not in message:
+        return _choice(message, more, more_kind)
+    return _kill(message, more, more_kind)
+
+
+def _unknown(message: str, more: str, more_kind: str) -> str | None:
+    """``X invoked`` and ``oom-killer:`` may be two lines."""
+    return " " if message.endswith(" invoked") and more.startswith("oom-killer") else None
+
+
+_RULES: Final[dict[str, Callable[[str, str, str], str | None]]] = {
+    "": _unknown,
+    "header": _header,
+    "oom-kill": _oom_kill,
+    "oom-kill-rest": _oom_kill,
+    "kill": _kill_or_choice,
+    "node": _kilobytes,
+    "zone": _kilobytes,
+    "usage": _usage,
+    "memsw": _usage,
+    "swap": _usage,
+    "kmem": _usage,
+    "stats": _stats,
+    "task-in": _task_in,
+    "group": _group,
+    "reaper": _reaper,
+    "table": _table,
+    "cpu": _cpu,
+    "reserve": _reserve,
+    "counter": _counter,
+}
+"""Rules for text without timestamps."""
+_STAMPED: Final[dict[str, Callable[[str, str, str], str | None]]] = {
+    **dict.fromkeys(("trace", "register", "hardware", "trace-start", "process", "mem-line"), _swallow),
+    **dict.fromkeys(("tasks-state", "panic", "pages"), _words),
+}
