@@ -19,7 +19,16 @@ if TYPE_CHECKING:
     from lab.kernels import Kernel
 
 RUNS = CACHE / "runs"
-GUEST_FILES = ("run", "agent.py", "stage.py", "worker.py", "cgroups.py", "kmsg.py", "rootar.py", "scenarios.py")
+GUEST_FILES = (
+    "run",
+    "agent.py",
+    "stage.py",
+    "worker.py",
+    "cgroups.py",
+    "kmsg.py",
+    "rootar.py",
+    "scenarios.py",
+)
 _SWAP_MIB = 256
 
 
@@ -70,11 +79,14 @@ def run_all(wanted: Sequence[Boot], only: Sequence[str] = (), *, parallel: int =
             result = found.result
             print(
                 f"lab: {found.boot.name:7} {found.boot.kernel.release}: booted in {result.boot_seconds:.0f} s, "
-                f"done after {result.seconds:.0f} s" + (f" (boot {result.boots})" if result.boots > 1 else ""),
+                f"done after {result.seconds:.0f} s"
+                + (f" (boot {result.boots})" if result.boots > 1 else ""),
                 flush=True,
             )
             if result.exit_status:
-                print(f"lab: its job ended with {result.exit_status}: {vm.tail_of_job(result)}", file=sys.stderr)
+                print(
+                    f"lab: its job ended with {result.exit_status}: {vm.tail_of_job(result)}", file=sys.stderr
+                )
             done.append(found)
         print(f"lab: {len(done)} boots in {time.monotonic() - begin:.0f} s", flush=True)
     return done

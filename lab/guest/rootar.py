@@ -12,7 +12,8 @@ import time
 
 MACHINE = (
     "/proc/meminfo", "/proc/vmstat", "/proc/zoneinfo", "/proc/buddyinfo", "/proc/swaps", "/proc/cgroups",
-    "/proc/self/mountinfo", "/proc/self/cgroup", "/proc/uptime",
+    "/proc/self/mountinfo", "/proc/self/cgroup", "/proc/self/oom_score",
+    "/proc/self/oom_score_adj", "/proc/uptime",
     "/proc/pressure/cpu", "/proc/pressure/io", "/proc/pressure/memory", "/proc/pressure/irq",
     "/proc/sys/kernel/osrelease", "/proc/sys/kernel/hostname", "/proc/sys/kernel/random/boot_id",
     "/sys/kernel/mm/lru_gen/enabled", "/sys/kernel/mm/lru_gen/min_ttl_ms",
@@ -115,8 +116,9 @@ def _process(writer: Writer, path: bytes, *, kernel_threads: bool) -> None:
     except OSError:
         return  # gone since the listing
     flags = int(stat.rpartition(b")")[2].split()[6])
-    if flags & 0x00200000 and not kernel_threads:  # PF_KTHREAD, include/linux/sched.h
+    is_kernel_thread = bool(flags & 0x00200000)  # PF_KTHREAD, include/linux/sched.h
+    if is_kernel_thread and not kernel_threads:
         return
     writer.directory(path)
-    for name in PROCESS:
+    for name in ("stat",) if is_kernel_thread else PROCESS:
         writer.file(path + b"/" + name.encode())
