@@ -28,47 +28,83 @@ DEAD = frozenset("ZXx")
 """States of a process that has exited: it has no memory any more, and no file that tells of it."""
 
 
-def read(
-    reading: Reading, hierarchy: Hierarchy, cgroups: Container[str], *, smaps: bool = False
-) -> dict[int, Process]:
-    """All processes by pid. ``smaps`` adds the proportional set size: the kernel walks page tables for it."""
-    processes: dict[int, Process] = {}
-    try:
-        proc = reading.source.processes()
-        names = [name for name, _ in proc.subdirectories() if name.isdecimal()]
-    except ReadError as error:
-        reading.gaps.append(gap(error, "/proc"))
+class ProcessReader:
+    """Reads the processes for one snapshot.
+
+    ``smaps`` adds the proportional set size, for which the kernel walks page tables. ``cmdline`` reads the
+    command line too, for a recording; no field of a process has it.
+    """
+
+    def __init__(
+        self,
+        reading: Reading,
+        hierarchy: Hierarchy,
+        cgroups: Container[str],
+        *,
+        smaps: bool = False,
+        cmdline: bool = False,
+    ) -> None:
+        self._reading = reading
+        self._hierarchy = hierarchy
+        self._cgroups = cgroups
+        self._smaps = smaps
+        self._cmdline = cmdline
+
+    def read(self) -> dict[int, Process]:
+        """All processes by pid, in the order of their pids."""
+        gaps = self._reading.gaps
+        try:
+            proc = self._reading.source.processes()
+            names = [name for name, _ in proc.subdirectories() if name.isdecimal()]
+        except ReadError as error:
+            gaps.append(gap(error, "/proc"))
+            return {}
+        processes: dict[int, Process] = {}
+        for name in sorted(names, key=int):
+            try:
+                process = self._open(proc, name)
+            except (ReadError, ParseError) as error:  # of its stat file, without which it is nobody
+                gaps.append(_vanished(error, f"/proc/{name}"))
+            else:
+                if process is not None:
+                    processes[process.pid] = process
+        proc.release()
         return processes
-    for name in sorted(names, key=int):
-        process = _open(reading, proc, name, hierarchy, cgroups, smaps=smaps)
-        if process is not None:
-            processes[process.pid] = process
-    proc.release()
-    return processes
 
-
-def _open(
-    reading: Reading,
-    proc: Directory,
-    name: str,
-    hierarchy: Hierarchy,
-    cgroups: Container[str],
-    *,
-    smaps: bool,
-) -> Process | None:
-    path = f"/proc/{name}"
-    try:
+    def _open(self, proc: Directory, name: str) -> Process | None:
         directory = proc.child(name)
-    except ReadError as error:
-        reading.gaps.append(_vanished(error, path))
-        return None
-    try:
-        return _read(reading, directory, hierarchy, cgroups, smaps=smaps)
-    except (ReadError, ParseError) as error:  # of its stat file, without which it is nobody
-        reading.gaps.append(_vanished(error, path))
-        return None
-    finally:
-        directory.release()
+        try:
+            return self._read(directory)
+        finally:
+            directory.release()
+
+    def _read(self, directory: Directory) -> Process | None:
+        stat = pid_stat.parse(decode(directory.read("stat")))
+        known: dict[str, Any] = {
+            "pid": stat.pid,
+            "comm": stat.comm,
+            "start_time_ticks": stat.start_time_ticks,
+            "ppid": stat.ppid,
+            "state": stat.state,
+            "flags": stat.flags,
+            "threads": stat.threads,
+        }
+        if stat.flags & PF_KTHREAD:
+            # Has no memory of its own and cannot be killed: its other files say nothing.
+            return Process(**known)
+        gaps = self._reading.gaps
+        before = len(gaps)
+        known.update(_memory(self._reading, directory, smaps=self._smaps and stat.state not in DEAD))
+        memberships = self._reading.at(directory, "cgroup", pid_cgroup.parse)
+        if self._cmdline:
+            self._reading.at(directory, "cmdline", str)
+        if len(gaps) > before and not directory.alive():
+            del gaps[before:]
+            gaps.append(Gap(directory.path, GapReason.GONE))
+            return None
+        if memberships is not None:
+            known["cgroup"] = _cgroup(memberships, self._hierarchy, self._cgroups)
+        return Process(**known)
 
 
 def _vanished(error: ReadError | ParseError, path: str) -> Gap:
@@ -76,31 +112,6 @@ def _vanished(error: ReadError | ParseError, path: str) -> Gap:
     if isinstance(error, ReadError) and error.errno_name in ("ENOENT", "ESRCH"):
         return Gap(path, GapReason.GONE)
     return gap(error, path)
-
-
-def _read(
-    reading: Reading, directory: Directory, hierarchy: Hierarchy, cgroups: Container[str], *, smaps: bool
-) -> Process | None:
-    stat = pid_stat.parse(decode(directory.read("stat")))
-    if stat.flags & PF_KTHREAD:
-        # Has no memory of its own and cannot be killed: its other files say nothing.
-        return Process(
-            pid=stat.pid, comm=stat.comm, start_time_ticks=stat.start_time_ticks, ppid=stat.ppid,
-            state=stat.state, flags=stat.flags, threads=stat.threads,
-        )  # fmt: skip
-    before = len(reading.gaps)
-    more = _memory(reading, directory, smaps=smaps and stat.state not in DEAD)
-    memberships = reading.at(directory, "cgroup", pid_cgroup.parse)
-    if len(reading.gaps) > before and not directory.alive():
-        del reading.gaps[before:]
-        reading.gaps.append(Gap(directory.path, GapReason.GONE))
-        return None
-    if memberships is not None:
-        more["cgroup"] = _cgroup(memberships, hierarchy, cgroups)
-    return Process(
-        pid=stat.pid, comm=stat.comm, start_time_ticks=stat.start_time_ticks, ppid=stat.ppid,
-        state=stat.state, flags=stat.flags, threads=stat.threads, **more,
-    )  # fmt: skip
 
 
 def _memory(reading: Reading, directory: Directory, *, smaps: bool) -> dict[str, Any]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import re
+from typing import TYPE_CHECKING, Final
 
+from memwarden.collect.hierarchy import MOUNTINFO
 from memwarden.collect.rootar import Dir, Failed, File
 from memwarden.errors import ReadError
 
@@ -13,6 +15,10 @@ if TYPE_CHECKING:
     from memwarden.collect.rootar import Entry
     from memwarden.collect.source import Directory, Source
     from memwarden.state.snapshot import Instant
+
+
+_KEPT_MOUNT: Final = re.compile(rb" - (cgroup2?|fuse\.lxcfs) |^\d+ \d+ \S+ \S+ / ")
+"""Cgroup hierarchies, lxcfs, and the root, which tells a container."""
 
 
 class Recorder:
@@ -49,7 +55,7 @@ class Recorder:
         except ReadError as error:
             self.entries[path] = Failed(error.errno_name)
             raise
-        self.entries[path] = File(data)
+        self.entries[path] = File(_without_secrets(path, data))
         return data
 
     def processes(self) -> Directory:
@@ -69,6 +75,14 @@ class Recorder:
             raise
         self.entries[path] = Dir(directory.inode)
         return RecordedDirectory(self, directory)
+
+
+def _without_secrets(path: str, data: bytes) -> bytes:
+    """Of the mounts, only those that are asked for: others name servers, volumes and users."""
+    if path != MOUNTINFO:
+        return data
+    kept = [line for line in data.splitlines(keepends=True) if _KEPT_MOUNT.search(line)]
+    return b"".join(kept)
 
 
 class RecordedDirectory:

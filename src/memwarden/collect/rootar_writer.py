@@ -23,21 +23,25 @@ class Out(Protocol):
 
 
 class Writer:
-    """Writes to ``out``; entries that did not change since the snapshot before become ``SAME``."""
+    """Writes to ``out``; entries that did not change since the snapshot before become ``SAME``.
+
+    ``snapshots`` is how many have been written.
+    """
 
     def __init__(self, out: Out) -> None:
         self._out = out
         self._count = 0
-        self._number = 0
+        self.snapshots = 0
         self._facts: dict[str, str] = {}
         self._previous: Mapping[str, Entry] = {}
-        out.write(b"%s %d\n" % (MAGIC, VERSION))
 
     def snapshot(self, facts: Mapping[str, str], entries: Mapping[str, Entry]) -> None:
         """One snapshot. ``facts`` has to have ``taken_monotonic_us``; only what changed of it is written."""
         parts: list[bytes] = []
-        if self._number:
-            parts.append(f"SNAP {self._number} {facts['taken_monotonic_us']}\n".encode())
+        if not self.snapshots:
+            self._out.write(b"%s %d\n" % (MAGIC, VERSION))
+        else:
+            parts.append(f"SNAP {self.snapshots} {facts['taken_monotonic_us']}\n".encode())
             self._facts["taken_monotonic_us"] = facts["taken_monotonic_us"]
             self._facts.pop("taken_wall_us", None)
         parts.extend(
@@ -48,7 +52,7 @@ class Writer:
         self._facts.update(facts)
         parts.extend(self._line(path, entry) for path, entry in entries.items())
         self._count += len(parts)
-        self._number += 1
+        self.snapshots += 1
         self._previous = entries
         self._out.write(b"".join(parts))
         self._out.flush()

@@ -5,21 +5,27 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from memwarden.collect import hierarchy, machine, membership, processes, traits
+from memwarden.collect import hierarchy, machine, membership, traits
 from memwarden.collect.cgroups import CgroupReader
 from memwarden.collect.leniency import Reading
+from memwarden.collect.processes import ProcessReader
 from memwarden.errors import InputError
 from memwarden.state.snapshot import CgroupMode, Snapshot
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from memwarden.collect.source import Source
+    from memwarden.state.cgroup import Cgroup
+    from memwarden.state.process import Process
 
 
 class Collector:
     """Takes snapshots of one source; what it has open and has learned serves the next one.
 
     ``cgroup_root`` is the directory of the cgroup hierarchies where it is not as mounted. ``smaps`` adds the
-    proportional set size of every process, which is dear. ``with_processes=False`` leaves them out.
+    proportional set size of every process, which is dear; ``cmdline`` reads command lines, for a recording.
+    ``with_processes=False`` leaves the processes out.
     """
 
     def __init__(
@@ -29,11 +35,13 @@ class Collector:
         cgroup_root: str | None = None,
         with_processes: bool = True,
         smaps: bool = False,
+        cmdline: bool = False,
     ) -> None:
         self._source = source
         self._cgroup_root = cgroup_root or source.facts.get("cgroup_root")
         self._with_processes = with_processes
         self._smaps = smaps
+        self._cmdline = cmdline
         self._readers: dict[hierarchy.Hierarchy, CgroupReader] = {}
 
     def snapshot(self) -> Snapshot:
@@ -46,9 +54,7 @@ class Collector:
         page_size = traits.page_size(self._source)
         wide = machine.read(reading, page_size)
         cgroups = {} if found.mode is CgroupMode.NONE else self._reader(found).read(reading)
-        all_processes = (
-            processes.read(reading, found, cgroups, smaps=self._smaps) if self._with_processes else {}
-        )
+        all_processes = self._processes(reading, found, cgroups) if self._with_processes else {}
         if wide.meminfo is None and not cgroups and not all_processes:
             raise InputError(
                 f"{self._source.name}: holds nothing of a machine: no meminfo, no cgroup, no process; "
@@ -81,3 +87,8 @@ class Collector:
         if reader is None:
             reader = self._readers[found] = CgroupReader(found)
         return reader
+
+    def _processes(
+        self, reading: Reading, found: hierarchy.Hierarchy, cgroups: Mapping[str, Cgroup]
+    ) -> dict[int, Process]:
+        return ProcessReader(reading, found, cgroups, smaps=self._smaps, cmdline=self._cmdline).read()

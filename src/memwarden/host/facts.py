@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import os
+import re
+
+_HZ = re.compile(rb"^CONFIG_HZ=(\d+)$", re.MULTILINE)
 
 
-def facts() -> dict[str, str]:
-    """Facts by the names they have in a recording (docs/reference/rootar.md)."""
+def facts(*, config: bool = False) -> dict[str, str]:
+    """Facts by the names they have in a recording (docs/reference/rootar.md).
+
+    ``config`` adds what only the kernel's build configuration tells, a file of some 100 KiB: ``hz``.
+    """
     machine = os.uname()
-    return {
+    known = {
         "kernel_release": machine.release,
         "arch": machine.machine,
         "hostname": machine.nodename,
@@ -16,3 +22,23 @@ def facts() -> dict[str, str]:
         "clk_tck": str(os.sysconf("SC_CLK_TCK")),
         "cpus": str(os.sysconf("SC_NPROCESSORS_ONLN")),
     }
+    hz = _HZ.search(_config(machine.release)) if config else None
+    if hz is not None:
+        known["hz"] = hz[1].decode()
+    return known
+
+
+def _config(release: str) -> bytes:
+    """The configuration the running kernel was built with; nothing where it is not published."""
+    try:
+        with open(f"/boot/config-{release}", "rb") as file:
+            return file.read()
+    except OSError:
+        pass
+    import zlib  # noqa: PLC0415 - only a recording pays for it
+
+    try:
+        with open("/proc/config.gz", "rb") as file:
+            return zlib.decompress(file.read(), wbits=31)
+    except (OSError, zlib.error):
+        return b""

@@ -17,7 +17,7 @@ SYSLOG_ACTION_SIZE_BUFFER: Final = 10
 
 
 class Kmsg:
-    """The log from its oldest record on. ``lost`` counts records that were overwritten before we read them."""
+    """The log from its oldest record on. ``lost`` counts records that were overwritten before we came."""
 
     def __init__(self, path: str = PATH, *, read: Callable[[int, int], bytes] = os.read) -> None:
         self._fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)

@@ -23,15 +23,22 @@ class Live:
     """The machine below some roots; read as often as one likes.
 
     ``proc`` is where its procfs is mounted for us, ``base`` where everything else is. ``keep`` is how many
-    descriptors of cgroups may stay open between snapshots.
+    descriptors of cgroups may stay open between snapshots. ``config`` looks for facts in the kernel's build
+    configuration too.
     """
 
     live = True
 
     def __init__(
-        self, proc: str = "/proc", base: str = "/", *, keep: int = 0, clock: Clock | None = None
+        self,
+        proc: str = "/proc",
+        base: str = "/",
+        *,
+        keep: int = 0,
+        config: bool = False,
+        clock: Clock | None = None,
     ) -> None:
-        self.facts: Mapping[str, str] = facts.facts()
+        self.facts: Mapping[str, str] = facts.facts(config=config)
         self.name = proc
         self._clock = clock or SystemClock()
         self._base = base
