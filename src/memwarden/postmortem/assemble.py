@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from memwarden.postmortem import fill_end, fill_memory, fill_top
 from memwarden.postmortem.draft import Draft
 from memwarden.postmortem.finish import finish
-from memwarden.postmortem.transport.stamp import NO_STAMP
+from memwarden.postmortem.transport.stamp import NO_STAMP, monotonic_us
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -133,32 +133,44 @@ class Assembler:
         reader = _READERS.get(kind)
         if draft is not None and not self._is_new(draft, line, stamp, kind, message):
             self._to(draft, reader, line, kind, message)
+            if stamp is not None and kind == "kill":
+                draft.last_us = monotonic_us(stamp.mono)
             return
         self.idle += 1
         if reader is None or kind not in _OPENERS:
             return
         fresh = Draft(self._file, stamp or NO_STAMP, line, line)
         if reader(fresh, line, message):
+            fresh.last_us = monotonic_us(fresh.stamp.mono)
             self._begin(fresh)
 
     def _draft(self, stamp: Stamp, kind: str, message: str) -> Draft | None:
         """The open report that a message of this origin belongs to."""
         if kind == "reaper":
-            return fill_end.reaped_by(self._open.values(), message) or self._open.get((stamp.host, stamp.caller))
+            return fill_end.reaped_by(self._open.values(), message) or self._open.get(
+                (stamp.host, stamp.caller)
+            )
         return self._open.get((stamp.host, stamp.caller))
 
     def _is_new(self, draft: Draft, line: int, stamp: Stamp | None, kind: str, message: str) -> bool:
         """Whether a message begins another report of the same origin."""
         if kind == "header":
-            return not (draft.header is not None and draft.header_text == message and line - draft.last_line < 4)
+            return not (
+                draft.header is not None and draft.header_text == message and line - draft.last_line < 4
+            )
         if not draft.ended:
             return False
         if kind == "kill":
-            return draft.group_path is None and not fill_end.same_kill(draft, message)
+            return not fill_end.same_report(draft, line, stamp, message)
         return kind in _AFTER_END
 
     def _to(
-        self, draft: Draft, reader: Callable[[Draft, int, str], bool] | None, line: int, kind: str, message: str
+        self,
+        draft: Draft,
+        reader: Callable[[Draft, int, str], bool] | None,
+        line: int,
+        kind: str,
+        message: str,
     ) -> None:
         if reader is not None and reader(draft, line, message):
             draft.touch(line)
@@ -182,7 +194,10 @@ class Assembler:
             if other != key and (known.ended or draft.first_line - known.last_line > _STALE_LINES)
         ]
         for other in stale:
-            if draft.first_line - self._open[other].last_line > _STALE_LINES or len(self._open) > _OPEN_AT_ONCE:
+            if (
+                draft.first_line - self._open[other].last_line > _STALE_LINES
+                or len(self._open) > _OPEN_AT_ONCE
+            ):
                 self._close(other)
 
     def _close(self, key: tuple[str | None, str | None]) -> None:

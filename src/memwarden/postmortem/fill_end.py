@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from memwarden.postmortem.blocks.kill import parse_choice, parse_group, parse_kill, parse_reaper
 from memwarden.postmortem.blocks.oomkill import parse_oom_kill
 from memwarden.postmortem.draft import KillDraft
+from memwarden.postmortem.transport.stamp import monotonic_us
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from memwarden.postmortem.blocks.kill import KillLine
     from memwarden.postmortem.draft import Draft
+    from memwarden.postmortem.transport.stamp import Stamp
+
+_GROUP_GAP_US: Final = 100_000
+_GROUP_GAP_LINES: Final = 4
+"""Kills of one group follow each other within this, also on a slow console and with broken lines."""
 
 
 def oom_kill(draft: Draft, line: int, message: str) -> bool:
@@ -52,8 +58,8 @@ def kill(draft: Draft, line: int, message: str) -> bool:
 def _via(draft: Draft, kill_line: KillLine) -> str:
     if "oom_kill_allocating_task" in kill_line.reason:
         return "allocating-task"
-    if draft.kills and draft.group_path is not None:
-        return "oom.group"
+    if draft.kills:
+        return "oom.group" if draft.group_path is not None else "other"
     chosen = draft.choice
     if chosen is not None and chosen.pid != kill_line.pid and chosen.comm != kill_line.comm:
         return "selected" if _thread_of(draft, chosen.pid, kill_line.pid) else "other"
@@ -131,13 +137,28 @@ def suppressed(draft: Draft, line: int, message: str) -> bool:
     return True
 
 
-def same_kill(draft: Draft, message: str) -> bool:
-    """Whether a kill line repeats or belongs to the kills of this report."""
+def same_report(draft: Draft, line: int, stamp: Stamp | None, message: str) -> bool:
+    """Whether a kill line behind the end of a report still belongs to it.
+
+    It does when it repeats a kill, or when the cgroup is killed as a group. Where the beginning is lost
+    the group line may be lost too: then kills of a cgroup that follow each other at once are one group's.
+    """
     parsed = parse_kill(message)
     if parsed is None:
         found = parse_choice(message)
         return found is not None and found.sharing
-    return any(known.kill.pid == parsed.pid for known in draft.kills)
+    if draft.group_path is not None or any(known.kill.pid == parsed.pid for known in draft.kills):
+        return True
+    headless = draft.header is None and draft.oom_kill is None and not draft.has_table
+    before, now = draft.last_us, monotonic_us(stamp.mono if stamp else None)
+    return (
+        headless
+        and parsed.reason.startswith("Memory cgroup")
+        and before is not None
+        and now is not None
+        and 0 <= now - before <= _GROUP_GAP_US
+        and line - draft.last_line <= _GROUP_GAP_LINES
+    )
 
 
 def reaped_by(drafts: Iterable[Draft], message: str) -> Draft | None:

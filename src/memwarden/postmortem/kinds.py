@@ -92,7 +92,7 @@ _COUNTER: Final = re.compile(
 )
 _STAT: Final = re.compile(r"[a-z][a-z0-9_.]* \d+$")
 _PAGES: Final = re.compile(r"\d+ (?:total pagecache pages|pages\b|free pages|reserved pages|slab pages)")
-_ROW: Final = re.compile(r"\[ *\d+\] +\d+ +\d+ +\d")
+_ROW: Final = re.compile(r"\[ *\d+\](?: +\d+ +\d+(?: +\d|$)|(?: +\d+)?$)")
 _TABLE: Final = re.compile(r"\[ *pid *\] +uid\b")
 _ALLOCATION: Final = re.compile(r"[\d.]+(?: ?[KMGTP]i?B?)? +\d+ \S+:\d+ (?:\[[^\]]*\] )?func:")
 _SLAB: Final = re.compile(r"\S.* \d+KB +\d+KB$")

@@ -38,7 +38,7 @@ def _said(draft: Draft) -> Scope | None:
     reasons = [known.kill.reason for known in draft.kills]
     if draft.choice is not None:
         reasons.append(draft.choice.reason)
-    return _by_reason(reasons) or _by_block(draft)
+    return _by_reason(reasons) or _by_block(draft, reasons)
 
 
 def _by_reason(reasons: list[str]) -> Scope | None:
@@ -52,10 +52,10 @@ def _by_reason(reasons: list[str]) -> Scope | None:
     return None
 
 
-def _by_block(draft: Draft) -> Scope | None:
+def _by_block(draft: Draft, reasons: list[str]) -> Scope | None:
     if draft.memcg.limit_path or draft.memcg.usage or draft.memcg.stats_path:
         return "memcg"
-    if draft.panic:
+    if draft.panic or any(reason.lower().startswith("out of memory") for reason in reasons):
         return "system"
     return None
 
@@ -66,7 +66,5 @@ def _inferred(draft: Draft) -> Scope:
     if "manual" in draft.frames or (draft.header is not None and draft.header.order == -1):
         return "system"
     if not draft.mem.empty() or draft.frames & {"allocator", "page-fault"}:
-        return "system"
-    if any(known.kill.reason.lower().startswith("out of memory") for known in draft.kills):
         return "system"
     return "unknown"

@@ -16,8 +16,12 @@ if TYPE_CHECKING:
 _HEADER_END: Final = re.compile(r"\boom(?:kill|_score|_)_?adj=-?\d+(?:$|,? )")
 _OOM_KILL_END: Final = re.compile(r",uid=\d+$")
 _KILL_END: Final = re.compile(r"(?:oom_score_adj:-?\d+|-rss:\d+kB|UID:\d+)$")
-_KILL_MORE: Final = re.compile(r"(?:total-vm|anon-rss|file-rss|shmem-rss|-?rss|vm|pgtables|oom_score_adj|UID|kB)\b|^process|^\(")
-_KILL_FIELDS: Final = re.compile(r"\b(?:total-vm|anon-rss|file-rss|shmem-rss|pgtables):\d+kB|\bUID:\d+|\badj:-?\d+|d process \d+ \(")
+_KILL_MORE: Final = re.compile(
+    r"(?:total-vm|anon-rss|file-rss|shmem-rss|-?rss|vm|pgtables|oom_score_adj|UID|kB)\b|^process|^\("
+)
+_KILL_FIELDS: Final = re.compile(
+    r"\b(?:total-vm|anon-rss|file-rss|shmem-rss|pgtables):\d+kB|\bUID:\d+|\badj:-?\d+|d process \d+ \("
+)
 _KB_MORE: Final = re.compile(r"[\w()]*:? ?\d*[kK]?B?\b(?: |$)|(?:yes|no)$")
 _KB_TOKEN: Final = re.compile(r"[a-z][a-z0-9_]*(?:\([a-z]+\))?: ?\d+ ?[kK]B")
 _BLOCKS_END: Final = re.compile(r"= ?\d+kB$")
@@ -25,12 +29,25 @@ _BLOCKS_MORE: Final = re.compile(r"\d*\*? ?\d*k?B|\([A-Z]+\)|[A-Z]*\)|= ")
 _NUMBERS: Final = re.compile(r"[\d ]+$")
 _COLUMNS: Final = frozenset(
     (
-        *("uid", "tgid", "total_vm", "rss", "cpu", "oom_adj", "nr_ptes", "nr_pmds", "pgtables_bytes", "swapents"),
+        *(
+            "uid",
+            "tgid",
+            "total_vm",
+            "rss",
+            "cpu",
+            "oom_adj",
+            "nr_ptes",
+            "nr_pmds",
+            "pgtables_bytes",
+            "swapents",
+        ),
         *("oom_score_adj", "rss_anon", "rss_file", "rss_shmem", "]"),
     )
 )
 _STATS_MORE: Final = re.compile(r"[a-z_]*:\d+KB")
 _RELEASE: Final = re.compile(r"(?:Not tainted|Tainted:[A-Z \t]*)[ \t]\d+\.\d")
+_GROUP_WORDS: Final = frozenset("are going to be killed due to memory.oom.group set".split())
+_TASK_WORDS: Final = frozenset("killed as a result of limit".split())
 _LONGEST: Final = 1 << 14
 """Bytes that rejoining makes a message grow to at most."""
 
@@ -130,13 +147,13 @@ def _task_in(message: str, more: str, more_kind: str) -> str | None:
         return None
     if more_kind != "":
         return None
-    return " " if more.startswith(("killed ", "as a ", "a result", "result ", "of ", "limit ", "/")) else ""
+    return " " if more.startswith("/") or more.split(None, 1)[0] in _TASK_WORDS else ""
 
 
 def _group(message: str, more: str, more_kind: str) -> str | None:
     if message.endswith(" set") or more_kind != "":
         return None
-    return " " if more.startswith(("are ", "going ", "to be", "be ", "killed ", "due ", "memory.", "set")) else ""
+    return " " if more.split(None, 1)[0] in _GROUP_WORDS else ""
 
 
 def _reaper(message: str, more: str, more_kind: str) -> str | None:

@@ -67,6 +67,10 @@ def _last(pattern: re.Pattern[str], text: str) -> re.Match[str] | None:
 
 def _path(pattern: re.Pattern[str], text: str, follower: str) -> str | None:
     found = pattern.search(text)
-    if found is None or not found[1].startswith("/") or follower not in text:
+    if found is None or not found[1].startswith("/"):
         return None
-    return found[1]
+    if follower in text:
+        return found[1]
+    # Cut behind the comma, or within the next field's name: the path is whole.
+    path, comma, rest = found[1].rpartition(",")
+    return path if comma and follower[1:].startswith(rest.rstrip("> ")) else None
