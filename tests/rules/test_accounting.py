@@ -40,6 +40,19 @@ def test_sum_holds_within_the_tolerance_either_way():
         assert found.holds is holds
 
 
+def test_7_2_charges_in_advance_for_several_cgroups_on_each_cpu():
+    # Recorded on 7.2.13 with 2 CPUs: a limit with four cgroups below it; 64 pages x 2 CPUs would not explain it.
+    stat = {"anon": 96_260_096, "file": 0, "kernel": 253_952, "sock": 0, "pgscan_proactive": 0}
+    found = account(cgroup("/t", current_bytes=97_517_568, stat=stat, descendants=4), TRAITS, cpus=2)
+    assert found is not None
+    assert (found.unexplained_bytes, found.holds) == (1_003_520, True)
+    assert found.tolerance_bytes == 5 * 64 * 2 * 4096
+    # NR_MEMCG_STOCK is 7, however many cgroups there are.
+    many = account(cgroup("/t", current_bytes=97_517_568, stat=stat, descendants=40), TRAITS, cpus=2)
+    assert many is not None
+    assert many.tolerance_bytes == 7 * 64 * 2 * 4096
+
+
 def test_swap_cache_that_is_not_mapped_is_charged_but_not_itemised():
     one = cgroup("/a", current_bytes=14 * MIB, stat={"anon": 10 * MIB, "kernel": 0, "swapcached": 4 * MIB})
     found = account(one, TRAITS, cpus=1)

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 _ERROR_PAGES: Final = 64
 _V5_10_DELTA_PAGES: Final = 32
+_STOCKS: Final = 7
+"""``mm/memcontrol.c:NR_MEMCG_STOCK`` (v7.2)."""
 
 
 class Accounting(NamedTuple):
@@ -62,7 +64,7 @@ def account(cgroup: Cgroup, traits: KernelTraits, *, cpus: int) -> Accounting | 
         usage_bytes=cgroup.current_bytes,
         parts=parts,
         unexplained_bytes=cgroup.current_bytes - sum(size for _, size in parts),
-        tolerance_bytes=tolerance_bytes(stat, traits, cpus=cpus),
+        tolerance_bytes=tolerance_bytes(stat, traits, cpus=cpus, descendants=cgroup.descendants or 0),
         itemised=itemised,
         swapcached_bytes=stat.get("swapcached", 0),
     )
@@ -81,12 +83,16 @@ def kernel_bytes(stat: Mapping[str, int]) -> tuple[int, bool]:
     return slab + sum(stat.get(key, 0) for key in others), False
 
 
-def tolerance_bytes(stat: Mapping[str, int], traits: KernelTraits, *, cpus: int) -> int:
+def tolerance_bytes(stat: Mapping[str, int], traits: KernelTraits, *, cpus: int, descendants: int = 0) -> int:
     """How far the sum may be off while nothing is wrong: 64 pages per CPU, as the kernel's own test allows.
 
     Usage counts what each CPU has charged in advance; statistics lag behind by as much. Without ``kernel``
-    (5.10) each CPU also keeps up to 32 pages of each of the figures back for good.
+    (5.10) each CPU also keeps up to 32 pages of each of the figures back for good. Up to 6.12 a CPU charges in
+    advance for one cgroup at a time; ``mm/memcontrol.c:refill_stock`` (v7.2) does so for several, and what is
+    charged for descendants is in the usage of their ancestors. That kernel is known by one of its keys.
     """
+    if "pgscan_proactive" in stat:
+        return min(1 + descendants, _STOCKS) * _ERROR_PAGES * cpus * traits.page_size_bytes
     pages = _ERROR_PAGES if "kernel" in stat else _ERROR_PAGES + 4 * _V5_10_DELTA_PAGES
     return pages * cpus * traits.page_size_bytes
 
