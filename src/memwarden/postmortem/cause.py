@@ -25,6 +25,7 @@ UNEVICTABLE_SHARE: Final = 0.5
 MEMCG_CAUSES: Final[dict[str, Cause]] = {
     "anon": "memcg-anon",
     "swap cache": "memcg-anon",
+    "leaving": "memcg-anon",
     "file": "memcg-file",
     "shmem": "memcg-shmem",
     "kernel": "memcg-kernel",
@@ -72,11 +73,11 @@ def manual(facts: Facts) -> Ruling | None:
 
 
 def spurious(facts: Facts) -> Ruling | None:
-    """Raised by the page-fault handler without a request, while zones were above their watermarks."""
+    """Raised by the page-fault handler without a request, while zones were above their low watermarks."""
     report = facts.report
     if report.scope == "memcg" or not (report.page_fault_path or report.invoker.gfp_mask == 0):
         return None
-    if facts.zones is None or not facts.zones.passing:
+    if facts.zones is None or not facts.zones.ample:
         return None
     return Ruling("spurious", "likely")
 

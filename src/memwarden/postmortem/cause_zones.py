@@ -36,13 +36,15 @@ MOST: Final = 2
 class ZoneVerdict:
     """What the watermark test says of the zones a request could use.
 
-    ``passing`` zones could have served a single page; ``spare`` are zones it could not use that had plenty;
-    ``set_aside_bytes`` is free memory in usable zones that only others may take (CMA, high-atomic).
+    ``passing`` zones could have served a single page, being above ``min``; ``ample`` ones were above ``low``, so
+    that they were not even being reclaimed; ``spare`` are zones it could not use that had plenty;
+    ``set_aside_bytes`` is free memory in usable zones that only others may take (CMA).
     """
 
     highest: str
     eligible: tuple[ZoneFacts, ...]
     passing: tuple[ZoneFacts, ...]
+    ample: tuple[ZoneFacts, ...]
     spare: tuple[ZoneFacts, ...]
     set_aside_bytes: int
     blocks_short: bool
@@ -54,8 +56,11 @@ class ZoneVerdict:
 
     @property
     def low(self) -> bool:
-        """Every usable zone was out while others, or memory set aside for others, had plenty."""
-        return not self.passing and bool(self.eligible) and (bool(self.spare) or self.set_aside_bytes > 0)
+        """Every usable zone was short while others, or memory set aside for others, had plenty.
+
+        A little above ``min`` is short too: other processes free memory while the kernel prints.
+        """
+        return not self.ample and bool(self.eligible) and (bool(self.spare) or self.set_aside_bytes > 0)
 
     @property
     def fragmented(self) -> bool:
@@ -92,9 +97,9 @@ def zone_verdict(report: OomReport) -> ZoneVerdict | None:
         highest = "Normal"  # a kernel without HighMem maps the request to the zone below
     top = ZONES.index(highest)
     eligible = tuple(zone for zone in zones if ZONES.index(zone.name) <= top)
-    passing = tuple(
-        zone for zone in eligible if _usable(zone, movable=movable) > _needed(zone, highest, names, page)
-    )
+    kept = [_kept(zone, highest, names, page) for zone in eligible]
+    over = [_usable(zone, movable=movable) - reserve for zone, reserve in zip(eligible, kept, strict=True)]
+    passing = tuple(zone for zone, room in zip(eligible, over, strict=True) if room > (zone.min_bytes or 0))
     order = max(0, report.invoker.order or 0)
     able = [_has_block(zone, page << order, movable=movable) for zone in passing] if order else [True]
     free = sum(zone.free_bytes or 0 for zone in zones)
@@ -103,8 +108,9 @@ def zone_verdict(report: OomReport) -> ZoneVerdict | None:
         highest,
         eligible,
         passing,
+        tuple(zone for zone, room in zip(eligible, over, strict=True) if room > _low(zone)),
         tuple(zone for zone in zones if zone not in eligible and _plenty(zone)),
-        sum(_set_aside(zone, highest, names, page, movable=movable) for zone in eligible),
+        sum(_set_aside(zone, room, movable=movable) for zone, room in zip(eligible, over, strict=True)),
         blocks_short=bool(able) and not any(one in (True, None) for one in able),
         no_block_lists=None in able,
         mostly_free=managed is not None and free * MOST > managed,
@@ -120,12 +126,14 @@ def _usable(zone: ZoneFacts, *, movable: bool) -> int:
     return (zone.free_bytes or 0) - cma - (zone.reserved_highatomic_bytes or 0)
 
 
-def _needed(zone: ZoneFacts, highest: str, names: set[str], page: int) -> int:
+def _kept(zone: ZoneFacts, highest: str, names: set[str], page: int) -> int:
+    """What the zone keeps back from requests that could have used a higher zone (``lowmem_reserve``)."""
     reserve = zone.lowmem_reserve_pages
+    if not reserve or highest == zone.name:
+        return 0
     configured = configured_zones(names, len(reserve))
-    index = min(configured.index(highest) if highest in configured else len(reserve), len(reserve) - 1)
-    kept = reserve[index] * page if reserve and highest != zone.name else 0
-    return (zone.min_bytes or 0) + kept
+    index = configured.index(highest) if highest in configured else len(reserve) - 1
+    return reserve[index] * page
 
 
 def configured_zones(names: set[str], length: int) -> tuple[str, ...]:
@@ -152,11 +160,14 @@ def _plenty(zone: ZoneFacts) -> bool:
     return free > (zone.high_bytes or zone.min_bytes or 0) and free * PLENTY > whole
 
 
-def _set_aside(zone: ZoneFacts, highest: str, names: set[str], page: int, *, movable: bool) -> int:
-    """Free memory that would make the zone pass, were it not CMA, which this request cannot use."""
+def _low(zone: ZoneFacts) -> int:
+    return zone.min_bytes or 0 if zone.low_bytes is None else zone.low_bytes
+
+
+def _set_aside(zone: ZoneFacts, room: int, *, movable: bool) -> int:
+    """Free memory that would make the zone ample, were it not CMA, which this request cannot use."""
     cma = 0 if movable else zone.free_cma_bytes or 0
-    usable, needed = _usable(zone, movable=movable), _needed(zone, highest, names, page)
-    return cma if usable <= needed < usable + cma and cma * 2 > (zone.free_bytes or 0) else 0
+    return cma if room <= _low(zone) < room + cma and cma * 2 > (zone.free_bytes or 0) else 0
 
 
 def _has_block(zone: ZoneFacts, size_bytes: int, *, movable: bool) -> bool | None:

@@ -1,8 +1,9 @@
 """What filled the limit or the machine: parts that add up, and the rest that nothing in the text explains.
 
 The words of the parts are ``anon``, ``file``, ``shmem``, ``kernel``, ``sockets``, ``swap cache``,
-``hugepages``, ``unevictable``, ``free`` and ``unexplained``. Parts never overlap: subsets that the kernel
-prints beside their whole (``file_mapped``, ``anon_thp``, ``dirty``) are notes, never parts.
+``leaving`` (of a process that just ends), ``hugepages``, ``unevictable``, ``free`` and ``unexplained``.
+Parts never overlap: subsets that the kernel prints beside their whole (``file_mapped``, ``anon_thp``,
+``dirty``) are notes, never parts.
 """
 
 from __future__ import annotations
@@ -34,6 +35,8 @@ class Fill:
     """Locked or otherwise not reclaimable; overlaps the parts in a cgroup, is a part of the machine."""
     dirty_bytes: int = 0
     """File pages that must be written before they can be freed; inside ``file``."""
+    by_subtraction: str | None = None
+    """The part that was not printed but is what the others leave of the whole."""
     basis: str = "stat"
     """``stat``: the cgroup's statistics; ``mem-info``: the machine's; ``slab``; ``table``: task rows."""
 
@@ -69,7 +72,7 @@ def confidence_of(fill: Fill, part: Part) -> Confidence:
     share = fill.share(part.size_bytes)
     if fill.basis == "table":
         return "likely" if share >= 0.5 and fill.whole_bytes else "possible"
-    if share >= 0.5 and fill.whole_bytes:
+    if share >= 0.5 and fill.whole_bytes and part.word != fill.by_subtraction:
         return "certain"
     return "likely" if share >= 0.3 else "possible"
 

@@ -2,8 +2,8 @@
 
 Names differ by generation (``mm/memcontrol.c:memory_stat_format`` and ``memcg1_stat_format``, v6.12): v2
 prints ``anon file kernel sock``, v1 ``rss cache`` with ``total_*`` for the subtree; before 5.2 every
-descendant has its own line. ``file`` and ``cache`` include shared memory; ``kernel`` came with v5.18 and is
-summed from its items before; page tables were not itemised before and are taken from the task table.
+descendant has its own line. ``file`` and ``cache`` include shared memory. ``kernel`` came with v5.18; before,
+it is what anon, file, sockets and swap cache leave of the usage, since nothing else is charged.
 """
 
 from __future__ import annotations
@@ -27,7 +27,8 @@ def memcg_fill(report: OomReport) -> Fill | None:
     if memcg is None:
         return None
     figures = subtree(memcg)
-    sizes = _sizes(figures, memcg, _table_pgtables(report))
+    sizes = _sizes(figures, memcg)
+    itemised = "kernel" in figures or memcg.kmem_usage_bytes is not None
     parts = ordered(sizes)
     if not parts:
         # Without the usage no figure of the table would be a share of anything.
@@ -41,6 +42,7 @@ def memcg_fill(report: OomReport) -> Fill | None:
         unevictable_bytes=figures.get("unevictable", 0),
         dirty_bytes=figures.get("file_dirty", figures.get("dirty", 0))
         + figures.get("file_writeback", figures.get("writeback", 0)),
+        by_subtraction=None if itemised else "kernel",
     )
 
 
@@ -57,7 +59,7 @@ def subtree(memcg: MemcgFacts) -> Mapping[str, int]:
     return summed
 
 
-def _sizes(figures: Mapping[str, int], memcg: MemcgFacts, pgtables_bytes: int) -> dict[str, int]:
+def _sizes(figures: Mapping[str, int], memcg: MemcgFacts) -> dict[str, int]:
     anon = figures.get("anon", figures.get("rss"))
     if anon is None:
         return {}
@@ -70,13 +72,18 @@ def _sizes(figures: Mapping[str, int], memcg: MemcgFacts, pgtables_bytes: int) -
         "sockets": figures.get("sock", 0),
         "hugepages": figures.get("hugetlb", 0),
     }
-    usage = memcg.usage_bytes
-    room = None if usage is None else max(0, usage - sum(sizes.values()))
-    sizes["kernel"] = _kernel(figures, memcg, pgtables_bytes, room)
-    if room is not None:
-        # Swap cache without a mapping is charged but in neither anon nor file; the mapped rest is in anon.
-        sizes["swap cache"] = min(figures.get("swapcached", 0), max(0, room - sizes["kernel"]))
-    return sizes
+    kernel = _kernel_items(figures)
+    rest = max(0, (memcg.usage_bytes or 0) - sum(sizes.values()) - kernel)
+    unmapped = min(rest, _unmapped(figures, anon, shmem))
+    # Swap cache without a mapping is charged but in neither anon nor file; the mapped rest is in anon.
+    sizes["swap cache"] = min(unmapped, figures.get("swapcached", unmapped if _swaps(memcg) else 0))
+    sizes["leaving"] = unmapped - sizes["swap cache"]
+    if memcg.kmem_usage_bytes is not None:
+        kernel = max(kernel, memcg.kmem_usage_bytes)
+    elif "kernel" not in figures and "rss" not in figures:
+        # Before v5.18 page tables, pipe buffers and other pages of the kernel were charged but not itemised.
+        kernel += rest - unmapped
+    return {**sizes, "kernel": kernel}
 
 
 def _shmem_from_lru(figures: Mapping[str, int], anon: int, cache: int) -> int:
@@ -85,19 +92,22 @@ def _shmem_from_lru(figures: Mapping[str, int], anon: int, cache: int) -> int:
     return min(cache, max(0, lists - anon))
 
 
-def _kernel(figures: Mapping[str, int], memcg: MemcgFacts, pgtables_bytes: int, room: int | None) -> int:
+def _unmapped(figures: Mapping[str, int], anon: int, shmem: int) -> int:
+    """What the anonymous lists hold beside anon and shmem: swap cache, or pages of an ending process."""
+    lists = figures.get("active_anon", 0) + figures.get("inactive_anon", 0)
+    return max(0, lists - anon - shmem)
+
+
+def _swaps(memcg: MemcgFacts) -> bool:
+    return bool(memcg.swap_usage_bytes) or (memcg.memsw_usage_bytes or 0) > (memcg.usage_bytes or 0)
+
+
+def _kernel_items(figures: Mapping[str, int]) -> int:
     if "kernel" in figures:
         return figures["kernel"]
     slab = figures.get("slab", figures.get("slab_reclaimable", 0) + figures.get("slab_unreclaimable", 0))
-    items = slab + sum(figures.get(name, 0) for name in KERNEL_ITEMS)
-    items += max(figures.get("kernel_stack", 0), figures.get("vmalloc", 0))  # stacks are vmalloc'ed
-    if "pagetables" not in figures and room is not None and "anon" in figures:
-        items += min(pgtables_bytes, max(0, room - items))
-    return max(items, memcg.kmem_usage_bytes or 0)
-
-
-def _table_pgtables(report: OomReport) -> int:
-    return sum(task.pgtables_bytes or 0 for task in report.tasks)
+    stacks = max(figures.get("kernel_stack", 0), figures.get("vmalloc", 0))  # stacks are vmalloc'ed
+    return slab + stacks + sum(figures.get(name, 0) for name in KERNEL_ITEMS)
 
 
 def _with_kmem(fill: Fill, memcg: MemcgFacts) -> Fill:

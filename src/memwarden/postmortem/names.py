@@ -22,6 +22,7 @@ PARTS: Final = {
     "kernel": "kernel memory (slab, page tables, stacks)",
     "sockets": "socket buffers",
     "swap cache": "swap cache (pages on their way to or from swap)",
+    "leaving": "memory of a process that was just ending (no longer mapped, not yet given back)",
     "hugepages": "huge pages set aside (hugetlb)",
     "unevictable": "locked memory",
     "unexplained": "memory that nothing in the report explains",

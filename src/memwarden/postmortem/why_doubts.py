@@ -13,6 +13,9 @@ from memwarden.units import Max, size
 if TYPE_CHECKING:
     from memwarden.postmortem.cause_facts import Facts
 
+LOWERED = 32
+"""Usage a thirty-second above the limit is more than charges by force leave."""
+
 
 def doubts(facts: Facts) -> tuple[Statement, ...]:
     """The sentences that apply."""
@@ -20,6 +23,8 @@ def doubts(facts: Facts) -> tuple[Statement, ...]:
         *_incomplete(facts),
         *_invoker(facts),
         *_swap_shut(facts),
+        *_lowered(facts),
+        *_locked(facts),
         *_dirty(facts),
         *_reaper(facts),
         *_suppressed(facts),
@@ -60,6 +65,34 @@ def _swap_shut(facts: Facts) -> tuple[Statement, ...]:
         text = f"Its swap allowance (memory.swap.max {size(memcg.swap_limit_bytes)}) was used up too."
         return (Statement(text, lines(report, "swap")),)
     return ()
+
+
+def _lowered(facts: Facts) -> tuple[Statement, ...]:
+    hit = facts.limit
+    if not hit.reached or not isinstance(hit.limit_bytes, int) or hit.usage_bytes is None:
+        return ()
+    if hit.usage_bytes * LOWERED < hit.limit_bytes * (LOWERED + 1):
+        return ()
+    text = (
+        f"Usage is {size(hit.usage_bytes - hit.limit_bytes)} above the limit: somebody lowered the "
+        "limit below what "
+        "was in use (a resize of the container, for one), and the kernel kills until it fits."
+    )
+    return (Statement(text, lines(facts.report, "usage", "memsw"), "likely"),)
+
+
+def _locked(facts: Facts) -> tuple[Statement, ...]:
+    fill = facts.fill
+    if fill is None or facts.report.scope != "memcg" or not fill.whole_bytes:
+        return ()
+    if fill.unevictable_bytes * 10 < fill.whole_bytes:
+        return ()
+    text = (
+        f"{size(fill.unevictable_bytes)} ({names.percent(fill.unevictable_bytes, fill.whole_bytes)}) "
+        "of it was locked "
+        "(mlock and the like): the kernel can neither swap nor drop it."
+    )
+    return (Statement(text, lines(facts.report, "stats", "stat-line")),)
 
 
 def _dirty(facts: Facts) -> tuple[Statement, ...]:

@@ -97,7 +97,7 @@ def _nodes(facts: Facts) -> Statement:
     movable = [
         zone for zone in zones if zone.name == "Movable" and (zone.free_bytes or 0) > (zone.high_bytes or 0)
     ]
-    if movable and facts.zones is not None and not facts.zones.passing:
+    if movable and facts.zones is not None and not facts.zones.ample:
         text += (
             f" Free memory of zone Movable ({size(sum(zone.free_bytes or 0 for zone in movable))}) is "
             "no use for a "

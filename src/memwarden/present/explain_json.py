@@ -1,0 +1,56 @@
+"""``explain`` as the JSON document ``memwarden.explain/1``, and its schema."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from memwarden.present.explain_keys import INCIDENT, Key, Shape, shaped
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from memwarden.postmortem.model import Incident
+
+SCHEMA: Final = "memwarden.explain/1"
+
+
+def document(incidents: Iterable[Incident]) -> dict[str, Any]:
+    """The document: null for what the text does not say, the string ``max`` for an unlimited limit."""
+    return {"schema": SCHEMA, "incidents": [incident_document(incident) for incident in incidents]}
+
+
+def incident_document(incident: Incident) -> dict[str, Any]:
+    """One incident of the document."""
+    found: dict[str, Any] = shaped(Shape(INCIDENT), incident)
+    return found
+
+
+def schema() -> dict[str, Any]:
+    """JSON Schema of the document, from the same table of keys."""
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "What memwarden explain --format json prints",
+        "description": "Memory is in bytes; null is what the text does not say.",
+        **_closed({"schema": {"const": SCHEMA}, "incidents": _schema_of(Shape(INCIDENT, many=True))}),
+    }
+
+
+def _schema_of(shape: Shape) -> dict[str, Any]:
+    found = _closed({key.name: _schema_of_key(key) for key in shape.keys})
+    if shape.many:
+        return {"type": "array", "items": found}
+    return {"anyOf": [found, {"type": "null"}]} if shape.or_null else found
+
+
+def _schema_of_key(key: Key) -> dict[str, Any]:
+    kind = _schema_of(key.kind) if isinstance(key.kind, Shape) else key.kind
+    return {**kind, "description": key.about} if key.about else dict(kind)
+
+
+def _closed(properties: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "type": "object",
+        "properties": properties,
+        "required": list(properties),
+        "additionalProperties": False,
+    }
