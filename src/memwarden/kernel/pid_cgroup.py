@@ -44,7 +44,7 @@ def parse(text: str, *, path: str = "<cgroup>") -> tuple[Membership, ...]:
             membership = _membership(line)
         except ValueError:
             raise ParseError(path, line, "not hierarchy:controllers:/path", line_number=number) from None
-        # Twice the same: a name with a newline pretends to be an entry, and which is the true one is not said.
+        # Twice the same: a name with a newline pretends to be an entry, and nothing tells which is true.
         if membership.hierarchy in memberships:
             raise ParseError(path, line, "a second cgroup in the same hierarchy", line_number=number)
         memberships[membership.hierarchy] = membership
