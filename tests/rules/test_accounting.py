@@ -41,7 +41,7 @@ def test_sum_holds_within_the_tolerance_either_way():
 
 
 def test_7_2_charges_in_advance_for_several_cgroups_on_each_cpu():
-    # Recorded on 7.2.13 with 2 CPUs: a limit with four cgroups below it; 64 pages x 2 CPUs would not explain it.
+    # Recorded on 7.2.13 with 2 CPUs: a limit with four cgroups below it; one stock per CPU does not explain it.
     stat = {"anon": 96_260_096, "file": 0, "kernel": 253_952, "sock": 0, "pgscan_proactive": 0}
     found = account(cgroup("/t", current_bytes=97_517_568, stat=stat, descendants=4), TRAITS, cpus=2)
     assert found is not None

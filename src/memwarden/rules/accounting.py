@@ -15,10 +15,12 @@ if TYPE_CHECKING:
     from memwarden.state.cgroup import Cgroup
     from memwarden.state.traits import KernelTraits
 
-_ERROR_PAGES: Final = 64
+_LAG_PAGES: Final = 64
+"""Updates of a statistic that each CPU may hold back (``MEMCG_CHARGE_BATCH`` in ``memcg_vmstats_needs_flush``)."""
+_BATCH_PAGES: Final = 64
+_STOCKED_CGROUPS: Final = 7
+"""``NR_MEMCG_STOCK`` (v7.2): the cgroups that each CPU may have charged in advance; before, one."""
 _V5_10_DELTA_PAGES: Final = 32
-_STOCKS: Final = 7
-"""``mm/memcontrol.c:NR_MEMCG_STOCK`` (v7.2)."""
 
 
 class Accounting(NamedTuple):
@@ -83,18 +85,20 @@ def kernel_bytes(stat: Mapping[str, int]) -> tuple[int, bool]:
     return slab + sum(stat.get(key, 0) for key in others), False
 
 
-def tolerance_bytes(stat: Mapping[str, int], traits: KernelTraits, *, cpus: int, descendants: int = 0) -> int:
-    """How far the sum may be off while nothing is wrong: 64 pages per CPU, as the kernel's own test allows.
+def tolerance_bytes(cgroup: Cgroup, traits: KernelTraits, *, cpus: int) -> int:
+    """How far the sum may be off while nothing is wrong.
 
-    Usage counts what each CPU has charged in advance; statistics lag behind by as much. Without ``kernel``
-    (5.10) each CPU also keeps up to 32 pages of each of the figures back for good. Up to 6.12 a CPU charges in
-    advance for one cgroup at a time; ``mm/memcontrol.c:refill_stock`` (v7.2) does so for several, and what is
-    charged for descendants is in the usage of their ancestors. That kernel is known by one of its keys.
+    Usage counts what each CPU has charged in advance, for this cgroup or one below it: a batch of pages, and on
+    kernels with ``pgscan_proactive`` (7.2) a batch for each of up to seven cgroups. Statistics lag behind by
+    up to 64 pages per CPU; without ``kernel`` (5.10), by 32 of each of the figures, for good. The kernel's own
+    test allows 64 pages per CPU for both together, on a cgroup that is at rest and has none below.
     """
-    if "pgscan_proactive" in stat:
-        return min(1 + descendants, _STOCKS) * _ERROR_PAGES * cpus * traits.page_size_bytes
-    pages = _ERROR_PAGES if "kernel" in stat else _ERROR_PAGES + 4 * _V5_10_DELTA_PAGES
-    return pages * cpus * traits.page_size_bytes
+    stat = cgroup.stat or {}
+    known = _STOCKED_CGROUPS if cgroup.descendants is None else cgroup.descendants + 1
+    stocks = min(known, _STOCKED_CGROUPS) if "pgscan_proactive" in stat else 1
+    lag = _LAG_PAGES if "kernel" in stat else _LAG_PAGES + 4 * _V5_10_DELTA_PAGES
+    batch = traits.charge_batch_pages or _BATCH_PAGES
+    return (lag + stocks * batch) * cpus * traits.page_size_bytes
 
 
 class LruGap(NamedTuple):
