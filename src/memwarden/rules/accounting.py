@@ -16,11 +16,12 @@ if TYPE_CHECKING:
     from memwarden.state.traits import KernelTraits
 
 _LAG_PAGES: Final = 64
-"""Updates of a statistic that each CPU may hold back (``MEMCG_CHARGE_BATCH`` in ``memcg_vmstats_needs_flush``)."""
+"""Updates of statistics that each CPU may hold back (``mm/memcontrol.c:memcg_vmstats_needs_flush``)."""
+_LAG_PAGES_5_10: Final = _LAG_PAGES + 4 * 32
+"""There each CPU keeps up to 32 pages of each of the figures of the sum back, for good."""
 _BATCH_PAGES: Final = 64
-_STOCKED_CGROUPS: Final = 7
-"""``NR_MEMCG_STOCK`` (v7.2): the cgroups that each CPU may have charged in advance; before, one."""
-_V5_10_DELTA_PAGES: Final = 32
+_STOCKS: Final = 7
+"""``mm/memcontrol.c:NR_MEMCG_STOCK`` (v7.2): the cgroups that a CPU charges in advance for; before, one."""
 
 
 class Accounting(NamedTuple):
@@ -66,7 +67,7 @@ def account(cgroup: Cgroup, traits: KernelTraits, *, cpus: int) -> Accounting | 
         usage_bytes=cgroup.current_bytes,
         parts=parts,
         unexplained_bytes=cgroup.current_bytes - sum(size for _, size in parts),
-        tolerance_bytes=tolerance_bytes(stat, traits, cpus=cpus, descendants=cgroup.descendants or 0),
+        tolerance_bytes=tolerance_bytes(cgroup, traits, cpus=cpus),
         itemised=itemised,
         swapcached_bytes=stat.get("swapcached", 0),
     )
@@ -86,17 +87,17 @@ def kernel_bytes(stat: Mapping[str, int]) -> tuple[int, bool]:
 
 
 def tolerance_bytes(cgroup: Cgroup, traits: KernelTraits, *, cpus: int) -> int:
-    """How far the sum may be off while nothing is wrong.
+    """How far the sum may be off while nothing is wrong: statistics that lag behind, and charges in advance.
 
-    Usage counts what each CPU has charged in advance, for this cgroup or one below it: a batch of pages, and on
-    kernels with ``pgscan_proactive`` (7.2) a batch for each of up to seven cgroups. Statistics lag behind by
-    up to 64 pages per CPU; without ``kernel`` (5.10), by 32 of each of the figures, for good. The kernel's own
-    test allows 64 pages per CPU for both together, on a cgroup that is at rest and has none below.
+    Up to 6.12 a CPU charges in advance for one cgroup at a time; ``mm/memcontrol.c:refill_stock`` (v7.2) does
+    so for several, and what is charged for descendants is in the usage of their ancestors. That kernel is
+    known by one of its keys. The kernel's own test allows 64 pages per CPU for both errors together, on a
+    cgroup at rest with none below; 7.2 was seen to exceed that.
     """
     stat = cgroup.stat or {}
-    known = _STOCKED_CGROUPS if cgroup.descendants is None else cgroup.descendants + 1
-    stocks = min(known, _STOCKED_CGROUPS) if "pgscan_proactive" in stat else 1
-    lag = _LAG_PAGES if "kernel" in stat else _LAG_PAGES + 4 * _V5_10_DELTA_PAGES
+    known = _STOCKS if cgroup.descendants is None else min(1 + cgroup.descendants, _STOCKS)
+    stocks = known if "pgscan_proactive" in stat else 1
+    lag = _LAG_PAGES if "kernel" in stat else _LAG_PAGES_5_10
     batch = traits.charge_batch_pages or _BATCH_PAGES
     return (lag + stocks * batch) * cpus * traits.page_size_bytes
 
