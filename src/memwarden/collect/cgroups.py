@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from memwarden.collect import cgroup_v1, cgroup_v2
 from memwarden.collect.leniency import decode, gap
@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 
 PRESENT: Final = frozenset({"EACCES", "EPERM", "EINVAL"})
 """Errors of reading a file that can only be written, also for root (``fs/kernfs/file.c:kernfs_fop_open``)."""
+Fields: TypeAlias = dict[str, Any]
+"""Names and values of fields of a Cgroup."""
+Parsed: TypeAlias = dict[str, tuple[bytes, Any]]
+"""File of a cgroup to what it said and what that meant."""
 ONLY_V2: Final = "memory.min, memory.low, memory.high, memory.pressure and memory.events are of cgroup v2"
 
 
@@ -27,7 +31,8 @@ class CgroupReader:
     """Reads all cgroups of a hierarchy; kept from one snapshot to the next.
 
     A file that a cgroup with the memory controller does not have is a file that this kernel does not have: it
-    is not asked for again. Pressure files are, because they can be switched off for a single cgroup.
+    is not asked for again. Pressure files are, because they can be switched off for a single cgroup. A file
+    that says what it said last time, as most of an idle machine does, is not parsed again.
     """
 
     def __init__(self, hierarchy: Hierarchy) -> None:
@@ -37,6 +42,7 @@ class CgroupReader:
         self._usage = cgroup_v2.USAGE if self._v2 else cgroup_v1.USAGE
         self._absent: set[str] = set()
         self._present: dict[str, bool] = {}
+        self._last: dict[str, Parsed] = {}
 
     def read(self, reading: Reading) -> dict[str, Cgroup]:
         """All cgroups by path, pre-order, children in the order of their names."""
@@ -48,51 +54,67 @@ class CgroupReader:
             return {}
         if not self._v2:
             reading.gaps.append(Gap(mount_point, GapReason.NOT_SUPPORTED, ONLY_V2))
-        found: dict[str, dict[str, Any]] = {}
-        open_ones = [("", root, self._visit(reading, "/", root, found))]
-        while open_ones:
-            prefix, directory, names = open_ones[-1]
+        found: dict[str, Fields] = {}
+        parsed: dict[str, Parsed] = {}
+        walk = [("", root, self._visit(reading, "/", root, found, parsed))]
+        while walk:
+            prefix, directory, names = walk[-1]
             name = next(names, None)
             if name is None:
                 directory.release()
-                open_ones.pop()
+                walk.pop()
                 continue
             path = f"{prefix}/{name}"
             child = _open(reading, directory, name)
             if child is not None:
-                open_ones.append((path, child, self._visit(reading, path, child, found)))
+                walk.append((path, child, self._visit(reading, path, child, found, parsed)))
+        self._last = parsed
         return _complete(found)
 
     def _visit(
-        self, reading: Reading, path: str, directory: Directory, found: dict[str, dict[str, Any]]
+        self,
+        reading: Reading,
+        path: str,
+        directory: Directory,
+        found: dict[str, Fields],
+        parsed: dict[str, Parsed],
     ) -> Iterator[str]:
         """Read one cgroup; returns the names of its children, sorted."""
         before = len(reading.gaps)
-        fields = self._fields(reading, directory, is_root=path == "/")
-        try:
-            names = sorted([name for name, _ in directory.subdirectories()])
-        except ReadError as error:
-            names = []
-            reading.gaps.append(gap(error, directory.path))
+        parsed[path] = self._last.get(path) or {}
+        fields = self._fields(reading.gaps, directory, parsed[path], is_root=path == "/")
         if fields is None:
             del reading.gaps[before:]
             reading.gaps.append(Gap(directory.path, GapReason.GONE))
             return iter(())
         found[path] = {"path": path, "inode": directory.inode, "version": 2 if self._v2 else 1, **fields}
-        return iter(names)
+        try:
+            return iter(sorted([name for name, _ in directory.subdirectories()]))
+        except ReadError as error:
+            reading.gaps.append(gap(error, directory.path))
+            return iter(())
 
-    def _fields(self, reading: Reading, directory: Directory, *, is_root: bool) -> dict[str, Any] | None:
+    def _fields(
+        self, gaps: list[Gap], directory: Directory, parsed: Parsed, *, is_root: bool
+    ) -> Fields | None:
         """The values of all files; ``None`` when the cgroup was removed meanwhile."""
-        fields: dict[str, Any] = {}
-        gaps = reading.gaps
+        fields: Fields = {}
         missing: list[ReadError] = []
         enabled = True
+        absent = self._absent
+        read = directory.read
         for name, names, parse in self._files:
-            if name in self._absent or not (enabled or name in _NOT_OF_MEMORY):
+            if name in absent or not (enabled or name in _NOT_OF_MEMORY):
                 gaps.append(Gap(f"{directory.path}/{name}", GapReason.NO_FILE))
                 continue
             try:
-                value = parse(decode(directory.read(name)))
+                data = read(name)
+                last = parsed.get(name)
+                if last is not None and last[0] == data:
+                    value = last[1]
+                else:
+                    value = parse(decode(data))
+                    parsed[name] = data, value
             except ReadError as error:
                 gaps.append(gap(error, f"{directory.path}/{name}"))
                 missing.append(error)
@@ -106,27 +128,28 @@ class CgroupReader:
                     fields.update(zip(names, value, strict=True))
         if missing and not directory.alive():
             return None
-        typical = enabled and not is_root
-        if typical:
-            self._learn(directory, missing)
-        if self._v2:
-            self._presence(directory, fields, typical=typical)
+        self._presence(directory, fields, missing, typical=enabled and not is_root)
         return fields
 
-    def _learn(self, directory: Directory, missing: list[ReadError]) -> None:
-        names = [error.path.rpartition("/")[2] for error in missing if error.errno_name == "ENOENT"]
-        names = [name for name in names if name.startswith("memory.") and name not in _NOT_OF_MEMORY]
-        if names and _readable(directory, self._usage):  # not a cgroup that is just being removed
-            self._absent.update(names)
-
-    def _presence(self, directory: Directory, fields: dict[str, Any], *, typical: bool) -> None:
-        for name, field in cgroup_v2.WRITE_ONLY.items():
+    def _presence(
+        self, directory: Directory, fields: Fields, missing: list[ReadError], *, typical: bool
+    ) -> None:
+        """Which files that can only be written are there; a ``typical`` cgroup speaks for the kernel."""
+        if typical and missing:
+            self._learn(directory, missing)
+        for name, field in cgroup_v2.WRITE_ONLY.items() if self._v2 else ():
             present = self._present.get(name) if typical else None
             if present is None:
                 present = _present(directory, name)
                 if typical and present is not None:
                     self._present[name] = present
             fields[field] = present
+
+    def _learn(self, directory: Directory, missing: list[ReadError]) -> None:
+        names = [error.path.rpartition("/")[2] for error in missing if error.errno_name == "ENOENT"]
+        names = [name for name in names if name.startswith("memory.") and name not in _NOT_OF_MEMORY]
+        if names and _readable(directory, self._usage):  # not a cgroup that is just being removed
+            self._absent.update(names)
 
 
 _NOT_OF_MEMORY: Final = frozenset(
@@ -162,7 +185,7 @@ def _present(directory: Directory, name: str) -> bool | None:
     return True
 
 
-def _complete(found: dict[str, dict[str, Any]]) -> dict[str, Cgroup]:
+def _complete(found: dict[str, Fields]) -> dict[str, Cgroup]:
     children: dict[str, list[str]] = {path: [] for path in found}
     for path in found:
         above = parent_path(path)

@@ -7,7 +7,6 @@ decides; the order of joining is that of ``cgroup.procs``, with those that came 
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from memwarden.collect.processes import DEAD
@@ -35,7 +34,7 @@ def settle(cgroups: dict[str, Cgroup], processes: Mapping[int, Process]) -> None
             join.setdefault(home, []).append(pid)
     for path in {*leave, *join}:
         stay = [pid for pid in cgroups[path].procs or () if pid not in leave.get(path, ())]
-        cgroups[path] = replace(cgroups[path], procs=(*stay, *join.get(path, ())))
+        cgroups[path] = cgroups[path]._replace(procs=(*stay, *join.get(path, ())))
 
 
 def _home(cgroups: Mapping[str, Cgroup], process: Process) -> str | None:

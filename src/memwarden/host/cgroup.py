@@ -1,7 +1,8 @@
 """Cgroups of this machine: held by directory descriptor, known by inode, kept from one snapshot to the next.
 
-The files that change all the time stay open as far as the limit on open files goes; the others are opened
-through the directory at each read, because an open cgroup file costs the kernel more than a page.
+The files that change all the time stay open first, then the others, as far as the allowance goes; what may
+not stay open is opened through the directory at each read. An open file of a cgroup costs the kernel more
+than a page, so a caller that has to be frugal allows few.
 """
 
 from __future__ import annotations
@@ -35,12 +36,13 @@ LEAF_LINKS: Final = 2
 
 
 class Allowance:
-    """How many more descriptors may be kept open."""
+    """How many more descriptors may be kept open. ``hot_only`` until every cgroup has had its turn."""
 
-    __slots__ = ("left",)
+    __slots__ = ("hot_only", "left")
 
     def __init__(self, left: int) -> None:
         self.left = left
+        self.hot_only = True
 
 
 class CgroupDirectory:
@@ -69,8 +71,7 @@ class CgroupDirectory:
         try:
             if fd is None:
                 return self._read_closed(name)
-            data = os.pread(fd, files.CHUNK, 0)
-            return data if len(data) < files.CHUNK else files.read_fd(fd)
+            return _content(fd, name)
         except OSError as error:
             if error.errno == ENODEV:
                 self.close_files()
@@ -78,15 +79,12 @@ class CgroupDirectory:
 
     def _read_closed(self, name: str) -> bytes:
         fd = os.open(name, files.FILE_FLAGS, dir_fd=self._open())
-        if name in HOT and self.allowance.left > 0:
+        if self.allowance.left > 0 and (name in HOT or not self.allowance.hot_only):
             self.open_files[name] = fd
             self.allowance.left -= 1
-            return files.read_fd(fd)
+            return _content(fd, name)
         try:
-            if name in LISTS:
-                return files.read_fd(fd)
-            data = os.pread(fd, files.CHUNK, 0)
-            return data if len(data) < files.CHUNK else files.read_fd(fd)
+            return _content(fd, name)
         finally:
             os.close(fd)
 
@@ -164,3 +162,8 @@ class CgroupDirectory:
             if directory.kept:
                 directory.kept = False
                 directory.allowance.left += 1
+
+
+def _content(fd: int, name: str) -> bytes:
+    data = os.pread(fd, files.CHUNK, 0)
+    return data if len(data) < files.CHUNK and name not in LISTS else files.read_fd(fd)

@@ -88,7 +88,9 @@ class Live:
     def cgroups(self, path: str) -> CgroupDirectory:
         """The directory of a cgroup hierarchy, the same one at each call."""
         known = self._cgroups.get(path)
-        if known is None:
+        if known is not None:
+            self._allowance.hot_only = False
+        else:
             below = os.path.join(self._base, path[1:])
             try:
                 fd = os.open(below, files.DIRECTORY_FLAGS & ~os.O_NOFOLLOW)
