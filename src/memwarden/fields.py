@@ -85,4 +85,21 @@ STATUS: Final[tuple[Field, ...]] = (
     _count("events_oom_group_kill", "group", "times all of it was killed at once by memory.oom.group"),
 )
 """Columns of ``status``; all counts are since the cgroup was made, or since the last look under --watch."""
-RANK: Final[tuple[Field, ...]] = ()
+RANK: Final[tuple[Field, ...]] = (
+    Field("pid", "PID", Unit.NONE, Kind.GAUGE, "process id"),
+    _text("comm", "NAME", "name of the process, up to 15 characters (comm)"),
+    Field("uid", "UID", Unit.NONE, Kind.GAUGE, "user that runs it"),
+    _text("cgroup", "CGROUP", "its cgroup, below the root of the hierarchy that controls memory"),
+    Field("points", "POINTS", Unit.POINTS, Kind.GAUGE, "badness as the kernel compares it: pages"),
+    _bytes("badness_bytes", "BADNESS", "the same in bytes: the sum of the five that follow"),
+    _bytes("rss_bytes", "RSS", "resident memory that it maps, shared memory in full"),
+    _bytes("swap_bytes", "SWAP", "its memory in swap"),
+    _bytes("pgtables_bytes", "PGTBL", "its page tables"),
+    _bytes("adj_bytes", "ADJ.ADDS", "what its oom_score_adj adds in this scope, or takes off"),
+    _bytes("root_bonus_bytes", "ROOT", "what old kernels take off for CAP_SYS_ADMIN (before 4.17)"),
+    Field("oom_score_adj", "ADJ", Unit.NONE, Kind.GAUGE, "its oom_score_adj, -1000 to 1000"),
+    Field("oom_score", "SCORE", Unit.POINTS, Kind.GAUGE, "/proc/PID/oom_score, right for the machine only"),
+    _bytes("frees_bytes", "FREES", "at most what its death frees at once: anonymous memory, page tables"),
+    _bytes("frees_swap_bytes", "SWAP.FREED", "swap that its death frees"),
+)
+"""Columns of ``rank``, the next to die first."""

@@ -57,7 +57,7 @@ def snapshot(
         if procs is None:
             procs = tuple(each.pid for each in processes if each.cgroup == one.path)
         inode = number if one.inode == 1 else one.inode
-        values = {name: getattr(one, name) for name in Cgroup.__dataclass_fields__}
+        values = {name: getattr(one, name) for name in Cgroup.__annotations__}
         made[one.path] = Cgroup(**(values | {"children": children, "procs": procs, "inode": inode}))
     return Snapshot(
         instant=Instant(0),

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 from tests.rules.machines import cgroup, snapshot
 
@@ -117,7 +115,7 @@ def test_slab_is_counted_where_anonymous_memory_has_no_swap():
 
 def test_a_child_that_could_not_be_read_counts_as_its_parents():
     cgroups = family(b={"min_bytes": MAX})
-    unread = tuple(replace(one, stat=None) if one.path == "/a/b" else one for one in cgroups)
+    unread = tuple(one._replace(stat=None) if one.path == "/a/b" else one for one in cgroups)
     below = cgroup("/a/b/d", current_bytes=50 * MIB, stat=stat(50, 0))
     machine = snapshot((*unread, below), meminfo=FREE_SWAP)
     assert steps(reclaimable(machine, "/a")) == {"clean_file": 60, "anon_swap": 100}
@@ -125,7 +123,7 @@ def test_a_child_that_could_not_be_read_counts_as_its_parents():
 
 def test_a_child_that_vanished():
     machine = snapshot(family(), meminfo=FREE_SWAP)
-    gone = replace(machine, cgroups={path: one for path, one in machine.cgroups.items() if path != "/a/b"})
+    gone = machine._replace(cgroups={path: one for path, one in machine.cgroups.items() if path != "/a/b"})
     assert steps(reclaimable(gone, "/a")) == {"clean_file": 60, "anon_swap": 100}
 
 

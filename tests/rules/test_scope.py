@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from tests.rules.machines import cgroup, process, snapshot
 
 from memwarden.kernel.zoneinfo import Zone
@@ -121,7 +119,7 @@ def test_memcg_is_visited_pre_order_siblings_as_they_were_made():
 
 def test_a_child_that_vanished_is_passed_over():
     machine = snapshot((cgroup("/a", procs=(2,)), cgroup("/a/b", procs=(3,))), (process(2), process(3)))
-    gone = replace(machine, cgroups={"/a": machine.cgroups["/a"]})
+    gone = machine._replace(cgroups={"/a": machine.cgroups["/a"]})
     assert gone.cgroups["/a"].children == ("/a/b",)
     assert [one.pid for one in members(gone, "/a")] == [2]
 

@@ -7,7 +7,6 @@ same levels (``mm/page_counter.c:page_counter_try_charge``), and reclaim is driv
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from memwarden.rules.reclaimable import MACHINE, reclaimable
@@ -41,8 +40,7 @@ class Level(NamedTuple):
     effective_bytes: Limit | None
 
 
-@dataclass(frozen=True, slots=True)
-class Headroom:
+class Headroom(NamedTuple):
     """The levels above a cgroup, nearest first and the machine last, and the tightest of them.
 
     ``limit`` is the level with the lowest limit, ``tightest`` the one with the least headroom, ``effective``
@@ -67,12 +65,12 @@ class Headroom:
         return self.effective.effective_bytes if self.effective else None
 
 
-@dataclass(slots=True)
 class Headrooms:
     """Headroom of many cgroups of one snapshot; what is reclaimable below a limit is worked out once."""
 
-    snapshot: Snapshot
-    _ladders: dict[str, Ladder | None] = field(default_factory=dict)
+    def __init__(self, snapshot: Snapshot) -> None:
+        self._snapshot = snapshot
+        self._ladders: dict[str, Ladder | None] = {}
 
     def of(self, path: str) -> Headroom:
         """The headroom of the cgroup ``path``; of the machine for ``/``."""
@@ -80,8 +78,8 @@ class Headrooms:
         for above in ancestry(path):
             if above == MACHINE:
                 levels.append(self._machine())
-            elif above in self.snapshot.cgroups:
-                cgroup = self.snapshot.cgroups[above]
+            elif above in self._snapshot.cgroups:
+                cgroup = self._snapshot.cgroups[above]
                 levels.extend(self._levels(cgroup) if _accounts_memory(cgroup) else ())
         return Headroom(
             levels=tuple(levels),
@@ -94,7 +92,7 @@ class Headrooms:
     def ladder(self, path: str) -> Ladder | None:
         """What is reclaimable below ``path``, see :func:`memwarden.rules.reclaimable.reclaimable`."""
         if path not in self._ladders:
-            self._ladders[path] = reclaimable(self.snapshot, path)
+            self._ladders[path] = reclaimable(self._snapshot, path)
         return self._ladders[path]
 
     def _levels(self, cgroup: Cgroup) -> list[Level]:
@@ -119,7 +117,7 @@ class Headrooms:
     def _machine(self) -> Level:
         # Available memory counts page cache and reclaimable slab already (mm/show_mem.c:si_mem_available),
         # so that only what can go to swap is added.
-        meminfo = self.snapshot.meminfo or {}
+        meminfo = self._snapshot.meminfo or {}
         total, available = meminfo.get("MemTotal"), meminfo.get("MemAvailable")
         if total is None or available is None:
             return Level("machine", MACHINE, total, None, None, None, None)

@@ -8,9 +8,8 @@ report of a dead machine reads the same as one of this machine.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from itertools import pairwise
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 from memwarden.rules.container_path import Container, parse_container
 from memwarden.rules.kubepods import Level, parse_pod
@@ -23,8 +22,7 @@ Manager = Literal["system", "user", "container"]
 _COLONS: Final = re.compile(r"(?P<slice>[^:]*\.slice)?:(?P<prefix>[a-z-]+):(?P<id>[^:]+)")
 
 
-@dataclass(frozen=True, slots=True)
-class Identity:
+class Identity(NamedTuple):
     """What a cgroup path names; ``None`` where it does not say.
 
     ``unit`` is the innermost systemd unit as ``systemctl`` takes it, ``unit_title`` the same without

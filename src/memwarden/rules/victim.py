@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -47,8 +46,7 @@ class Candidate(NamedTuple):
         return self.badness.points
 
 
-@dataclass(frozen=True, slots=True)
-class Ranking:
+class Ranking(NamedTuple):
     """The processes of a scope, the next victim first.
 
     ``excluded`` are those that may not be killed or whose memory is unknown, with the reason.

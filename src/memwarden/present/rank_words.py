@@ -1,0 +1,216 @@
+"""Who dies next, why, and who goes along: sentences for a person."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Final
+
+from memwarden.present.text import counted, escape, size
+from memwarden.rules.eligible import Eligibility
+from memwarden.rules.freed import freed_by, freed_by_all
+from memwarden.rules.headroom import Headrooms
+from memwarden.rules.sureness import Sureness
+from memwarden.rules.victim import Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from memwarden.rules.freed import Freed
+    from memwarden.rules.victim import Candidate, Ranking
+    from memwarden.state.process import Process
+    from memwarden.state.snapshot import Snapshot
+
+NAMED: Final = 3
+"""Processes named one by one; the rest is counted."""
+
+INSTEAD: Final = {
+    Outcome.ALLOCATING_TASK: (
+        "vm.oom_kill_allocating_task is set: whichever process asks for the page dies, "
+        "not the first of this list."
+    ),
+    Outcome.HANG: (
+        "oom_kill_disable is set: nobody is killed, and every task that needs memory here waits until "
+        "the limit is raised or memory is freed."
+    ),
+    Outcome.NO_VICTIM: (
+        "Nobody here may be killed: page faults at the limit would be tried again for ever, each task "
+        "using a CPU and filling the kernel log with reports. Give one process an oom_score_adj above -1000."
+    ),
+    Outcome.UNKNOWN: "Nobody can be named: no process's memory could be read, or its kernel is too old.",
+}
+
+
+def headline(snapshot: Snapshot, ranking: Ranking) -> str:
+    """Whose memory runs out, and what a point of oom_score_adj weighs there."""
+    scope, page = ranking.scope, snapshot.traits.page_size_bytes
+    unit = f"1 of oom_score_adj weighs {size(scope.total_pages // 1000 * page)}"
+    total = size(scope.total_pages * page)
+    if scope.path is None:
+        return f"If the machine ran out of memory now (RAM and swap {total}; {unit}):"
+    limit = snapshot.cgroups[scope.path].max_bytes
+    swap = "" if limit == scope.total_pages * page else f", with swap {total}"
+    return f"If {escape(scope.path)} ran out of memory now (limit {size(limit)}{swap}; {unit}):"
+
+
+def sentences(snapshot: Snapshot, ranking: Ranking, requested: str | None) -> list[str]:
+    """Everything there is to say, the answer first. ``requested`` is the cgroup that was asked for."""
+    return [
+        *_scope_note(snapshot, ranking, requested),
+        *_answer(snapshot, ranking),
+        *_passed_over(snapshot, ranking),
+        *_excluded(ranking),
+    ]
+
+
+def _scope_note(snapshot: Snapshot, ranking: Ranking, requested: str | None) -> list[str]:
+    if requested is None or requested == "/":
+        return []
+    domain = ranking.scope.path
+    if domain != requested:
+        whose = "the machine's" if domain is None else f"that of {escape(domain)}"
+        return [f"{escape(requested)} has no limit of its own; the nearest one is {whose}, so that counts."]
+    found = Headrooms(snapshot).of(requested)
+    tightest = found.effective
+    if tightest is None or tightest.path == requested:
+        return []
+    whose = "the machine" if tightest.kind == "machine" else escape(tightest.path)
+    left = size(tightest.effective_bytes)
+    return [f"{whose} has less left ({left} of effective headroom) and is likely to run out first."]
+
+
+def _answer(snapshot: Snapshot, ranking: Ranking) -> list[str]:
+    if ranking.outcome is Outcome.PANIC:
+        return [_panic(snapshot, ranking)]
+    if ranking.outcome is not Outcome.KILL:
+        return [INSTEAD[ranking.outcome]]
+    first, victim = ranking.first, ranking.victim
+    assert first is not None
+    assert victim is not None
+    return [
+        _why(snapshot, ranking, first),
+        *_sacrificed(first, victim),
+        *_group(snapshot, ranking, victim),
+        *_frees("Its death", freed_by(victim.process)),
+        *_doubt(snapshot, ranking),
+    ]
+
+
+def _panic(snapshot: Snapshot, ranking: Ranking) -> str:
+    told = snapshot.sysctl.get("panic_on_oom", 0)
+    if told:
+        return f"The machine panics instead of killing anybody: vm.panic_on_oom is {told}."
+    return "The machine panics: there is nobody left who may be killed."
+
+
+def _why(snapshot: Snapshot, ranking: Ranking, first: Candidate) -> str:
+    page = snapshot.traits.page_size_bytes
+    text = f"{name(first.process)} is killed: badness {_points(snapshot, first.points)}"
+    if ranking.margin == 0:
+        text += f", the same as {name(ranking.candidates[1].process)}; of equals the kernel takes the "
+        text += "first it visits" if snapshot.traits.last_of_equals is False else "last it visits"
+    elif ranking.margin is not None:
+        second = ranking.candidates[1]
+        text += f", {_points(snapshot, ranking.margin)} more than {name(second.process)}"
+    else:
+        text += ", and it is the only candidate"
+    adj = first.badness.adj_pages * page
+    if adj:
+        does = "adds" if adj > 0 else "takes off"
+        text += f"; its oom_score_adj {first.badness.oom_score_adj} {does} {size(abs(adj))}"
+    return text + "."
+
+
+def _points(snapshot: Snapshot, points: int) -> str:
+    return size(points * snapshot.traits.page_size_bytes)
+
+
+def _sacrificed(first: Candidate, victim: Candidate) -> list[str]:
+    if victim is first:
+        return []
+    return [
+        f"This kernel sacrifices a child of the process selected: {name(victim.process)} dies in its place."
+    ]
+
+
+def _group(snapshot: Snapshot, ranking: Ranking, victim: Candidate) -> list[str]:
+    group = ranking.group
+    if group is None:
+        return []
+    others = [process for process in group.killed if process.pid != victim.process.pid]
+    text = f"memory.oom.group is set on {escape(group.path)}: "
+    text += (
+        f"{_names(others)} {'dies' if len(others) == 1 else 'die'} too" if others else "nobody else is in it"
+    )
+    if group.spared:
+        text += f"; {_names(group.spared)} {'is' if len(group.spared) == 1 else 'are'} spared"
+    return [f"{text}.", *(_frees("Together their deaths", freed_by_all(group.killed)) if others else ())]
+
+
+def _frees(whose: str, freed: Freed) -> list[str]:
+    if freed.memory_bytes is None:
+        return []
+    verb = "free" if whose.endswith("s") else "frees"
+    swap = f" and {size(freed.swap_bytes)} of swap" if freed.swap_bytes else ""
+    return [f"{whose} {verb} at most {size(freed.memory_bytes)}{swap} at once."]
+
+
+def _doubt(snapshot: Snapshot, ranking: Ranking) -> list[str]:
+    error = size(ranking.error_pages * snapshot.traits.page_size_bytes)
+    return {
+        Sureness.CERTAIN: ["Sure, as of this reading."],
+        Sureness.LIKELY: [
+            f"Likely, not sure: this kernel counts memory with an error of up to {error} for both together."
+        ],
+        Sureness.TIE: ["Not sure: a page more or less decides."],
+        Sureness.PARTIAL: ["Not sure: there are processes here whose memory could not be read."],
+    }[ranking.sureness]
+
+
+def _passed_over(snapshot: Snapshot, ranking: Ranking) -> list[str]:
+    """The process that holds the most memory, when it is not the one to die."""
+    if ranking.first is None:
+        return []
+    page = snapshot.traits.page_size_bytes
+    held = ranking.first.badness.memory_pages
+    exempt = [
+        process
+        for process, why in ranking.excluded
+        if why in (Eligibility.ADJ_MIN, Eligibility.INIT) and (process.rss_bytes or 0) > held * page
+    ]
+    said = [
+        f"{name(process)} holds more ({size(process.rss_bytes)}) and is exempt." for process in exempt[:NAMED]
+    ]
+    biggest = max(ranking.candidates, key=lambda candidate: candidate.badness.memory_pages)
+    if biggest.badness.memory_pages > held:
+        has = size(biggest.badness.memory_pages * page)
+        adj = biggest.badness.oom_score_adj
+        reason = (
+            f"its oom_score_adj {adj} takes {size(-biggest.badness.adj_pages * page)} off"
+            if adj < 0
+            else f"{name(ranking.first.process)} has the higher oom_score_adj"
+        )
+        said.append(f"{name(biggest.process)} holds more ({has}), but {reason}.")
+    return said
+
+
+def _excluded(ranking: Ranking) -> list[str]:
+    """Who may not be killed; kernel threads and zombies are only counted."""
+    said = []
+    kinds = Counter(why for _, why in ranking.excluded)
+    for why in (Eligibility.ADJ_MIN, Eligibility.EXEMPT, Eligibility.UNKNOWN):
+        if kinds[why]:
+            who = _names(process for process, reason in ranking.excluded if reason is why)
+            said.append(f"{who}: {why.why}.")
+    return said
+
+
+def name(process: Process) -> str:
+    """A process by name and pid."""
+    return f"{escape(process.comm)} ({process.pid})"
+
+
+def _names(processes: Iterable[Process]) -> str:
+    everyone = list(processes)
+    named = ", ".join(name(process) for process in everyone[:NAMED])
+    rest = len(everyone) - NAMED
+    return f"{named} and {counted(rest, 'more process', 'more processes')}" if rest > 0 else named
