@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from memwarden.kernel.psi import Psi, PsiLine
@@ -16,7 +14,7 @@ WHOLE = Snapshot(Instant(0), cgroup_mode=CgroupMode.V2, memory_pressure=PSI)
 
 
 def saying(*gaps, **changes):
-    return plain(replace(WHOLE, gaps=gaps, **changes))
+    return plain(WHOLE._replace(gaps=gaps, **changes))
 
 
 def test_a_machine_without_gaps_says_nothing():

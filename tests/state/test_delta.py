@@ -1,5 +1,3 @@
-from dataclasses import replace
-
 import pytest
 
 from memwarden.kernel.psi import Psi, PsiLine
@@ -40,7 +38,7 @@ EARLIER = Snapshot(
 
 def later(**changes):
     """Two seconds later, with another state of ``/a``."""
-    return replace(EARLIER, instant=Instant(12 * SECOND), cgroups={"/a": replace(A, **changes)})
+    return EARLIER._replace(instant=Instant(12 * SECOND), cgroups={"/a": A._replace(**changes)})
 
 
 def test_increments_and_rates():
@@ -75,7 +73,7 @@ def test_increments_and_rates():
 
 def test_the_machine():
     delta = between(
-        EARLIER, replace(later(), vmstat={"oom_kill": 2, "pgmajfault": 10}, memory_pressure=pressure(6000, 0))
+        EARLIER, later()._replace(vmstat={"oom_kill": 2, "pgmajfault": 10}, memory_pressure=pressure(6000, 0))
     )
     assert delta.vmstat == {"oom_kill": 1, "pgmajfault": 0}
     assert delta.memory_stall == Stall(1000, 0)
@@ -87,9 +85,9 @@ def test_a_cgroup_made_again_has_no_past():
 
 
 def test_a_new_cgroup_and_one_that_is_gone():
-    both = replace(later(), cgroups={"/a": A, "/b": replace(A, path="/b", inode=9)})
+    both = later()._replace(cgroups={"/a": A, "/b": A._replace(path="/b", inode=9)})
     assert set(between(EARLIER, both).cgroups) == {"/a"}
-    assert between(EARLIER, replace(both, cgroups={})).cgroups == {}
+    assert between(EARLIER, both._replace(cgroups={})).cgroups == {}
 
 
 @pytest.mark.parametrize(
@@ -118,12 +116,12 @@ def test_pressure_that_went_backwards_gives_nothing():
 def test_what_either_snapshot_lacks_is_none(name):
     fields = {"current_bytes": "grown_bytes", "memory_pressure": "memory_stall"}
     absent = later(**{name: None})
-    for first, second in [(EARLIER, absent), (absent, replace(EARLIER, instant=Instant(13 * SECOND)))]:
+    for first, second in [(EARLIER, absent), (absent, EARLIER._replace(instant=Instant(13 * SECOND)))]:
         assert getattr(between(first, second).cgroups["/a"], fields.get(name, name)) is None
 
 
 def test_v1_failures_are_counted():
-    first = replace(EARLIER, cgroups={"/a": replace(A, v1_failcnt=4)})
+    first = EARLIER._replace(cgroups={"/a": A._replace(v1_failcnt=4)})
     assert between(first, later(v1_failcnt=9)).cgroups["/a"].v1_failcnt == 5
 
 
@@ -131,8 +129,8 @@ def test_v1_failures_are_counted():
     "second",
     [
         EARLIER,  # no time passed
-        replace(EARLIER, instant=Instant(9 * SECOND)),
-        replace(later(), host=HostFacts(boot_id="two")),
+        EARLIER._replace(instant=Instant(9 * SECOND)),
+        later()._replace(host=HostFacts(boot_id="two")),
     ],
 )
 def test_no_common_time(second):

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from memwarden.kernel.memory_events import MemoryEvents, SwapEvents
@@ -13,8 +12,7 @@ if TYPE_CHECKING:
     from memwarden.units import Limit
 
 
-@dataclass(frozen=True, slots=True)
-class Cgroup:
+class Cgroup(NamedTuple):
     """A memory cgroup. Bytes, ``MAX`` for unlimited, ``None`` for absent.
 
     ``path`` is relative to the root of the hierarchy and starts with ``/``; the root is ``/``.
@@ -72,7 +70,7 @@ class Cgroup:
     v1_swappiness: int | None = None
     v1_hierarchical_max_bytes: Limit | None = None
     v1_soft_limit_bytes: Limit | None = None
-    children: tuple[str, ...] = field(default=())
+    children: tuple[str, ...] = ()
     """Paths of the child cgroups, sorted."""
 
 

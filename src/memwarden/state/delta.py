@@ -7,7 +7,6 @@ counter went backwards gives ``None`` for all of it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 from memwarden.kernel.memory_stat import COUNTS
@@ -31,8 +30,7 @@ class Stall(NamedTuple):
     full_us: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class CgroupDelta:
+class CgroupDelta(NamedTuple):
     """Increments of one cgroup; ``None`` where either snapshot lacks the file.
 
     ``grown_bytes`` is the change of ``memory.current`` and may be negative.
@@ -51,8 +49,7 @@ class CgroupDelta:
     v1_failcnt: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class SnapshotDelta:
+class SnapshotDelta(NamedTuple):
     """Increments of a machine over ``elapsed_us``, which is more than zero."""
 
     elapsed_us: int

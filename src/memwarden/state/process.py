@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 PF_KTHREAD = 0x00200000
 """``include/linux/sched.h``: the task is a kernel thread (``/proc/PID/stat`` field 9)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Process:
+class Process(NamedTuple):
     """A thread group. Memory in bytes, ``None`` where it could not be read.
 
     A process is known by ``(pid, start_time_ticks)``, since pids are used again.

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from enum import Enum
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from memwarden.state.cgroup import parent_path
 from memwarden.state.traits import KernelTraits
@@ -33,16 +32,14 @@ class CgroupMode(Enum):
     NONE = "none"
 
 
-@dataclass(frozen=True, slots=True)
-class Instant:
+class Instant(NamedTuple):
     """When a snapshot was taken. ``monotonic_us`` orders snapshots of one boot; ``wall_us`` is Unix time."""
 
     monotonic_us: int
     wall_us: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class HostFacts:
+class HostFacts(NamedTuple):
     """What does not change while the machine is up."""
 
     hostname: str | None = None
@@ -55,13 +52,12 @@ class HostFacts:
     """Set when /proc is not the machine's own: ``lxcfs``, or the container runtime that hides the root."""
 
 
-@dataclass(frozen=True, slots=True)
-class Snapshot:
+class Snapshot(NamedTuple):
     """A machine's memory at one instant: facts only, no rates and no judgement."""
 
     instant: Instant
-    host: HostFacts = field(default_factory=HostFacts)
-    traits: KernelTraits = field(default_factory=KernelTraits)
+    host: HostFacts = HostFacts()
+    traits: KernelTraits = KernelTraits()
     cgroup_mode: CgroupMode = CgroupMode.NONE
     cgroup_root: str = "/sys/fs/cgroup"
     """Where the hierarchy that controls memory is mounted."""
@@ -74,10 +70,10 @@ class Snapshot:
     memory_pressure: Psi | None = None
     cpu_pressure: Psi | None = None
     io_pressure: Psi | None = None
-    sysctl: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
+    sysctl: Mapping[str, int] = MappingProxyType({})
     """``vm.*`` by their names without the prefix, as printed: ``{"swappiness": 60}``."""
-    cgroups: Mapping[str, Cgroup] = field(default_factory=lambda: MappingProxyType({}))
-    processes: Mapping[int, Process] = field(default_factory=lambda: MappingProxyType({}))
+    cgroups: Mapping[str, Cgroup] = MappingProxyType({})
+    processes: Mapping[int, Process] = MappingProxyType({})
     gaps: tuple[Gap, ...] = ()
 
     def subtree(self, path: str) -> Iterator[Cgroup]:

@@ -6,8 +6,12 @@ its format, last from its version string. ``basis`` says which, per trait.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from enum import Enum
+from types import MappingProxyType
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 class Basis(Enum):
@@ -42,8 +46,7 @@ class BadnessRule(Enum):
     LEGACY = "legacy"
 
 
-@dataclass(frozen=True, slots=True)
-class KernelTraits:
+class KernelTraits(NamedTuple):
     """The traits that rules and the simulator ask for; ``None`` is unknown."""
 
     page_size_bytes: int = 4096
@@ -64,7 +67,7 @@ class KernelTraits:
     """A child of the selected task dies first (before 5.1)."""
     stat_itemises_kernel: bool | None = None
     """``memory.stat`` has ``kernel`` (v5.18): usage is anon + file + kernel + sock."""
-    basis: dict[str, Basis] = field(default_factory=dict)
+    basis: Mapping[str, Basis] = MappingProxyType({})
     """Trait name to where it came from; a name that is missing was assumed."""
 
     def basis_of(self, name: str) -> Basis:
