@@ -1,0 +1,46 @@
+"""A claim, its bar, and the table that ``docs/benchmarks.md`` holds."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from bench.measure import Ratio
+
+
+class Claim(NamedTuple):
+    """One measured ratio. Exactly one of ``at_most`` and ``at_least`` is its bar."""
+
+    what: str
+    rival: str
+    measure: str
+    value: Ratio
+    detail: str
+    at_most: float | None = None
+    at_least: float | None = None
+
+    @property
+    def met(self) -> bool:
+        """Whether the median keeps the bar."""
+        if self.at_most is not None:
+            return self.value.median <= self.at_most
+        return self.at_least is not None and self.value.median >= self.at_least
+
+    @property
+    def bar(self) -> str:
+        """The bar in words."""
+        return f"≤ {self.at_most:g}" if self.at_most is not None else f"≥ {self.at_least:g}"
+
+
+def table(claims: list[Claim]) -> str:
+    """The claims as a Markdown table."""
+    rows = [
+        "| what | against | measure | ratio: median (least to greatest) | bar | kept | figures |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    rows += [
+        f"| {c.what} | {c.rival} | {c.measure} | {c.value} | {c.bar} | {'yes' if c.met else '**no**'} "
+        f"| {c.detail} |"
+        for c in claims
+    ]
+    return "\n".join(rows) + "\n"
