@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from typing import TYPE_CHECKING, Any
 
-from memwarden.cli.parser import width
-from memwarden.errors import InputError
+from memwarden.cli.parser import height, width
+from memwarden.errors import InputError, UsageError
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Iterator
+
+    from memwarden.collect.snapshot import Collector
+    from memwarden.collect.source import Source
+    from memwarden.state.snapshot import Snapshot
 
 __all__ = [
     "add_color_option",
     "add_format_option",
     "add_machine_options",
+    "collector",
+    "find_cgroup",
+    "height",
+    "recorded",
     "use_color",
     "width",
     "write",
@@ -34,6 +42,63 @@ def add_machine_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--proc", metavar="DIR", default="/proc", help="where procfs is (default: /proc)")
     group.add_argument(
         "--cgroup-root", metavar="DIR", help="where the cgroup hierarchy is (default: as mounted)"
+    )
+
+
+def collector(
+    args: argparse.Namespace, *, with_processes: bool = True, smaps: bool = False, keep: int = 0
+) -> Collector:
+    """The machine or recording that the options name, ready to take snapshots.
+
+    ``keep`` is how many descriptors of cgroups may stay open between snapshots.
+    """
+    from memwarden.collect.snapshot import Collector
+
+    if args.root is not None and args.proc != "/proc":
+        raise UsageError("--root reads a recording and --proc a machine; give one of them")
+    return Collector(
+        _source(args, keep),
+        cgroup_root=args.cgroup_root,
+        with_processes=with_processes,
+        smaps=smaps,
+    )
+
+
+def _source(args: argparse.Namespace, keep: int) -> Source:
+    if args.root is None:
+        from memwarden.host.live import Live  # without the readers of archives, half the imports of a source
+
+        return Live(args.proc, keep=keep)
+    from memwarden.collect.open import open_source
+
+    return open_source(args.root)
+
+
+def recorded(args: argparse.Namespace, *, with_processes: bool = True) -> Iterator[Snapshot]:
+    """Every snapshot of the recording that ``--root`` names, in order."""
+    from memwarden.collect.open import archives
+    from memwarden.collect.snapshot import Collector
+
+    for archive in archives(args.root):
+        yield Collector(archive, cgroup_root=args.cgroup_root, with_processes=with_processes).snapshot()
+
+
+def find_cgroup(snapshot: Snapshot, name: str) -> str:
+    """The path of a cgroup that a person named, below the root or as mounted.
+
+    Raises :class:`InputError` with the nearest name.
+    """
+    path = name.removeprefix(snapshot.cgroup_root) if name.startswith(snapshot.cgroup_root + "/") else name
+    path = "/" + path.strip("/")
+    if path in snapshot.cgroups:
+        return path
+    if not snapshot.cgroups:
+        raise InputError(f"{name}: no cgroup can be read here (looked in {snapshot.cgroup_root})")
+    from memwarden.cli.parser import nearest
+
+    raise InputError(
+        f"{name}: no such cgroup below {snapshot.cgroup_root}{nearest(path, snapshot.cgroups)}; "
+        "memwarden status --flat lists them"
     )
 
 
@@ -69,6 +134,8 @@ def write(text: str) -> None:
 
 def write_json(document: dict[str, Any]) -> None:
     """A JSON document to standard output. Bytes that are not UTF-8 stand as lone surrogates, escaped."""
+    import json
+
     json.dump(document, sys.stdout, indent=2)
     sys.stdout.write("\n")
 

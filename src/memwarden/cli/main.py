@@ -111,7 +111,7 @@ def _dispatch(words: list[str]) -> int:
         return DONE if words else USAGE
     name = words[0]
     if name == "--version":
-        from memwarden import __version__  # noqa: PLC0415 - lazy like everything here
+        from memwarden import __version__
 
         sys.stdout.write(f"memwarden {__version__}\n")
         return DONE
@@ -124,12 +124,12 @@ def _dispatch(words: list[str]) -> int:
 
 def _load(name: str) -> Verb:
     if name not in dict(VERBS):
-        from memwarden.cli.parser import nearest  # noqa: PLC0415 - only a mistake pays for it
+        from memwarden.cli.parser import nearest
 
         raise UsageError(
             f"there is no verb {name!r}{nearest(name, dict(VERBS))}; memwarden --help lists them"
         )
-    from importlib import import_module  # noqa: PLC0415 - only a verb pays for it
+    from importlib import import_module
 
     module: Verb = import_module(f"memwarden.cli.{name}")
     return module
@@ -137,7 +137,7 @@ def _load(name: str) -> Verb:
 
 def parser_of(name: str, module: Verb) -> Parser:
     """The complete parser of a verb."""
-    from memwarden.cli.parser import Parser  # noqa: PLC0415 - only a verb pays for argparse
+    from memwarden.cli.parser import Parser
 
     parser = Parser(prog=f"memwarden {name}", description=f"{module.HELP}.", epilog=module.EPILOG)
     module.add_arguments(parser)

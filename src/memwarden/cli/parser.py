@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 WITHOUT_TERMINAL = 80
+LINES_WITHOUT_TERMINAL = 24
 
 
 def width() -> int:
@@ -22,6 +23,14 @@ def width() -> int:
         return os.get_terminal_size(1).columns or WITHOUT_TERMINAL
     except OSError:
         return WITHOUT_TERMINAL
+
+
+def height() -> int:
+    """Lines of the terminal on standard output; 24 without a terminal."""
+    try:
+        return os.get_terminal_size(1).lines or LINES_WITHOUT_TERMINAL
+    except OSError:
+        return LINES_WITHOUT_TERMINAL
 
 
 class Help(argparse.RawDescriptionHelpFormatter):
@@ -57,7 +66,7 @@ def nearest(word: str, known: Iterable[str]) -> str:
     >>> nearest("explian", ["explain", "status"])
     ' (did you mean explain?)'
     """
-    import difflib  # noqa: PLC0415 - only a mistake pays for it
+    import difflib
 
     close = difflib.get_close_matches(word, list(known), n=1)
     return f" (did you mean {close[0]}?)" if close else ""

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from types import MappingProxyType
+from typing import TYPE_CHECKING, NamedTuple
 
 from memwarden.present.colour import PLAIN, Paint
 from memwarden.present.text import ABSENT, cells, cut
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 GAP = "  "
 
 
-@dataclass(frozen=True, slots=True)
-class Column:
+class Column(NamedTuple):
     """One column. ``drop`` orders leaving: the highest goes first when space is short, 0 never.
 
     A ``flexible`` column is cut in the middle of its texts, down to ``least`` cells, before any column goes.
@@ -30,12 +29,11 @@ class Column:
     """False: the column is left out where no row says anything in it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(NamedTuple):
     """One row's texts, and the styles of each column by its index."""
 
     texts: tuple[str, ...]
-    styles: dict[int, tuple[str, ...]] = field(default_factory=dict)
+    styles: Mapping[int, tuple[str, ...]] = MappingProxyType({})
 
 
 def render(columns: Sequence[Column], rows: Sequence[Row], width: int, paint: Paint = PLAIN) -> list[str]:

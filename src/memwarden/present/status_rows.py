@@ -1,0 +1,148 @@
+"""What ``status`` knows of each cgroup: one record per cgroup, its fields named by the registry."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from memwarden.rules.headroom import Headroom, Headrooms
+from memwarden.rules.protection import effective_protections
+from memwarden.rules.reclaimable import MACHINE
+from memwarden.units import MAX, Max
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from memwarden.kernel.psi import Psi, PsiLine
+    from memwarden.rules.headroom import Level
+    from memwarden.rules.protection import Protection
+    from memwarden.state.cgroup import Cgroup
+    from memwarden.state.snapshot import Snapshot
+    from memwarden.units import Limit
+
+
+class StatusRow(NamedTuple):
+    """One cgroup. Names, units and meanings are those of :data:`memwarden.fields.STATUS`."""
+
+    path: str
+    usage_bytes: int | None
+    max_bytes: Limit | None
+    high_bytes: Limit | None
+    effective_limit_bytes: Limit | None
+    limited_by: str | None
+    effective_min_bytes: Limit | None
+    effective_low_bytes: Limit | None
+    reclaimable_bytes: int | None
+    headroom_bytes: Limit | None
+    effective_headroom_bytes: Limit | None
+    headroom_at: str | None
+    left_pct: float | None
+    swap_bytes: int | None
+    swap_max_bytes: Limit | None
+    memory_some_avg10_pct: float | None
+    memory_full_avg10_pct: float | None
+    events_high: int | None
+    events_max: int | None
+    events_oom: int | None
+    events_oom_kill: int | None
+    events_oom_group_kill: int | None
+
+
+def rows(snapshot: Snapshot, root: str = MACHINE, previous: Snapshot | None = None) -> dict[str, StatusRow]:
+    """The cgroup ``root`` and all below it, by path, pre-order.
+
+    With ``previous``, events are those since it; a cgroup that was made anew in between starts from 0.
+    Cgroups without the memory controller have no figures of their own and are left out, except ``root``.
+    """
+    headrooms = Headrooms(snapshot)
+    protections = effective_protections(snapshot)
+    return {
+        cgroup.path: _row(snapshot, cgroup, headrooms, protections, _before(cgroup, previous))
+        for cgroup in snapshot.subtree(root)
+        if cgroup.current_bytes is not None or cgroup.path == root
+    }
+
+
+def _row(
+    snapshot: Snapshot,
+    cgroup: Cgroup,
+    headrooms: Headrooms,
+    protections: Mapping[str, Protection],
+    before: Mapping[str, int],
+) -> StatusRow:
+    headroom = headrooms.of(cgroup.path)
+    limit, limited_by = _effective_limit(headroom)
+    ladder = headrooms.ladder(cgroup.path)
+    protection = protections.get(cgroup.path)
+    pressure = snapshot.memory_pressure if cgroup.path == MACHINE else cgroup.memory_pressure
+    events = {name: count - before.get(name, 0) for name, count in _events(snapshot, cgroup).items()}
+    tightest = headroom.effective
+    return StatusRow(
+        path=cgroup.path,
+        usage_bytes=cgroup.current_bytes,
+        max_bytes=cgroup.max_bytes,
+        high_bytes=cgroup.high_bytes,
+        effective_limit_bytes=limit,
+        limited_by=limited_by,
+        effective_min_bytes=None if protection is None else protection.min_bytes,
+        effective_low_bytes=None if protection is None else protection.low_bytes,
+        reclaimable_bytes=None if ladder is None else ladder.reclaimable_bytes,
+        headroom_bytes=headroom.headroom_bytes,
+        effective_headroom_bytes=headroom.effective_bytes,
+        headroom_at=None if tightest is None else _name(tightest),
+        left_pct=_left(tightest),
+        swap_bytes=cgroup.swap_current_bytes,
+        swap_max_bytes=cgroup.swap_max_bytes,
+        memory_some_avg10_pct=_avg10(pressure, "some"),
+        memory_full_avg10_pct=_avg10(pressure, "full"),
+        events_high=events.get("high"),
+        events_max=events.get("max"),
+        events_oom=events.get("oom"),
+        events_oom_kill=events.get("oom_kill"),
+        events_oom_group_kill=events.get("oom_group_kill"),
+    )
+
+
+def _effective_limit(headroom: Headroom) -> tuple[Limit | None, str | None]:
+    """The tightest limit of a cgroup on the way up, the nearest of equals; the machine is not one."""
+    best: tuple[Limit | None, str | None] = (None, None)
+    for level in headroom.levels:
+        if level.kind == "machine" or level.limit_bytes is None:
+            continue
+        if best[0] is None or level.limit_bytes < best[0]:
+            best = (level.limit_bytes, None if isinstance(level.limit_bytes, Max) else level.path)
+    # The root of v2 has no limit, which is not the same as an unknown one.
+    return (MAX, None) if not headroom.levels[:-1] else best
+
+
+def _name(level: Level) -> str:
+    return "machine" if level.kind == "machine" else level.path
+
+
+def _left(level: Level | None) -> float | None:
+    if level is None or not isinstance(level.limit_bytes, int) or not isinstance(level.effective_bytes, int):
+        return None
+    return round(100 * level.effective_bytes / level.limit_bytes, 1) if level.limit_bytes else 0.0
+
+
+def _avg10(psi: Psi | None, which: str) -> float | None:
+    line: PsiLine | None = getattr(psi, which) if psi is not None else None
+    return None if line is None else line.avg10_pct
+
+
+def _events(snapshot: Snapshot, cgroup: Cgroup) -> dict[str, int]:
+    """Counts of the cgroup and all below it, by the names of memory.events."""
+    if cgroup.version == 2:
+        return {name: count for name, count in (cgroup.events or {}).items() if isinstance(count, int)}
+    counts = {} if cgroup.v1_failcnt is None else {"max": cgroup.v1_failcnt}
+    # v1 counts kills in each cgroup by itself (mm/memcontrol.c:memcg_memory_event).
+    kills = [(one.events_local or {}).get("oom_kill") for one in snapshot.subtree(cgroup.path)]
+    if any(kill is not None for kill in kills):
+        counts["oom_kill"] = sum(kill or 0 for kill in kills)
+    return counts
+
+
+def _before(cgroup: Cgroup, previous: Snapshot | None) -> dict[str, int]:
+    known = None if previous is None else previous.cgroups.get(cgroup.path)
+    if previous is None or known is None or known.inode != cgroup.inode:
+        return {}
+    return _events(previous, known)
