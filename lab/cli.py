@@ -5,8 +5,9 @@ from __future__ import annotations
 import argparse
 import sys
 
-from lab import image, kernels, tools
+from lab import fixtures, image, kernels, runs, table, tools
 from lab.errors import LabError
+from lab.recordings import BY_NAME
 
 
 def _install(_arguments: argparse.Namespace) -> int:
@@ -28,19 +29,74 @@ def _prepare(_arguments: argparse.Namespace) -> int:
     return 0
 
 
-def main(words: list[str] | None = None) -> int:
-    """Run one verb; a LabError is one line on stderr and exit status 3."""
+def _run(arguments: argparse.Namespace) -> int:
+    """Boot, run, compare. Where guests cannot be had, say so; that is a failure only with --require-all."""
+    try:
+        tools.install()
+        found = kernels.fetch_all()
+        image.root_disk()
+    except LabError as error:
+        if arguments.require_all:
+            raise
+        print(f"lab: skipped, no guest can be booted here: {error}")
+        return 0
+    wanted = [boot for boot in runs.boots(found) if not arguments.kernel or boot.name in arguments.kernel]
+    if not wanted:
+        raise LabError(
+            f"no boot named {arguments.kernel}; there are {[boot.name for boot in runs.boots(found)]}"
+        )
+    problems = runs.run_all(wanted, arguments.scenario, parallel=arguments.parallel)
+    status = _judge([boot.name for boot in wanted])
+    for problem in problems:
+        print(f"FAILED {problem}")
+    return 1 if problems else status
+
+
+def _judge(boots: list[str] | None = None) -> int:
+    outcomes = table.outcomes(boots)
+    print(table.render(outcomes))
+    return 1 if not outcomes or any(outcome.failed for outcome in outcomes) else 0
+
+
+def _compare(arguments: argparse.Namespace) -> int:
+    return _judge(arguments.kernel)
+
+
+def _fixtures(_arguments: argparse.Namespace) -> int:
+    written = fixtures.write()
+    print(f"{len(written)} files, {sum(path.stat().st_size for path in written)} bytes")
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m lab", description="Real kernels in small virtual machines."
     )
     verbs = parser.add_subparsers(required=True, metavar="VERB")
+    made = {}
     for name, function, text in (
         ("install", _install, "install the Debian packages the laboratory needs (as root)"),
         ("list", _list, "name the kernels"),
         ("prepare", _prepare, "fetch the kernels and build what guests boot from"),
+        ("run", _run, "boot the kernels, run the scenarios, compare, print the table"),
+        ("compare", _compare, "compare what the last run brought back once more"),
+        ("fixtures", _fixtures, "renew the recordings and logs that the unit tests read"),
     ):
-        verbs.add_parser(name, help=text).set_defaults(function=function)
-    arguments = parser.parse_args(words)
+        made[name] = verbs.add_parser(name, help=text)
+        made[name].set_defaults(function=function)
+    for name in ("run", "compare"):
+        made[name].add_argument("--kernel", action="append", help="only this boot, as 6.12 or 6.1-v1")
+    made["run"].add_argument("--scenario", action="append", default=[], choices=BY_NAME, metavar="NAME")
+    made["run"].add_argument("--parallel", type=int, default=2, help="guests at a time (2)")
+    made["run"].add_argument(
+        "--require-all", action="store_true", help="fail, not skip, where guests cannot be booted"
+    )
+    return parser
+
+
+def main(words: list[str] | None = None) -> int:
+    """Run one verb; a LabError is one line on stderr and exit status 3."""
+    arguments = _parser().parse_args(words)
     try:
         return int(arguments.function(arguments))
     except LabError as error:

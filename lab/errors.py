@@ -1,4 +1,4 @@
-"""The one error the laboratory raises: something outside it did not work; the text says what and what to do."""
+"""The one error the laboratory raises: what outside it did not work, and what to do."""
 
 from __future__ import annotations
 

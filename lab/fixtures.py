@@ -20,19 +20,23 @@ if TYPE_CHECKING:
 ROOTS = REPOSITORY / "tests" / "roots" / "lab"
 LOGS = REPOSITORY / "tests" / "golden" / "lab"
 ROOT_OF = (
-    "single", "parent", "group-ancestor", "adj-plus-500", "shmem", "pipes", "tiny-max", "hostile", "swap-limit",
+    "single", "parent", "group-ancestor", "adj-plus-500", "shmem",
+    "pipes", "tiny-max", "hostile", "swap-limit",
     "low", "low-recursive", "global-adj", "v1-single", "v1-parent", "v1-memsw",
 )  # fmt: skip
 LOG_OF = (
-    *ROOT_OF, "group-inner", "adj-minus-999-only", "pgtables", "mlock", "order", "lower-max", "no-victim", "global-swap",
-    "sysrq", "min", "v1-global",
+    *ROOT_OF, "group-inner", "adj-minus-999-only", "pgtables", "mlock", "order", "lower-max", "no-victim",
+    "global-swap", "sysrq", "min", "v1-global",
 )  # fmt: skip
 LARGEST_LOG = 12_000
 _LEFT_OUT = re.compile(
-    r"/(memory\.numa_stat|smaps_rollup|statm|comm|vmstat|zoneinfo|buddyinfo|(cpu|io|irq)\.pressure|pressure/(cpu|io|irq)|cpu\.stat(\.local)?"
-    r"|cgroup\.(max\..*|stat|stat\.local|type|freeze|threads|pressure|subtree_control)|io\.stat)$"
+    r"/(memory\.numa_stat|smaps_rollup|statm|comm|vmstat|zoneinfo|buddyinfo|io\.stat|cpu\.stat(\.local)?"
+    r"|(cpu|io|irq)\.pressure|pressure/(cpu|io|irq)"
+    r"|cgroup\.(max\..*|stat\.local|type|freeze|threads|pressure|subtree_control))$"
 )
-_KEPT_SYSCTL = re.compile(r"/(swappiness|panic_on_oom|oom_kill_allocating_task|oom_dump_tasks|overcommit_\w+)$")
+_KEPT_SYSCTL = re.compile(
+    r"/(swappiness|panic_on_oom|oom_kill_allocating_task|oom_dump_tasks|overcommit_\w+)$"
+)
 _MARK = re.compile(r"lab: scenario (\S+) (begins|ends)")
 
 
@@ -139,7 +143,9 @@ def _facts(recording: Recording) -> bytes:
         "mglru": result.get("mglru"),
         "trail": result.get("trail", [])[::6] or None,
     }
-    return (json.dumps({key: value for key, value in facts.items() if value is not None}, indent=1) + "\n").encode()
+    return (
+        json.dumps({key: value for key, value in facts.items() if value is not None}, indent=1) + "\n"
+    ).encode()
 
 
 def _put(path: Path, data: bytes) -> Path:

@@ -1,4 +1,4 @@
-"""What a guest boots from: an initramfs of busybox and virtio drivers per kernel, and one root disk for all."""
+"""What a guest boots from: an initramfs of busybox and drivers per kernel, and one root disk for all."""
 
 from __future__ import annotations
 
@@ -6,11 +6,14 @@ import lzma
 import shutil
 import subprocess
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from lab.apt import KEYRING, archive_uri
 from lab.errors import LabError
-from lab.kernels import Kernel
 from lab.paths import CACHE, LAB, fingerprint, run
+
+if TYPE_CHECKING:
+    from lab.kernels import Kernel
 
 INIT = LAB / "guest" / "init"
 _DRIVERS = (
@@ -63,9 +66,12 @@ def initramfs(kernel: Kernel) -> Path:
             (tree / "modules" / bare).write_bytes(_unpack_module(path))
     names = "\n".join(str(path.relative_to(tree)) for path in sorted(tree.rglob("*")))
     packed = subprocess.run(
-        ["cpio", "-o", "-H", "newc", "--quiet", "-R", "0:0"], input=names.encode(), cwd=tree, capture_output=True,
+        ["cpio", "-o", "-H", "newc", "--quiet", "-R", "0:0"],
+        input=names.encode(),
+        cwd=tree,
+        capture_output=True,
         check=True,
-    )  # fmt: skip
+    )
     target.with_suffix(".part").write_bytes(packed.stdout)
     target.with_suffix(".part").replace(target)
     shutil.rmtree(tree)
@@ -73,7 +79,7 @@ def initramfs(kernel: Kernel) -> Path:
 
 
 def root_disk() -> Path:
-    """The guests' root: a small Debian with Python, as an ext4 image that every guest opens with a snapshot."""
+    """The guests' root: a small Debian with Python, an ext4 image that guests write to in snapshots only."""
     target = CACHE / "root" / f"root-{fingerprint(Path(__file__))}.ext4"
     if target.exists():
         return target
@@ -85,7 +91,8 @@ def root_disk() -> Path:
     shutil.rmtree(tree, ignore_errors=True)
     source = f"deb [signed-by={KEYRING}] {main} {_ROOT_SUITE} main"
     run(
-        "mmdebstrap", "--mode=root", "--variant=essential", "--format=directory", "--quiet", "--include=python3",
+        "mmdebstrap", "--mode=root", "--variant=essential", "--format=directory", "--quiet",
+        "--include=python3",
         "--dpkgopt=path-exclude=/usr/share/doc/*", "--dpkgopt=path-exclude=/usr/share/locale/*",
         _ROOT_SUITE, tree, source,
         timeout_s=1200,

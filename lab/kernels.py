@@ -1,7 +1,7 @@
 """The kernels the laboratory boots, and how each is fetched and unpacked.
 
-Debian's cloud kernels are built with everything memwarden reads and few drivers, so they boot quickly. Which of them
-still have a v1 memory controller is Debian's choice of CONFIG_MEMCG_V1 (off since 6.12).
+Debian's cloud kernels are built with everything memwarden reads and few drivers, so they boot quickly. Which
+of them still have a v1 memory controller is Debian's choice of CONFIG_MEMCG_V1 (off since 6.12).
 """
 
 from __future__ import annotations
@@ -116,7 +116,7 @@ def _keep(suite: str, release: str, version: str, tree: Path) -> Kernel:
 
 
 def fetch_all() -> list[Kernel]:
-    """One kernel per suite; spare suites fill the places of those that cannot be had. Fewer than four is an error."""
+    """One kernel per suite, spare suites standing in for what cannot be had. Below four is an error."""
     kernels: list[Kernel] = []
     problems = []
     wanted = {series.suite: series.name for series in SERIES}

@@ -16,7 +16,7 @@ ENVIRONMENT = {**os.environ, "PATH": os.environ.get("PATH", "") + ":/usr/sbin:/s
 
 
 def run(*command: str | Path, timeout_s: float = 900, cwd: Path | None = None) -> str:
-    """Run a program to its end and return what it printed; a failure becomes a LabError with its last lines."""
+    """Run a program to its end and return what it printed; a failure is a LabError with its last words."""
     words = [str(word) for word in command]
     try:
         done = subprocess.run(

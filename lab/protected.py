@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lab.compare import Check
+from lab.check import Check
 from memwarden.rules.protection import Exposure, effective_protections, exposure
 from memwarden.units import Max
 
@@ -15,15 +15,15 @@ if TYPE_CHECKING:
 
 MIB = 1 << 20
 SLACK = 2 * MIB
-"""One round of reclaim (SWAP_CLUSTER_MAX pages per priority and CPU) and what CPUs have charged in advance."""
+"""A round of reclaim (SWAP_CLUSTER_MAX pages per priority and CPU) and what CPUs charged in advance."""
 
 
 def check_protection(recording: Recording) -> Iterator[Check]:
     """Three statements per scenario with protected cache, each in the words of the kernel's own rule.
 
-    While there is unprotected cache left, the protected cgroup keeps its effective protection. Above it, it gives
-    way as the kernel's LRU says: in proportion, or as if it had none (MGLRU of 6.1 and 6.12). And when nothing else
-    is left, memory.low is taken after all, memory.min is not.
+    While there is unprotected cache left, the protected cgroup keeps its effective protection. Above it, it
+    gives way as the kernel's LRU says: in proportion, or as if it had none (MGLRU of 6.1 and 6.12). And when
+    nothing else is left, memory.low is taken after all, memory.min is not.
     """
     row = recording.scenario
     trail = recording.result.get("trail")
@@ -55,7 +55,7 @@ def _held(recording: Recording) -> int:
 
 
 def _share(recording: Recording, trail: list[dict[str, int]], rule: Exposure, limit: int) -> Check:
-    """How much the protected cgroup gave for every page of the unprotected one, on its way down to the protection."""
+    """How much the protected cgroup gave for every page of the unprotected one, halfway down."""
     start = trail[0]
     halfway = (start["kept"] + limit) // 2
     step = next((s for s in trail if s["kept"] <= halfway), trail[-1])
@@ -64,7 +64,9 @@ def _share(recording: Recording, trail: list[dict[str, int]], rule: Exposure, li
     whole = rule is Exposure.WHOLE
     ok = ratio > 0.75 if whole else ratio < 0.75
     return Check(
-        "protection", ok, f"rule {rule.value} (mglru {recording.result['mglru']}): gave {ratio:.2f} of its sibling's"
+        "protection",
+        ok,
+        f"rule {rule.value} (mglru {recording.result['mglru']}): gave {ratio:.2f} of its sibling's",
     )
 
 
@@ -74,4 +76,6 @@ def _at_the_end(trail: list[dict[str, int]], limit: int, *, is_min: bool) -> Che
         return Check("protection", least >= limit - SLACK, f"memory.min to the end: {least >> 20} MiB left")
     events = trail[-1].get("low_events", 0)
     ok = least < limit - SLACK and events > 0
-    return Check("protection", ok, f"memory.low as a last resort: {least >> 20} MiB left, {events} low events")
+    return Check(
+        "protection", ok, f"memory.low as a last resort: {least >> 20} MiB left, {events} low events"
+    )

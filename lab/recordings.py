@@ -78,4 +78,6 @@ def recordings(boot: str) -> Iterator[Recording]:
 def boots_on_disk() -> list[str]:
     """The boots that have been run, oldest kernel first, v1 last."""
     found = [path.name for path in RUNS.iterdir() if path.is_dir()] if RUNS.exists() else []
-    return sorted(found, key=lambda name: (name.endswith("-v1"), [int(x) for x in re.findall(r"\d+", name)[:2]]))
+    return sorted(
+        found, key=lambda name: (name.endswith("-v1"), [int(x) for x in re.findall(r"\d+", name)[:2]])
+    )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import sys
 import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from lab import image, vm
+from lab.errors import LabError
 from lab.paths import CACHE, LAB
 
 if TYPE_CHECKING:
@@ -69,24 +69,28 @@ def run(boot: Boot, only: Sequence[str] = ()) -> Run:
     return Run(boot, result)
 
 
-def run_all(wanted: Sequence[Boot], only: Sequence[str] = (), *, parallel: int = 2) -> list[Run]:
-    """Run the boots, `parallel` at a time, and say how long each took."""
+def run_all(wanted: Sequence[Boot], only: Sequence[str] = (), *, parallel: int = 2) -> list[str]:
+    """Run the boots, `parallel` at a time, and say how long each took; returns what went wrong."""
     image.root_disk()
-    done = []
     with ThreadPoolExecutor(max_workers=parallel) as pool:
         begin = time.monotonic()
-        for found in pool.map(lambda boot: run(boot, only), wanted):
-            result = found.result
-            print(
-                f"lab: {found.boot.name:7} {found.boot.kernel.release}: booted in {result.boot_seconds:.0f} s, "
-                f"done after {result.seconds:.0f} s"
-                + (f" (boot {result.boots})" if result.boots > 1 else ""),
-                flush=True,
-            )
-            if result.exit_status:
-                print(
-                    f"lab: its job ended with {result.exit_status}: {vm.tail_of_job(result)}", file=sys.stderr
-                )
-            done.append(found)
-        print(f"lab: {len(done)} boots in {time.monotonic() - begin:.0f} s", flush=True)
-    return done
+        problems = [problem for problem in pool.map(lambda boot: _report(boot, only), wanted) if problem]
+    print(f"lab: {len(wanted)} boots in {time.monotonic() - begin:.0f} s", flush=True)
+    return problems
+
+
+def _report(boot: Boot, only: Sequence[str]) -> str | None:
+    """Run one boot and print one line about it; a sentence when it failed."""
+    try:
+        result = run(boot, only).result
+    except LabError as error:
+        return str(error)
+    again = " at the second attempt" if result.boots > 1 else ""
+    print(
+        f"lab: {boot.name:7} {boot.kernel.release}: booted in {result.boot_seconds:.0f} s{again}, "
+        f"done after {result.seconds:.0f} s",
+        flush=True,
+    )
+    if result.exit_status:
+        return f"{boot.name}: the job ended with {result.exit_status}: {vm.tail_of_job(result)}"
+    return None

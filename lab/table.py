@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from lab.compare import Check, checks, predicted
+from lab.check import Check
+from lab.compare import (
+    check_group,
+    check_reading,
+    check_scores,
+    check_sums,
+    check_victim,
+    predicted,
+)
+from lab.explained import check_report
+from lab.protected import check_protection
 from lab.recordings import BY_NAME, Recording, boots_on_disk, recordings
 
 if TYPE_CHECKING:
@@ -27,7 +37,7 @@ class Outcome(NamedTuple):
 
     @property
     def cell(self) -> str:
-        """``a`` when the predicted one died first, ``a≠b`` when another did, ``+1`` for each further death."""
+        """``a`` when the predicted one died first, ``a≠b`` when another did, ``+1`` per further death."""
         if self.recording.error:
             return "error"
         actual = self.recording.killed[0] if self.recording.killed else None
@@ -36,6 +46,18 @@ class Outcome(NamedTuple):
             text += "*"
         extra = len(self.recording.over_kill)
         return text + (f" +{extra}" if extra else "") + ("!" if self.failed else "")
+
+
+COMPARISONS = (
+    check_victim, check_group, check_scores, check_sums, check_reading, check_report, check_protection,
+)  # fmt: skip
+
+
+def checks(recording: Recording) -> list[Check]:
+    """Every comparison of one scenario."""
+    if recording.error:
+        return [Check("staging", ok=False, detail=recording.error)]
+    return [check for compare in COMPARISONS for check in compare(recording)]
 
 
 def outcomes(boots: Iterable[str] | None = None) -> list[Outcome]:
@@ -58,10 +80,15 @@ def render(found: Sequence[Outcome]) -> str:
     rows.append(["over-kills", *(_over_kills(found, boot) for boot in boots)])
     rows += [[kind, *(_score(found, boot, kind) for boot in boots)] for kind in KINDS]
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    lines = [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
+    ]
     lines.insert(1, "  ".join("-" * width for width in widths))
     lines.insert(2 + len(names), "")
-    lines += ["", "name: ranked first and died first; *: with its oom.group; +n: further deaths; !: see below"]
+    lines += [
+        "",
+        "name: ranked first and died first; *: with its oom.group; +n: further deaths; !: see below",
+    ]
     return "\n".join(lines + _failures(found)) + "\n"
 
 

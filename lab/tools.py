@@ -40,7 +40,7 @@ def qemu_major() -> int:
 
 
 def install() -> list[str]:
-    """Install what is missing; returns the packages. QEMU comes from backports where the suite's own is before 10."""
+    """Install what is missing and return the packages; QEMU comes from backports where the suite's is old."""
     wanted = missing()
     if not wanted:
         return []
@@ -74,7 +74,7 @@ def open_with_base(suite: str) -> Apt:
 def accelerator() -> list[str]:
     """QEMU's options for the processor: KVM where it really runs, else software emulation.
 
-    QEMU before 10 now and then corrupts a guest kernel through cmpxchg16b, so that instruction is hidden there.
+    QEMU before 10 now and then corrupts a guest kernel through cmpxchg16b, so it is hidden there.
     """
     if kvm_runs():
         return ["-accel", "kvm", "-cpu", "host"]
@@ -85,7 +85,7 @@ def accelerator() -> list[str]:
 def kvm_runs() -> bool:
     """Whether guests can run under KVM: the device opens and this processor has the instructions for it.
 
-    Some sandboxes offer a /dev/kvm that even creates virtual processors, on which no kernel gets to its console.
+    Some sandboxes have a /dev/kvm that even creates virtual processors, but on which no kernel boots.
     """
     if not os.access("/dev/kvm", os.R_OK | os.W_OK):
         return False

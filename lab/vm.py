@@ -1,8 +1,8 @@
 """Boots one kernel in QEMU, hands it a job, and brings back what the job wrote.
 
-The job is a folder with an executable ``run``; it goes in as a tar on one virtio disk and everything it leaves in
-``/out`` comes back as a tar on another, which is binary safe and as fast as the guest's memory. The first serial
-port carries the kernel's console and the init's progress.
+The job is a folder with an executable ``run``; it goes in as a tar on one virtio disk and everything it
+leaves in ``/out`` comes back as a tar on another, which is binary safe and as fast as the guest's memory. The
+serial port carries the kernel's console and the init's progress.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 _STARTED = "lab: job starts"
 _WRITTEN = "lab: output written"
 _OUT_MIB = 512
+_APPEND = "console=ttyS0 loglevel=4 panic=-1 log_buf_len=16M swapaccount=1 mitigations=off"
 
 
 class Guest(NamedTuple):
@@ -76,7 +77,7 @@ def _command(kernel: Kernel, guest: Guest, work: Path) -> list[str | Path]:
         tools.QEMU, "-nodefaults", "-no-user-config", "-no-reboot", "-display", "none", "-machine", "pc",
         *tools.accelerator(), "-smp", str(guest.cpus), "-m", f"{guest.memory_mib}M",
         "-kernel", kernel.vmlinuz, "-initrd", image.initramfs(kernel),
-        "-append", f"console=ttyS0 loglevel=4 panic=-1 log_buf_len=16M swapaccount=1 mitigations=off {guest.append}",
+        "-append", f"{_APPEND} {guest.append}",
         "-serial", f"file:{work}/console",
     ]  # fmt: skip
     for name, path, flags in disks:

@@ -11,7 +11,8 @@ import re
 import time
 
 MACHINE = (
-    "/proc/meminfo", "/proc/vmstat", "/proc/zoneinfo", "/proc/buddyinfo", "/proc/swaps", "/proc/cgroups",
+    "/proc/meminfo", "/proc/vmstat", "/proc/zoneinfo", "/proc/buddyinfo", "/proc/swaps",
+    "/proc/cgroups",
     "/proc/self/mountinfo", "/proc/self/cgroup", "/proc/self/oom_score",
     "/proc/self/oom_score_adj", "/proc/uptime",
     "/proc/pressure/cpu", "/proc/pressure/io", "/proc/pressure/memory", "/proc/pressure/irq",
@@ -70,7 +71,7 @@ class Writer:
 
 
 def record(cgroup_mounts: list[str], *, kernel_threads: bool) -> bytes:
-    """The whole machine as memwarden reads it; kernel threads only when asked, they are many and all alike."""
+    """The whole machine as memwarden reads it; kernel threads only when asked, for they are many."""
     writer = Writer()
     _facts(writer)
     for path in MACHINE:

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 import worker
 from cgroups import MIB, get, put
+from scenarios import Proc
 
 if TYPE_CHECKING:
     from cgroups import Tree
-    from scenarios import Proc, Scenario
+    from scenarios import Scenario
 
 LRU_GEN = "/sys/kernel/mm/lru_gen/enabled"
 SWAP_DEVICE = "/dev/lab-swap"
@@ -50,8 +51,7 @@ class Stage:
         self.result["mglru"] = get(LRU_GEN)
 
     def _start(self, proc: Proc) -> None:
-        procs = self.tree.at(proc.group, "cgroup.procs")
-        one = worker.start(proc.name, procs, proc.adj, proc.does, int(proc.mib * MIB), proc.comm)
+        one = worker.start(proc, self.tree.at(proc.group, "cgroup.procs"))
         self.workers[proc.name] = one
         self.alive[one.pid] = proc.name
         answer = one.answer(PATIENCE_S)
@@ -73,17 +73,21 @@ class Stage:
         return self.tree.limit(self.scenario.limit) - self.tree.usage(self.scenario.limit)
 
     def approach(self) -> None:
-        """Let the grower come near the limit and stop there, so that every process is stable when it is recorded."""
+        """Let the grower come near the limit and stop there: every process is stable when it is recorded."""
         if self.scenario.act not in ("grow", "no-victim"):
             time.sleep(0.3)
             return
         step, stop = (16 * MIB, 40 * MIB) if self.scenario.limit is None else (MIB, 3 * MIB)
+        if self.scenario.limit is None and self.scenario.swap:
+            stop = 96 * MIB  # while it swaps, the machine gives up with more than that nominally free
         tiny = self.scenario.limit is not None and self.tree.limit(self.scenario.limit) < 8 * MIB
         deadline = time.monotonic() + PATIENCE_S
         while not tiny and self.room() > stop and not self.deaths() and time.monotonic() < deadline:
             self.push(min(step, max(self.room() - stop, 65536)), PATIENCE_S)
         time.sleep(0.3)
         self.result["room_before"] = self.room()
+        if self.deaths():
+            raise RuntimeError(f"{self.result['died']} died on the way to the limit, before the recording")
 
     def push(self, size: int, patience_s: float) -> str | None:
         """Ask the grower for `size` bytes more."""
@@ -154,9 +158,9 @@ class Stage:
 
     def settle(self) -> None:
         """Wait until the grower has what it asked for and nobody has died for a while."""
-        if "grower" in self.workers or self.scenario.grows:
-            if self.grower.busy and self.grower.pid in self.alive:
-                self.grower.answer(5.0)
+        grower = self.workers.get(self.scenario.grows or "grower")
+        if grower is not None and grower.busy and grower.pid in self.alive:
+            grower.answer(5.0)
         quiet = time.monotonic() + 0.6
         known = 0
         while time.monotonic() < quiet:
@@ -189,9 +193,7 @@ class Stage:
             put(LRU_GEN, self.mglru_before)
 
 
-def _grower(scenario: Scenario) -> Any:
-    from scenarios import Proc
-
+def _grower(scenario: Scenario) -> Proc:
     return Proc("grower", scenario.grower, 0, -1000)
 
 

@@ -12,7 +12,10 @@ import os
 import signal
 import socket
 import traceback
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from scenarios import Proc
 
 MIB = 1 << 20
 _LIBC = ctypes.CDLL("libc.so.6", use_errno=True)
@@ -39,11 +42,8 @@ def mlocked(size: int) -> None:
 
 def shmem(size: int) -> None:
     """A tmpfs file of `size` bytes that nobody maps: charged, but in nobody's resident set."""
-    file = open(f"/dev/shm/{os.getpid()}", "wb", buffering=0)
-    _KEEP.append(file)
-    block = b"\x5a" * MIB
-    for _ in range(size // MIB):
-        file.write(block)
+    with open(f"/dev/shm/{os.getpid()}", "wb", buffering=0) as file:
+        file.writelines([b"\x5a" * MIB] * (size // MIB))
 
 
 def cache(size: int) -> None:
@@ -114,32 +114,32 @@ class Worker:
         return text or None
 
 
-def start(name: str, procs_file: str, adj: int, kind: str, size: int, comm: bytes | None) -> Worker:
+def start(proc: Proc, procs_file: str) -> Worker:
     """Fork a process that joins the cgroup, sets its oom_score_adj and takes its memory."""
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     pid = os.fork()
     if pid == 0:
         try:
             ours.close()
-            _live(theirs, procs_file, adj, kind, size, comm or name.encode())
+            _live(theirs, procs_file, proc)
         except BaseException:
             theirs.send(traceback.format_exc().encode()[:4000])
         finally:
             os._exit(1)
     theirs.close()
-    return Worker(name, pid, ours)
+    return Worker(proc.name, pid, ours)
 
 
-def _live(link: socket.socket, procs_file: str, adj: int, kind: str, size: int, comm: bytes) -> None:
+def _live(link: socket.socket, procs_file: str, proc: Proc) -> None:
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     with open(procs_file, "wb", buffering=0) as file:
         file.write(b"0\n")
     with open("/proc/self/oom_score_adj", "wb", buffering=0) as file:
-        file.write(b"%d\n" % adj)
+        file.write(b"%d\n" % proc.adj)
     with open("/proc/self/comm", "wb", buffering=0) as file:
-        file.write(comm)
-    if size:
-        KINDS[kind](size)
+        file.write(proc.comm or proc.name.encode())
+    if proc.mib:
+        KINDS[proc.does](int(proc.mib * MIB))
     link.send(b"ready")
     while command := link.recv(4096).decode():
         what, _, amount = command.partition(" ")
