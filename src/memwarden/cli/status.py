@@ -28,7 +28,8 @@ examples:
 columns:
   LIMIT     the tightest memory.max of the cgroup and those above it
   SET BY    whose limit that is; = is its own
-  PROT      effective memory.min or memory.low, the greater of both
+  PROT      memory.min or memory.low, the greater of both, as it holds against
+            the tightest limit above
   RECL      what the kernel could free here without a kill
   ROOM      effective headroom: the least of limit - usage + reclaimable on the
             way up to the machine, whose term is available memory
@@ -119,8 +120,13 @@ def _rows(
 ) -> list[tuple[int, StatusRow]]:
     from memwarden.present import status_rows, status_sort
 
+    since = None
+    if previous is not None:
+        from memwarden.state.delta import between
+
+        since = between(previous, snapshot)
     root = "/" if args.cgroup == "/" else common.find_cgroup(snapshot, args.cgroup)
-    rows = status_rows.rows(snapshot, root, previous)
+    rows = status_rows.rows(snapshot, root, since)
     key = status_sort.key_of(SORT_KEYS[args.sort] if args.sort else None)
     return status_sort.flat(rows, key) if args.flat else status_sort.tree(rows, key)
 

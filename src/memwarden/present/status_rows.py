@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 from memwarden.rules.headroom import Headroom, Headrooms
 from memwarden.rules.protection import effective_protections
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from memwarden.rules.headroom import Level
     from memwarden.rules.protection import Protection
     from memwarden.state.cgroup import Cgroup
+    from memwarden.state.delta import CgroupDelta, SnapshotDelta
     from memwarden.state.snapshot import Snapshot
     from memwarden.units import Limit
 
@@ -47,34 +48,54 @@ class StatusRow(NamedTuple):
     events_oom_group_kill: int | None
 
 
-def rows(snapshot: Snapshot, root: str = MACHINE, previous: Snapshot | None = None) -> dict[str, StatusRow]:
+def rows(snapshot: Snapshot, root: str = MACHINE, since: SnapshotDelta | None = None) -> dict[str, StatusRow]:
     """The cgroup ``root`` and all below it, by path, pre-order.
 
-    With ``previous``, events are those since it; a cgroup that was made anew in between starts from 0.
+    With ``since``, events are its increments.
     Cgroups without the memory controller have no figures of their own and are left out, except ``root``.
     """
     headrooms = Headrooms(snapshot)
-    protections = effective_protections(snapshot)
+    protections = _Protections(snapshot)
     return {
-        cgroup.path: _row(snapshot, cgroup, headrooms, protections, _before(cgroup, previous))
+        cgroup.path: _row(snapshot, cgroup, headrooms, protections, since)
         for cgroup in snapshot.subtree(root)
         if cgroup.current_bytes is not None or cgroup.path == root
     }
+
+
+class _Protections:
+    """Effective protection as seen from the limits above; worked out once per limit."""
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        self._snapshot = snapshot
+        self._seen_from: dict[str, dict[str, Protection]] = {}
+
+    def of(self, path: str, headroom: Headroom) -> Protection | None:
+        """What holds against the tightest level above ``path``; against its own limit nothing does."""
+        above = [
+            level for level in headroom.levels if level.path != path and level.effective_bytes is not None
+        ]
+        if not above:
+            return None
+        target = min(above, key=lambda level: level.effective_bytes or 0).path
+        if target not in self._seen_from:
+            self._seen_from[target] = effective_protections(self._snapshot, target)
+        return self._seen_from[target].get(path)
 
 
 def _row(
     snapshot: Snapshot,
     cgroup: Cgroup,
     headrooms: Headrooms,
-    protections: Mapping[str, Protection],
-    before: Mapping[str, int],
+    protections: _Protections,
+    since: SnapshotDelta | None,
 ) -> StatusRow:
     headroom = headrooms.of(cgroup.path)
     limit, limited_by = _effective_limit(headroom)
     ladder = headrooms.ladder(cgroup.path)
-    protection = protections.get(cgroup.path)
+    protection = protections.of(cgroup.path, headroom)
     pressure = snapshot.memory_pressure if cgroup.path == MACHINE else cgroup.memory_pressure
-    events = {name: count - before.get(name, 0) for name, count in _events(snapshot, cgroup).items()}
+    events = _events(snapshot, cgroup, since)
     tightest = headroom.effective
     return StatusRow(
         path=cgroup.path,
@@ -129,20 +150,19 @@ def _avg10(psi: Psi | None, which: str) -> float | None:
     return None if line is None else line.avg10_pct
 
 
-def _events(snapshot: Snapshot, cgroup: Cgroup) -> dict[str, int]:
+def _events(snapshot: Snapshot, cgroup: Cgroup, since: SnapshotDelta | None) -> Mapping[str, int]:
     """Counts of the cgroup and all below it, by the names of memory.events."""
+
+    def counted(one: Cgroup) -> Cgroup | CgroupDelta:
+        # A cgroup that is not in the delta is new, and what it counted is all since then.
+        return one if since is None else since.cgroups.get(one.path, one)
+
+    record = counted(cgroup)
     if cgroup.version == 2:
-        return {name: count for name, count in (cgroup.events or {}).items() if isinstance(count, int)}
-    counts = {} if cgroup.v1_failcnt is None else {"max": cgroup.v1_failcnt}
+        return cast("Mapping[str, int]", record.events or {})
+    counts = {} if record.v1_failcnt is None else {"max": record.v1_failcnt}
     # v1 counts kills in each cgroup by itself (mm/memcontrol.c:memcg_memory_event).
-    kills = [(one.events_local or {}).get("oom_kill") for one in snapshot.subtree(cgroup.path)]
+    kills = [(counted(one).events_local or {}).get("oom_kill") for one in snapshot.subtree(cgroup.path)]
     if any(kill is not None for kill in kills):
         counts["oom_kill"] = sum(kill or 0 for kill in kills)
     return counts
-
-
-def _before(cgroup: Cgroup, previous: Snapshot | None) -> dict[str, int]:
-    known = None if previous is None else previous.cgroups.get(cgroup.path)
-    if previous is None or known is None or known.inode != cgroup.inode:
-        return {}
-    return _events(previous, known)
