@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from memwarden.fields import RANK
 from memwarden.present import gaps_text, rank_rows, rank_words
-from memwarden.present.status_json import closed, host, of_field
+from memwarden.present.status_json import closed, host, host_schema, of_field
 from memwarden.rules.eligible import Eligibility
 from memwarden.rules.freed import freed_by_all
 from memwarden.rules.sureness import Sureness
@@ -105,7 +105,7 @@ def schema() -> dict[str, Any]:
         **closed(
             {
                 "schema": {"const": SCHEMA},
-                "host": {"type": "object"},
+                "host": host_schema(),
                 "scope": closed(
                     {
                         "kind": {"enum": ["memcg", "system", "cpuset", "mempolicy"]},

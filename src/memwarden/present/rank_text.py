@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import textwrap
 from typing import TYPE_CHECKING, Final
 
 from memwarden.present import gaps_text, machine_text, rank_rows, rank_words
 from memwarden.present.colour import PLAIN, Paint
 from memwarden.present.table import Column, Row, render
 from memwarden.present.text import counted, escape, short_size
+from memwarden.present.wrap import wrap
 from memwarden.rules.victim import Outcome
 
 if TYPE_CHECKING:
@@ -49,21 +49,14 @@ def text(
     table = render(COLUMNS, [_row(ranking, row) for row in shown], width, paint) if shown else []
     hidden = len(everyone) - len(shown)
     more = [f"... and {counted(hidden, 'more candidate')}; --top 0 shows all"] if hidden else []
-    said = [_wrap(sentence, width) for sentence in rank_words.sentences(snapshot, ranking, requested)]
-    notes = [_wrap(f"note: {note}", width, indent="      ") for note in gaps_text.plain(snapshot)]
+    said = rank_words.sentences(snapshot, ranking, requested)
     blocks = [
-        "\n".join(machine_text.lines(snapshot)),
-        "\n".join([_wrap(head, width), *table, *more]),
-        "\n".join(said),
-        "\n".join(notes),
+        machine_text.lines(snapshot),
+        [*wrap(head, width), *table, *more],
+        [line for sentence in said for line in wrap(sentence, width)],
+        [line for note in gaps_text.plain(snapshot) for line in wrap(note, width, first="note: ")],
     ]
-    return "\n\n".join(block for block in blocks if block) + "\n"
-
-
-def _wrap(sentence: str, width: int, indent: str = "") -> str:
-    return textwrap.fill(
-        sentence, width, subsequent_indent=indent, break_on_hyphens=False, break_long_words=False
-    )
+    return "\n\n".join("\n".join(block) for block in blocks if block) + "\n"
 
 
 def _row(ranking: Ranking, row: RankRow) -> Row:

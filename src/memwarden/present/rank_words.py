@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import TYPE_CHECKING, Final
 
 from memwarden.present.text import counted, escape, size
+from memwarden.rules.accounting import kernel_bytes
 from memwarden.rules.eligible import Eligibility
 from memwarden.rules.freed import freed_by, freed_by_all
 from memwarden.rules.headroom import Headrooms
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 NAMED: Final = 3
 """Processes named one by one; the rest is counted."""
+MUCH: Final = 4
+"""A share of a cgroup's memory above 1 in so many is worth a sentence."""
 
 INSTEAD: Final = {
     Outcome.ALLOCATING_TASK: (
@@ -37,6 +39,16 @@ INSTEAD: Final = {
         "using a CPU and filling the kernel log with reports. Give one process an oom_score_adj above -1000."
     ),
     Outcome.UNKNOWN: "Nobody can be named: no process's memory could be read, or its kernel is too old.",
+}
+
+
+DOUBT: Final = {
+    Sureness.CERTAIN: "Sure, as of this reading.",
+    Sureness.LIKELY: (
+        "Likely, not sure: this kernel counts memory with an error of up to {error} for both together."
+    ),
+    Sureness.TIE: "Not sure: a page more or less decides.",
+    Sureness.PARTIAL: "Not sure: there are processes here whose memory could not be read.",
 }
 
 
@@ -71,7 +83,7 @@ def _scope_note(snapshot: Snapshot, ranking: Ranking, requested: str | None) -> 
         return [f"{escape(requested)} has no limit of its own; the nearest one is {whose}, so that counts."]
     found = Headrooms(snapshot).of(requested)
     tightest = found.effective
-    if tightest is None or tightest.path == requested:
+    if tightest is None or tightest.path == requested or found.levels[0].effective_bytes is None:
         return []
     whose = "the machine" if tightest.kind == "machine" else escape(tightest.path)
     left = size(tightest.effective_bytes)
@@ -89,9 +101,10 @@ def _answer(snapshot: Snapshot, ranking: Ranking) -> list[str]:
     return [
         _why(snapshot, ranking, first),
         *_sacrificed(first, victim),
-        *_group(snapshot, ranking, victim),
         *_frees("Its death", freed_by(victim.process)),
-        *_doubt(snapshot, ranking),
+        *_group(ranking, victim),
+        *_stays(snapshot, ranking),
+        DOUBT[ranking.sureness].format(error=size(ranking.error_pages * snapshot.traits.page_size_bytes)),
     ]
 
 
@@ -132,7 +145,7 @@ def _sacrificed(first: Candidate, victim: Candidate) -> list[str]:
     ]
 
 
-def _group(snapshot: Snapshot, ranking: Ranking, victim: Candidate) -> list[str]:
+def _group(ranking: Ranking, victim: Candidate) -> list[str]:
     group = ranking.group
     if group is None:
         return []
@@ -154,53 +167,48 @@ def _frees(whose: str, freed: Freed) -> list[str]:
     return [f"{whose} {verb} at most {size(freed.memory_bytes)}{swap} at once."]
 
 
-def _doubt(snapshot: Snapshot, ranking: Ranking) -> list[str]:
-    error = size(ranking.error_pages * snapshot.traits.page_size_bytes)
-    return {
-        Sureness.CERTAIN: ["Sure, as of this reading."],
-        Sureness.LIKELY: [
-            f"Likely, not sure: this kernel counts memory with an error of up to {error} for both together."
-        ],
-        Sureness.TIE: ["Not sure: a page more or less decides."],
-        Sureness.PARTIAL: ["Not sure: there are processes here whose memory could not be read."],
-    }[ranking.sureness]
+def _stays(snapshot: Snapshot, ranking: Ranking) -> list[str]:
+    """What no kill gives back, where it is much of a cgroup: then the killing goes on."""
+    cgroup = snapshot.cgroups.get(ranking.scope.path or "")
+    if cgroup is None or cgroup.stat is None or not cgroup.current_bytes:
+        return []
+    stat = {key: value for key, value in cgroup.stat.items() if isinstance(value, int)}
+    kernel = kernel_bytes(stat)[0] - stat.get("pagetables", 0) - stat.get("kernel_stack", 0)
+    kinds = (
+        ("in tmpfs or shared memory (shmem), which stays when its users die", stat.get("shmem", 0)),
+        ("the kernel's (slab, pipes, sockets), which mostly stays", kernel + stat.get("sock", 0)),
+    )
+    return [
+        f"{size(held)} of the {size(cgroup.current_bytes)} in {escape(cgroup.path)} is {what}."
+        for what, held in kinds
+        if held * MUCH > cgroup.current_bytes
+    ]
 
 
 def _passed_over(snapshot: Snapshot, ranking: Ranking) -> list[str]:
-    """The process that holds the most memory, when it is not the one to die."""
-    if ranking.first is None:
+    """The candidate that holds the most memory, when it is not the one to die."""
+    first = ranking.first
+    if first is None:
+        return []
+    biggest = max(ranking.candidates, key=lambda candidate: candidate.badness.memory_pages)
+    if biggest.badness.memory_pages <= first.badness.memory_pages:
         return []
     page = snapshot.traits.page_size_bytes
-    held = ranking.first.badness.memory_pages
-    exempt = [
-        process
-        for process, why in ranking.excluded
-        if why in (Eligibility.ADJ_MIN, Eligibility.INIT) and (process.rss_bytes or 0) > held * page
-    ]
-    said = [
-        f"{name(process)} holds more ({size(process.rss_bytes)}) and is exempt." for process in exempt[:NAMED]
-    ]
-    biggest = max(ranking.candidates, key=lambda candidate: candidate.badness.memory_pages)
-    if biggest.badness.memory_pages > held:
-        has = size(biggest.badness.memory_pages * page)
-        adj = biggest.badness.oom_score_adj
-        reason = (
-            f"its oom_score_adj {adj} takes {size(-biggest.badness.adj_pages * page)} off"
-            if adj < 0
-            else f"{name(ranking.first.process)} has the higher oom_score_adj"
-        )
-        said.append(f"{name(biggest.process)} holds more ({has}), but {reason}.")
-    return said
+    badness = biggest.badness
+    reason = f"{name(first.process)} has the higher oom_score_adj"
+    if badness.adj_pages < 0:
+        reason = f"its oom_score_adj {badness.oom_score_adj} takes {size(-badness.adj_pages * page)} off"
+    return [f"{name(biggest.process)} holds more ({size(badness.memory_pages * page)}), but {reason}."]
 
 
 def _excluded(ranking: Ranking) -> list[str]:
-    """Who may not be killed; kernel threads and zombies are only counted."""
+    """Who may not be killed, the biggest first; kernel threads and zombies are passed over in silence."""
     said = []
-    kinds = Counter(why for _, why in ranking.excluded)
-    for why in (Eligibility.ADJ_MIN, Eligibility.EXEMPT, Eligibility.UNKNOWN):
-        if kinds[why]:
-            who = _names(process for process, reason in ranking.excluded if reason is why)
-            said.append(f"{who}: {why.why}.")
+    for reason in (Eligibility.ADJ_MIN, Eligibility.EXEMPT, Eligibility.INIT, Eligibility.UNKNOWN):
+        who = [process for process, why in ranking.excluded if why is reason]
+        if who:
+            who.sort(key=lambda process: -(process.rss_bytes or 0))
+            said.append(f"Not killable: {_names(who, sizes=True)}: {reason.why}.")
     return said
 
 
@@ -209,8 +217,11 @@ def name(process: Process) -> str:
     return f"{escape(process.comm)} ({process.pid})"
 
 
-def _names(processes: Iterable[Process]) -> str:
+def _names(processes: Iterable[Process], *, sizes: bool = False) -> str:
     everyone = list(processes)
-    named = ", ".join(name(process) for process in everyone[:NAMED])
+    named = ", ".join(
+        f"{name(process)} with {size(process.rss_bytes)}" if sizes and process.rss_bytes else name(process)
+        for process in everyone[:NAMED]
+    )
     rest = len(everyone) - NAMED
     return f"{named} and {counted(rest, 'more process', 'more processes')}" if rest > 0 else named

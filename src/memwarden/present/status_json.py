@@ -72,17 +72,7 @@ def schema() -> dict[str, Any]:
         **closed(
             {
                 "schema": {"const": SCHEMA},
-                "host": closed(
-                    {
-                        "name": word,
-                        "kernel": word,
-                        "boot_id": word,
-                        "cgroup_mode": {"enum": ["v2", "v1", "hybrid", "none"]},
-                        "page_size_bytes": {"type": "integer"},
-                        "monotonic_us": {"type": "integer"},
-                        "wall_us": number,
-                    }
-                ),
+                "host": host_schema(),
                 "machine": closed(
                     {
                         "ram_bytes": number,
@@ -105,6 +95,22 @@ def schema() -> dict[str, Any]:
             }
         ),
     }
+
+
+def host_schema() -> dict[str, Any]:
+    """The schema of :func:`host`."""
+    word = {"type": ["string", "null"]}
+    return closed(
+        {
+            "name": word,
+            "kernel": word,
+            "boot_id": word,
+            "cgroup_mode": {"enum": ["v2", "v1", "hybrid", "none"]},
+            "page_size_bytes": {"type": "integer"},
+            "monotonic_us": {"type": "integer"},
+            "wall_us": {"type": ["integer", "null"]},
+        }
+    )
 
 
 def closed(properties: dict[str, Any]) -> dict[str, Any]:
