@@ -41,11 +41,11 @@ class Archive:
             ) from error
 
     def read(self, path: str) -> bytes:
-        """The recorded content; the recorded error, or ENOENT where nothing was recorded."""
+        """The recorded content; the recorded error, or ENODATA where nothing was recorded."""
         entry = self._entries.get(path)
         if isinstance(entry, File):
             return entry.data
-        raise ReadError(path, entry.errno_name if isinstance(entry, Failed) else "ENOENT")
+        raise ReadError(path, entry.errno_name if isinstance(entry, Failed) else "ENODATA")
 
     def processes(self) -> ArchiveDirectory:
         """``/proc``."""
@@ -62,7 +62,7 @@ class Archive:
             raise ReadError(path, failed.errno_name)
         entry = self._entries.get(path)
         if not isinstance(entry, Dir) and path not in self._children:
-            raise ReadError(path, "ENOENT")
+            raise ReadError(path, "ENODATA")
         return ArchiveDirectory(self, path, entry.inode if isinstance(entry, Dir) else 0)
 
     def subdirectories(self, path: str) -> list[tuple[str, int]]:

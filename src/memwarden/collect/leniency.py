@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
-from memwarden.errors import ParseError, ReadError
+from memwarden.errors import InputError, ParseError, ReadError
 from memwarden.state.gaps import Gap, GapReason
 
 if TYPE_CHECKING:
@@ -36,6 +36,12 @@ LENIENCIES: Final = (
         "this kernel has no such interface, or the cgroup is the root or has not that controller",
     ),
     Leniency(
+        "not-recorded",
+        frozenset({"ENODATA"}),
+        GapReason.NO_FILE,
+        "no kernel: the file was not read when the recording was made",
+    ),
+    Leniency(
         "vanished-cgroup",
         frozenset({"ENODEV"}),
         GapReason.GONE,
@@ -49,7 +55,7 @@ LENIENCIES: Final = (
     ),
     Leniency(
         "psi-off",
-        frozenset({"EOPNOTSUPP"}),
+        frozenset({"EOPNOTSUPP", "ENOTSUP"}),
         GapReason.NOT_SUPPORTED,
         "kernel/sched/psi.c:psi_show with psi=0; cgroup.c:cgroup_procs_start in a threaded cgroup",
     ),
@@ -80,19 +86,29 @@ LENIENCIES: Final = (
 )
 
 _BY_ERRNO: Final = {errno: leniency for leniency in LENIENCIES for errno in leniency.errno_names}
+_DETAILS: Final = {
+    "ENODATA": "not in the recording",
+    "EOPNOTSUPP": "EOPNOTSUPP",
+    "ENOTSUP": "EOPNOTSUPP",
+    "EINVAL": "EINVAL",
+    "EIO": "EIO",
+    "ENXIO": "ENXIO",
+    "ELOOP": "a symbolic link",
+    "ENOTCONN": "the FUSE daemon behind it has died",
+}
+_HINTS: Final = dict.fromkeys(("EMFILE", "ENFILE"), "too many open files, raise the limit (ulimit -n)")
 
 
 def gap(error: ReadError | ParseError, path: str) -> Gap:
-    """The gap an error leaves; an error that is no leniency is raised again."""
+    """The gap an error leaves; for one that is no leniency, such as EMFILE, raises :class:`InputError`."""
     if isinstance(error, ParseError):
         where = f"line {error.line_number}: " if error.line_number else ""
         return Gap(path, GapReason.MALFORMED, f"{where}{error.reason}: {error.line!r}")
     leniency = _BY_ERRNO.get(error.errno_name)
     if leniency is None:
-        raise error
-    return Gap(
-        path, leniency.reason, "" if leniency.reason is not GapReason.NOT_SUPPORTED else error.errno_name
-    )
+        hint = _HINTS.get(error.errno_name, "this is not expected of the kernel, please report it")
+        raise InputError(f"{path}: cannot be read: {error.errno_name}; {hint}") from error
+    return Gap(path, leniency.reason, _DETAILS.get(error.errno_name, ""))
 
 
 class Reading:

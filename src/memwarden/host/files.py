@@ -7,7 +7,7 @@ the text anew. An error becomes :class:`memwarden.errors.ReadError` with its err
 from __future__ import annotations
 
 import os
-from errno import errorcode
+from errno import EOPNOTSUPP, errorcode
 from typing import Final
 
 from memwarden.errors import ReadError
@@ -18,9 +18,13 @@ FILE_FLAGS: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 DIRECTORY_FLAGS: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
+# Python knows 95 by the other of its two names.
+_NAMES: Final = {**errorcode, EOPNOTSUPP: "EOPNOTSUPP"}
+
+
 def failed(path: str, error: OSError) -> ReadError:
     """The typed error for an ``OSError``."""
-    return ReadError(path, errorcode.get(error.errno or 0, "EIO"))
+    return ReadError(path, _NAMES.get(error.errno or 0, "EIO"))
 
 
 def read_fd(fd: int) -> bytes:

@@ -1,0 +1,8 @@
+"""Fixtures of the tests that read this machine."""
+
+from __future__ import annotations
+
+import pytest
+from tests.host.live import make_live_cgroup
+
+live_cgroup = pytest.fixture(make_live_cgroup)
