@@ -32,7 +32,7 @@ def _prepare(_arguments: argparse.Namespace) -> int:
 def _run(arguments: argparse.Namespace) -> int:
     """Boot, run, compare. Where guests cannot be had, say so; that is a failure only with --require-all."""
     try:
-        tools.install()
+        tools.check()
         found = kernels.fetch_all()
         image.root_disk()
     except LabError as error:
@@ -89,7 +89,9 @@ def _parser() -> argparse.ArgumentParser:
     made["run"].add_argument("--scenario", action="append", default=[], choices=BY_NAME, metavar="NAME")
     made["run"].add_argument("--parallel", type=int, default=2, help="guests at a time (2)")
     made["run"].add_argument(
-        "--require-all", action="store_true", help="fail, not skip, where guests cannot be booted"
+        "--require-all",
+        action="store_true",
+        help="fail, not skip, where guests cannot be booted",
     )
     return parser
 

@@ -72,6 +72,8 @@ def run(boot: Boot, only: Sequence[str] = ()) -> Run:
 def run_all(wanted: Sequence[Boot], only: Sequence[str] = (), *, parallel: int = 2) -> list[str]:
     """Run the boots, `parallel` at a time, and say how long each took; returns what went wrong."""
     image.root_disk()
+    for boot in wanted:  # here, not in the threads: two boots of one kernel share it
+        image.initramfs(boot.kernel)
     with ThreadPoolExecutor(max_workers=parallel) as pool:
         begin = time.monotonic()
         problems = [problem for problem in pool.map(lambda boot: _report(boot, only), wanted) if problem]

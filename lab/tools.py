@@ -39,13 +39,20 @@ def qemu_major() -> int:
     return int(match[1])
 
 
+def check() -> None:
+    """Raise a LabError that names what is not installed."""
+    wanted = missing()
+    if wanted:
+        raise LabError("not installed: " + " ".join(wanted) + "; run 'python3 -m lab install' as root")
+
+
 def install() -> list[str]:
     """Install what is missing and return the packages; QEMU comes from backports where the suite's is old."""
     wanted = missing()
     if not wanted:
         return []
     if os.geteuid() != 0:
-        raise LabError("not installed: " + " ".join(wanted) + "; run 'python3 -m lab install' as root")
+        check()
     environment_options = ["-y", "-q", "--no-install-recommends"]
     os.environ["DEBIAN_FRONTEND"] = "noninteractive"
     backports = BACKPORTS.get(host_codename())
