@@ -175,5 +175,40 @@ def test_no_key_of_the_four_kernels_is_unknown(name, known):
     assert seen - known == set()
 
 
+def processes(recording):
+    """Pid to its recorded files by name."""
+    found = {}
+    for path, _, text in texts(recording):
+        parts = PurePosixPath(path).parts
+        if parts[1] == "proc" and parts[2].isdecimal():
+            found.setdefault(int(parts[2]), {})[parts[3]] = text
+    return found
+
+
+@pytest.mark.parametrize("recording", RECORDINGS, ids=lambda path: f"{path.parent.name}/{path.stem}")
+def test_the_files_of_a_process_agree(recording):
+    version = 1 if any(v1 for _, v1, _ in texts(recording)) else 2
+    mount = {1: "/sys/fs/cgroup/memory", 2: "/sys/fs/cgroup"}[version]
+    members = {
+        pid: path.removeprefix(mount).removesuffix("/cgroup.procs") or "/"
+        for path, _, text in texts(recording)
+        if path.endswith("/cgroup.procs") and path.startswith(mount + "/")
+        for pid in cgroup_procs.parse(text)
+    }
+    compared = 0
+    for pid, files in processes(recording).items():
+        stat, status = pid_stat.parse(files["stat"]), pid_status.parse(files["status"])
+        assert stat.pid == status.pid == pid
+        assert (stat.comm, stat.ppid) == (status.name, status.ppid)
+        assert files.get("comm", stat.comm + "\n") == stat.comm + "\n"
+        if status.rss_bytes is not None:
+            parts = (status.rss_anon_bytes, status.rss_file_bytes, status.rss_shmem_bytes)
+            assert status.rss_bytes == sum(parts)
+        memberships = pid_cgroup.parse(files["cgroup"])
+        assert pid_cgroup.memory_path(memberships, version=version) == members[pid]
+        compared += 1
+    assert compared > 0
+
+
 def test_the_four_kernels_are_there():
     assert {path.parent.name for path in RECORDINGS} >= {"5.10", "6.1", "6.12", "7.2"}

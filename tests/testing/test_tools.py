@@ -4,14 +4,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from memwarden.host.clock import Clock
 from memwarden.state.snapshot import Instant
 from memwarden.testing.clock import ManualClock
 from memwarden.testing.strategies import cgroup_names, comms, damaged
 
 
 def test_manual_clock():
-    clock: Clock = ManualClock(monotonic_us=5, wall_us=100)
+    clock = ManualClock(monotonic_us=5, wall_us=100)
     clock.sleep_us(20)
     assert (clock.monotonic_us(), clock.wall_us()) == (25, 120)
     assert clock.instant() == Instant(25, 120)
