@@ -86,7 +86,21 @@ def helped(facts: Facts, cause: Cause) -> tuple[str, ...]:
     """What would have prevented it."""
     if facts.report.scope != "memcg" or cause in ("manual", "spurious"):
         return ()
+    if facts.owner is not None and facts.owner.level in ("qos", "node-allocatable"):
+        return _node(facts)
     return (*_limit(facts, cause), *_tmpfs(facts, cause), *_swap(facts, cause), *_high(facts, cause))
+
+
+def _node(facts: Facts) -> tuple[str, ...]:
+    """The kubelet sets this limit from the node's size: it is the pods' sum that does not fit."""
+    limit = facts.limit.limit_bytes
+    amount = f" {size(limit)}" if limit is not None else ""
+    text = (
+        "Memory limits on all pods that add up to less than what the node has for "
+        f"pods{amount and ',' + amount}, or "
+        "fewer pods on it: then the pod that grows hits its own limit, and nobody else suffers."
+    )
+    return (text,)
 
 
 def _limit(facts: Facts, cause: Cause) -> tuple[str, ...]:

@@ -36,8 +36,8 @@ MOST: Final = 2
 class ZoneVerdict:
     """What the watermark test says of the zones a request could use.
 
-    ``passing`` zones could have served a single page, being above ``min``; ``ample`` ones were above ``low``, so
-    that they were not even being reclaimed; ``spare`` are zones it could not use that had plenty;
+    ``passing`` zones could have served a single page, being above ``min``; ``ample`` ones were above ``low``,
+    so that nothing was being reclaimed in them; ``spare`` are zones it could not use that had plenty;
     ``set_aside_bytes`` is free memory in usable zones that only others may take (CMA).
     """
 

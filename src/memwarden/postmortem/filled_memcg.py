@@ -93,9 +93,13 @@ def _shmem_from_lru(figures: Mapping[str, int], anon: int, cache: int) -> int:
 
 
 def _unmapped(figures: Mapping[str, int], anon: int, shmem: int) -> int:
-    """What the anonymous lists hold beside anon and shmem: swap cache, or pages of an ending process."""
+    """What the anonymous lists hold beside anon and shmem: swap cache, or pages of an ending process.
+
+    A difference below a sixteenth is only that the counters are not read at one instant.
+    """
     lists = figures.get("active_anon", 0) + figures.get("inactive_anon", 0)
-    return max(0, lists - anon - shmem)
+    found = max(0, lists - anon - shmem)
+    return found if found * 16 >= lists else 0
 
 
 def _swaps(memcg: MemcgFacts) -> bool:

@@ -13,6 +13,7 @@ from memwarden.units import size
 if TYPE_CHECKING:
     from memwarden.postmortem.cause_facts import Facts
     from memwarden.postmortem.model import TaskRow, Victim
+    from memwarden.rules.container_path import Container
     from memwarden.rules.identity import Identity
 
 PARTS: Final = {
@@ -41,8 +42,8 @@ ID_LENGTH: Final = 12
 
 
 def process(who: Victim | TaskRow) -> str:
-    """``java (pid 4242)``."""
-    return f"{who.comm} (pid {who.pid})"
+    """``java (pid 4242)``; a process may have an empty name."""
+    return f"{who.comm or 'a process without a name'} (pid {who.pid})"
 
 
 def short_id(identifier: str) -> str:
@@ -66,10 +67,11 @@ def pod(identity: Identity) -> str:
 
 def container(identity: Identity) -> str | None:
     """``Docker container 2e088fe462e2``; ``None`` when the path names none."""
-    if identity.container is None:
-        return None
-    runtime = identity.container.runtime
-    name = short_id(identity.container.id)
+    return None if identity.container is None else _container(identity.container)
+
+
+def _container(inner: Container) -> str:
+    runtime, name = inner.runtime, short_id(inner.id)
     if runtime.startswith(("qemu", "libvirt-qemu")):
         return f"virtual machine {name}"
     if runtime == "unknown":
@@ -89,9 +91,12 @@ def group(identity: Identity) -> str:
     if identity.level == "node-allocatable":
         return "all pods of the node together (node allocatable)"
     unit = _unit(identity)
-    if identity.manager == "container" and unit is not None and inside is not None:
-        return f"{unit} in {inside}"
-    return inside or unit or ("the root cgroup" if identity.path == "/" else f"cgroup {identity.path}")
+    if inside is not None:
+        chain = [inside, *(_container(outer) for outer in reversed(identity.outer_containers))]
+        # A runtime's own scope is named after the container and says nothing more.
+        own = identity.manager == "container" and (identity.container_id or "") not in (identity.unit or "")
+        return " in ".join([unit, *chain] if own and unit is not None else chain)
+    return unit or ("the root cgroup" if identity.path == "/" else f"cgroup {identity.path}")
 
 
 def _unit(identity: Identity) -> str | None:
@@ -100,6 +105,33 @@ def _unit(identity: Identity) -> str | None:
     kind = "slice" if identity.unit.endswith(".slice") else "unit"
     owner = f" of user {identity.user_uid}" if identity.manager == "user" else ""
     return f"systemd {kind} {identity.unit_title}{owner}"
+
+
+def limit_phrase(facts: Facts) -> str:
+    """``the pod's memory limit of 512 MiB``: whose limit it was, beside a victim that was named already."""
+    owner, home = facts.owner, facts.home
+    word = {"memory+swap": "memory+swap limit", "kmem": "kernel-memory limit"}.get(
+        facts.limit.which, "memory limit"
+    )
+    if facts.limit.limit_bytes is not None:
+        word += f" of {size(facts.limit.limit_bytes)}"
+    if owner is None:
+        return f"the {word} of a cgroup that the text does not name"
+    if owner.level in ("qos", "node-allocatable"):
+        return f"the {word} of {group(owner)}"
+    if home is not None and owner.pod_uid is not None and owner.pod_uid == home.pod_uid:
+        return f"the {'pod' if owner.level == 'pod' else 'container'}'s {word}"
+    if home is not None and owner.path == home.path:
+        return f"the {_kind(owner)}'s {word}"
+    return f"the {word} of {group(owner)}"
+
+
+def _kind(identity: Identity) -> str:
+    if identity.container is not None and identity.manager != "container":
+        return "container"
+    if identity.unit is not None:
+        return "slice" if identity.unit.endswith(".slice") else "unit"
+    return "cgroup"
 
 
 def home(facts: Facts) -> str | None:

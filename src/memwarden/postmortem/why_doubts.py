@@ -24,6 +24,7 @@ def doubts(facts: Facts) -> tuple[Statement, ...]:
         *_invoker(facts),
         *_swap_shut(facts),
         *_lowered(facts),
+        *_leaving(facts),
         *_locked(facts),
         *_dirty(facts),
         *_reaper(facts),
@@ -79,6 +80,20 @@ def _lowered(facts: Facts) -> tuple[Statement, ...]:
         "was in use (a resize of the container, for one), and the kernel kills until it fits."
     )
     return (Statement(text, lines(facts.report, "usage", "memsw"), "likely"),)
+
+
+def _leaving(facts: Facts) -> tuple[Statement, ...]:
+    """A kill while the last victim's memory was still on its way back (measured most on 7.2)."""
+    fill = facts.fill
+    gone = 0 if fill is None else fill.of("leaving")
+    if fill is None or not fill.whole_bytes or gone * 10 < fill.whole_bytes:
+        return ()
+    text = (
+        f"{size(gone)} belonged to a process that was just ending, most likely an earlier victim. The "
+        "kernel did not "
+        "wait for it: this kill may have been one too many."
+    )
+    return (Statement(text, lines(facts.report, "stats", "stat-line"), "possible"),)
 
 
 def _locked(facts: Facts) -> tuple[Statement, ...]:

@@ -63,9 +63,12 @@ def _memcg(facts: Facts) -> tuple[Statement, ...]:
     report, home, owner = facts.report, facts.home, facts.owner
     text = "Free memory of the machine does not help: the limit of the cgroup was full, and only that counts."
     if home is not None and owner is not None and home.path != owner.path:
+        same_pod = owner.level == "pod" and owner.pod_uid == home.pod_uid
+        above = "its pod" if same_pod else names.group(owner)
         text += (
-            f" The limit that was hit is not the victim's own: it is that of {names.group(owner)}, which "
-            f"contains {names.group(home)}, so the victim's own limit may be far away or not set."
+            f" It is not the limit of the victim's own cgroup but that of {above}, above it: the "
+            "victim's own "
+            "limit may be higher, or not set."
         )
     return (Statement(text, lines(report, "usage", "oom-kill", "task-in")),)
 

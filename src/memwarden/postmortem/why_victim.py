@@ -8,6 +8,7 @@ from memwarden.postmortem import names
 from memwarden.postmortem.choice_rank import may_be_chosen, rule_of
 from memwarden.postmortem.model import Statement
 from memwarden.postmortem.why_lines import lines, row_lines
+from memwarden.rules.identity import identify
 from memwarden.state.traits import BadnessRule
 from memwarden.units import size
 
@@ -64,23 +65,37 @@ def _scores(facts: Facts) -> list[Statement]:
     if not others:
         text = f"It was the only process that could be chosen: {_sum(facts, selected)}."
     if others and choice.leader is None and not choice.by_order:
-        text += f" Next came {names.process(others[0].row)} with {_sum(facts, others[0])}."
+        text += _next(facts, selected, others[0])
     rows = (selected.row, *(one.row for one in others[:1]))
     return [Statement(text, row_lines(report, *rows), "certain" if choice.checked else "likely")]
 
 
+def _next(facts: Facts, selected: Scored, other: Scored) -> str:
+    adj = other.row.oom_score_adj
+    name = names.process(other.row)
+    if not adj or adj != selected.row.oom_score_adj:
+        return f" Next came {name} with {_sum(facts, other)}."
+    return (
+        f" Next came {name} with {_memory_sum(facts, other)}; its oom_score_adj is the same, so size decided."
+    )
+
+
 def _sum(facts: Facts, one: Scored) -> str:
     """``612 MiB in memory + 3 MiB in swap + oom_score_adj 300 (counts as 307 MiB)``."""
+    badness, text = one.listed, _memory_sum(facts, one)
+    if badness.oom_score_adj:
+        return f"{text}, and oom_score_adj {badness.oom_score_adj}{_weight(facts, one)}"
+    return f"{text} = {badness.memory_pages} points (pages)" if " + " in text else text
+
+
+def _memory_sum(facts: Facts, one: Scored) -> str:
     page, badness = facts.report.host.page_size_bytes, one.listed
     terms = [f"{size(badness.rss_pages * page)} resident"]
     if badness.swap_pages:
         terms.append(f"{size(badness.swap_pages * page)} in swap")
     if badness.pgtables_pages:
         terms.append(f"{size(badness.pgtables_pages * page)} of page tables")
-    text = " + ".join(terms)
-    if badness.oom_score_adj:
-        return f"{text}, and oom_score_adj {badness.oom_score_adj}{_weight(facts, one)}"
-    return f"{text} = {badness.memory_pages} points (pages)" if len(terms) > 1 else text
+    return " + ".join(terms)
 
 
 def _weight(facts: Facts, one: Scored) -> str:
@@ -207,8 +222,9 @@ def _group(facts: Facts) -> list[Statement]:
     if report.group_path is None:
         return []
     distinct = len({victim.pid for victim in report.victims})
+    where = names.group(identify(report.group_path))
     text = (
-        f"memory.oom.group is set on {report.group_path}: once one of its processes is chosen, all of "
+        f"memory.oom.group is set on {where}: once one of its processes is chosen, all of "
         "them die "
         f"({distinct} here). Kubernetes sets this on every container since 1.28 (cgroup v2)."
     )

@@ -1,0 +1,150 @@
+"""``explain`` as text for a terminal."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from memwarden.present.colour import PLAIN, Paint
+from memwarden.present.explain_table import MANY, summary_table
+from memwarden.present.explain_view import Item, Ranked, View, line_list, top, view
+from memwarden.present.table import Column, Row, render
+from memwarden.present.text import ABSENT, cells, cut, escape, percent, short_size, size
+from memwarden.present.wrap import wrap
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from memwarden.postmortem.model import Incident
+
+LABEL: Final = 9
+"""Cells of the labels Died, Limit, Filled, Cause and the space behind them."""
+LEAST: Final = 40
+"""Narrower than this is not tried."""
+
+RANKING: Final = (
+    Column("POINTS", keep_empty=False),
+    Column("MEMORY"),
+    Column("SWAP"),
+    Column("ADJ"),
+    Column("PID"),
+    Column("PROCESS", right=False, flexible=True),
+)
+
+
+def text(incidents: Sequence[Incident], width: int = 80, paint: Paint = PLAIN) -> str:
+    """All incidents, a table of them first where there are more than three."""
+    width = max(width, LEAST)
+    parts: list[str] = []
+    if len(incidents) > MANY:
+        parts += [*summary_table(incidents, width, paint), ""]
+    for number, incident in enumerate(incidents, 1):
+        parts += one(incident, width, paint, number=number, of=len(incidents))
+    return "\n".join(parts).rstrip("\n") + "\n"
+
+
+def one(incident: Incident, width: int, paint: Paint, *, number: int = 1, of: int = 1) -> list[str]:
+    """The lines of one incident, a blank line at the end."""
+    shown = view(incident)
+    head = f"[{number} of {of}] " if of > 1 else ""
+    lines = [paint(line, "bold") for line in wrap(head + escape(shown.summary), width)]
+    lines += [paint(line, "dim") for line in wrap(escape(shown.place), width)]
+    lines.append("")
+    for label, item in shown.facts:
+        lines += _labelled(label, item, width, paint)
+    lines += _picture(shown, width, paint)
+    for title, items in shown.sections:
+        lines += ["", paint(title, "bold")]
+        for item in items:
+            lines += _sentence(item, width)
+        if title == "Why this process":
+            lines += _ranking(shown, width, paint)
+    lines += _steps(shown, width, paint) + _helped(shown, width, paint) + _evidence(shown, width, paint)
+    return [*lines, ""]
+
+
+def _labelled(label: str, item: Item, width: int, paint: Paint) -> list[str]:
+    style = ("bold",) if label != "Died" else ("bold", "red")
+    found = wrap(_with_doubt(item), width, first=" " * LABEL)
+    return [paint(label, *style) + found[0][len(label) :], *found[1:]]
+
+
+def _with_doubt(item: Item) -> str:
+    text = escape(item.text)
+    return f"{text} ({item.doubt})" if item.doubt else text
+
+
+def _sentence(item: Item, width: int) -> list[str]:
+    where = f" [{line_list(item.lines)}]" if item.lines else ""
+    return wrap(_with_doubt(item) + where, width, first="  ")
+
+
+def _picture(shown: View, width: int, paint: Paint) -> list[str]:
+    if not shown.bars or not shown.whole_bytes:
+        return []
+    rows = shown.drawn
+    name = max((cells(bar.name) for bar in rows), default=0)
+    room = max(10, width - name - 20)
+    lines = ["", paint(f"Where the memory was, of {shown.whole_name}, {size(shown.whole_bytes)}", "bold")]
+    for bar in rows:
+        length = min(room, -(-bar.size_bytes * room // shown.whole_bytes))
+        figures = f"{size(bar.size_bytes):>8}  {percent(bar.size_bytes, shown.whole_bytes):>4}"
+        drawn = ("." if bar.word == "free" else "#") * length
+        lines.append(f"  {bar.name:<{name}}  {drawn:<{room}} {figures}".rstrip())
+    return lines
+
+
+def _ranking(shown: View, width: int, paint: Paint) -> list[str]:
+    if len(shown.ranking) < 2:
+        return []
+    rows = [_ranked(one) for one in top(shown.ranking)]
+    lines = [f"  {line}" for line in render(RANKING, rows, width - 2, paint)]
+    left = len(shown.ranking) - len(rows)
+    return ["", *lines, *([f"  and {left} smaller"] if left else [])]
+
+
+def _ranked(one: Ranked) -> Row:
+    row = one.row
+    name = f"{escape(row.comm)}{'  <- killed' if one.is_victim else ''}"
+    texts = (
+        ABSENT if one.points is None else str(one.points),
+        short_size(one.memory_bytes),
+        short_size(one.swap_bytes),
+        ABSENT if row.oom_score_adj is None else str(row.oom_score_adj),
+        str(row.pid),
+        name,
+    )
+    return Row(texts, {5: ("red",)} if one.is_victim else {})
+
+
+def _steps(shown: View, width: int, paint: Paint) -> list[str]:
+    if not shown.steps:
+        return []
+    lines = ["", paint("What to do", "bold")]
+    for number, step in enumerate(shown.steps, 1):
+        lines += wrap(escape(step.what), width, first=f"  {number}. ", rest="     ")
+        if step.command is not None:
+            lines.append(paint(f"     {escape(step.command)}", "cyan"))
+    return lines
+
+
+def _helped(shown: View, width: int, paint: Paint) -> list[str]:
+    if not shown.helped:
+        return []
+    lines = ["", paint("What would have helped", "bold")]
+    for sentence in shown.helped:
+        lines += wrap(escape(sentence), width, first="  - ", rest="    ")
+    return lines
+
+
+def _evidence(shown: View, width: int, paint: Paint) -> list[str]:
+    if not shown.evidence:
+        return []
+    digits = len(str(shown.evidence[-1][0]))
+    lines = ["", paint("Log lines", "bold")]
+    for number, line in shown.key_lines:
+        # One space where the kernel aligns columns: more of the line fits.
+        lines.append(paint(cut(f"  {number:>{digits}}  {escape(' '.join(line.split()))}", width), "dim"))
+    left = len(shown.evidence) - len(shown.key_lines)
+    if left > 0:
+        lines.append(f"  and {left} more; --format json lists all")
+    return lines
