@@ -6,7 +6,7 @@ import re
 
 from tests.repo.tree import REPOSITORY, python_files, relative, texts
 
-FORM = re.compile(r'Since Linux kernel commit [0-9a-f]{12,40} \("[^"]+"\) \(in v\d+\.\d+\)')
+FORM = re.compile(r'Since Linux kernel commit [0-9a-f]{12,40} \("[^"]+"\) \(in v\d+\.\d+(?:\.\d+)?\)')
 MENTION = re.compile(r"\bcommit\s+[0-9a-f]{7,40}\b")
 
 
