@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 HELP = "who dies next if a cgroup or the machine runs out of memory now"
 EPILOG = """\
 examples:
-  memwarden rank                                  if the machine ran out
-  memwarden rank --cgroup system.slice/db.service  if this cgroup ran out
-  memwarden rank --root web1.rootar --top 0       of a recording, everyone
+  memwarden rank                                 # if the machine ran out
+  memwarden rank --cgroup system.slice/db.service
+  memwarden rank --root web1.rootar --top 0      # of a recording, everyone
 
 columns:
   >, +      who is killed, and who goes along because of memory.oom.group
