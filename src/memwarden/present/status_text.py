@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import textwrap
 from typing import TYPE_CHECKING, Final
 
 from memwarden.present import gaps_text, machine_text
 from memwarden.present.colour import PLAIN, Paint
 from memwarden.present.table import Column, Row, render
 from memwarden.present.text import ABSENT, counted, escape, short_size
+from memwarden.present.wrap import wrap
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -60,17 +60,17 @@ def text(
 ) -> str:
     """The whole screen. ``rows`` come with their depth; ``hidden`` is how many more there would be."""
     head = machine_text.lines(snapshot)
-    table = render(COLUMNS, [_row(depth, row, full_paths=full_paths) for depth, row in rows], width, paint)
     more = [f"... and {counted(hidden, 'more cgroup')}; --top 0 shows all"] if hidden else []
-    notes = [line for note in gaps_text.plain(snapshot) for line in wrap(f"note: {note}", width)]
-    blocks = [head, [*table, *more], notes]
+    notes = [line for note in gaps_text.plain(snapshot) for line in wrap(note, width, first="note: ")]
+    blocks = [head, [*table(rows, full_paths=full_paths, width=width, paint=paint), *more], notes]
     return "\n\n".join("\n".join(block) for block in blocks if block) + "\n"
 
 
-def wrap(sentence: str, width: int) -> list[str]:
-    """A sentence in lines, the further ones indented below the text behind its first word."""
-    indent = " " * (sentence.index(" ") + 1)
-    return textwrap.wrap(sentence, width, subsequent_indent=indent, break_on_hyphens=False)
+def table(
+    rows: Sequence[tuple[int, StatusRow]], *, full_paths: bool, width: int, paint: Paint = PLAIN
+) -> list[str]:
+    """The lines of the table alone."""
+    return render(COLUMNS, [_row(depth, row, full_paths=full_paths) for depth, row in rows], width, paint)
 
 
 def _row(depth: int, row: StatusRow, *, full_paths: bool) -> Row:
