@@ -255,7 +255,7 @@ def old_hierarchy(case: Case) -> Iterator[Finding]:
         yield Finding(
             "old-hierarchy",
             act=False,
-            what="memory is on cgroup v1; v2 (systemd.unified_cgroup_hierarchy=1 on the kernel command line) has "
+            what="memory is on cgroup v1; v2 (boot with systemd.unified_cgroup_hierarchy=1) has "
             "memory.high, protection, pressure per cgroup and group kills",
         )
 
