@@ -30,7 +30,8 @@ class BadnessRule(Enum):
     * ``SIGNED`` (mainline 5.9): signed points, ``LONG_MIN`` for ineligible; oom_score =
       ``(1000 + points * 1000 / total) * 2 / 3``.
     * ``UNSIGNED`` (4.17 to 5.8): at least 1 point for an eligible task, 0 for ineligible; no root bonus.
-    * ``UNSIGNED_ROOT_BONUS`` (3.14 to 4.16): the same with 3 percent less for CAP_SYS_ADMIN tasks.
+    * ``UNSIGNED_ROOT_BONUS`` (3.14 to 4.16, and RHEL 7's 3.10): the same with 3 percent less for
+      CAP_SYS_ADMIN tasks.
     * ``UNSIGNED_ROOT_ADJ`` (3.5 to 3.13): the same, the bonus being 30 less of oom_score_adj.
     * ``PERMILLE`` (2.6.36 to 3.4): points are thousandths of the total, 1 to 1000, with 30 less for
       CAP_SYS_ADMIN tasks; small tasks all tie.
