@@ -41,6 +41,9 @@ class Guest(NamedTuple):
     timeout_s: float = 600
 
 
+PLAIN = Guest()
+
+
 class Result(NamedTuple):
     """What came back: the folder with the job's output, its exit status, and how the guest ran."""
 
@@ -147,7 +150,7 @@ def _unpack(archive: Path, target: Path) -> None:
                 path.write_bytes(content.read())
 
 
-def run_job(kernel: Kernel, job: Path, out: Path, guest: Guest = Guest()) -> Result:  # noqa: B008
+def run_job(kernel: Kernel, job: Path, out: Path, guest: Guest = PLAIN) -> Result:
     """Boot `kernel`, run the job folder's ``run`` and unpack what it wrote into `out`.
 
     A guest that does not reach its job is booted once more, with a word on it; the second time is an error.

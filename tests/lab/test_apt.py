@@ -9,58 +9,58 @@ from lab import apt
 DEB822 = """\
 Types: deb
 # a comment between fields
-URIs: http://mirror.example/debian
+URIs: ftp://mirror.example/debian
 Suites: bookworm bookworm-updates
 Components: main
 
 Types: deb deb-src
-URIs: http://mirror.example/security
- http://other.example/security
+URIs: ftp://mirror.example/security
+ ftp://other.example/security
 Suites: bookworm-security
 
 Enabled: no
 Types: deb
-URIs: http://off.example/debian
+URIs: ftp://off.example/debian
 Suites: sid
 
 Types: deb-src
-URIs: http://source.example/debian
+URIs: ftp://source.example/debian
 Suites: trixie
 """
 
 
 def test_deb822_every_address_with_every_suite():
     assert parse_deb822(DEB822) == [
-        Source("http://mirror.example/debian", "bookworm"),
-        Source("http://mirror.example/debian", "bookworm-updates"),
-        Source("http://mirror.example/security", "bookworm-security"),
-        Source("http://other.example/security", "bookworm-security"),
+        Source("ftp://mirror.example/debian", "bookworm"),
+        Source("ftp://mirror.example/debian", "bookworm-updates"),
+        Source("ftp://mirror.example/security", "bookworm-security"),
+        Source("ftp://other.example/security", "bookworm-security"),
     ]
 
 
 def test_one_line_form():
     text = """\
-# deb http://off.example/debian sid main
-deb [arch=amd64 signed-by=/a/b.gpg] http://mirror.example/debian trixie main contrib
-deb-src http://source.example/debian trixie main
-deb http://mirror.example/security trixie-security main
+# deb ftp://off.example/debian sid main
+deb [arch=amd64 signed-by=/a/b.gpg] ftp://mirror.example/debian trixie main contrib
+deb-src ftp://source.example/debian trixie main
+deb ftp://mirror.example/security trixie-security main
 """
     assert parse_list(text) == [
-        Source("http://mirror.example/debian", "trixie"),
-        Source("http://mirror.example/security", "trixie-security"),
+        Source("ftp://mirror.example/debian", "trixie"),
+        Source("ftp://mirror.example/security", "trixie-security"),
     ]
 
 
 def test_address_is_that_of_a_suite_of_debian(monkeypatch):
     sources = [
-        Source("http://vendor.example/node", "nodistro"),
-        Source("http://mirror.example/debian", "bookworm-updates"),
-        Source("http://mirror.example/debian", "bookworm"),
-        Source("http://mirror.example/security", "bookworm-security"),
+        Source("ftp://vendor.example/node", "nodistro"),
+        Source("ftp://mirror.example/debian", "bookworm-updates"),
+        Source("ftp://mirror.example/debian", "bookworm"),
+        Source("ftp://mirror.example/security", "bookworm-security"),
     ]
     monkeypatch.setattr(apt, "host_sources", lambda: sources)
-    assert apt.archive_uri(security=False) == "http://mirror.example/debian"
-    assert apt.archive_uri(security=True) == "http://mirror.example/security"
+    assert apt.archive_uri(security=False) == "ftp://mirror.example/debian"
+    assert apt.archive_uri(security=True) == "ftp://mirror.example/security"
     monkeypatch.setattr(apt, "host_sources", lambda: sources[:1])
     assert apt.archive_uri(security=False) is None
 
