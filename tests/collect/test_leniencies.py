@@ -135,11 +135,18 @@ def test_no_permission():
     assert found == Gap("/x", GapReason.NOT_PERMITTED)
 
 
-def test_link(tmp_path):
-    (tmp_path / "meminfo").symlink_to("/proc/meminfo")
+@pytest.mark.parametrize("what", ["a symbolic link", "a FIFO", "a directory"])
+def test_no_plain_file(tmp_path, what):
+    path = tmp_path / "meminfo"
+    make = {
+        "a symbolic link": lambda: path.symlink_to("/proc/meminfo"),
+        "a FIFO": lambda: os.mkfifo(path),
+        "a directory": path.mkdir,
+    }
+    make[what]()
     source = Live(str(tmp_path))
-    found = forgiven("link", error_of(lambda: source.read("/proc/meminfo")))
-    assert found == Gap("/x", GapReason.NOT_SUPPORTED, "a symbolic link")
+    found = forgiven("no-plain-file", error_of(lambda: source.read("/proc/meminfo")))
+    assert found == Gap("/x", GapReason.NOT_SUPPORTED, what)
     source.close()
 
 

@@ -72,10 +72,10 @@ LENIENCIES: Final = (
         "smaps_rollup needs ptrace access (fs/proc/task_mmu.c); hidepid=; a container's masked files",
     ),
     Leniency(
-        "link",
-        frozenset({"ELOOP"}),
+        "no-plain-file",
+        frozenset({"ELOOP", "ESPIPE", "EISDIR"}),
         GapReason.NOT_SUPPORTED,
-        "a symbolic link where the kernel has none: not followed",
+        "no kernel: a link, a FIFO or a directory where an interface file should be; links are not followed",
     ),
     Leniency(
         "dead-fuse",
@@ -94,6 +94,8 @@ _DETAILS: Final = {
     "EIO": "EIO",
     "ENXIO": "ENXIO",
     "ELOOP": "a symbolic link",
+    "ESPIPE": "a FIFO",
+    "EISDIR": "a directory",
     "ENOTCONN": "the FUSE daemon behind it has died",
 }
 _HINTS: Final = dict.fromkeys(("EMFILE", "ENFILE"), "too many open files, raise the limit (ulimit -n)")
