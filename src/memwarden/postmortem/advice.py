@@ -33,7 +33,7 @@ def would_have_helped(facts: Facts, cause: Cause) -> tuple[str, ...]:
 
 
 def _other_victim(facts: Facts, cause: Cause) -> tuple[str, ...]:
-    if cause in ("manual", "spurious", "no-victim", "unknown"):
+    if not cause.startswith(("memcg-", "system-")):
         return ()
     other = advice_numbers.other_adj(facts)
     if other is None or not facts.report.victims:

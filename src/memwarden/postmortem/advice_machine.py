@@ -8,6 +8,7 @@ from memwarden.postmortem import advice_numbers, names
 from memwarden.postmortem.advice_limit import systemctl
 from memwarden.postmortem.advice_quote import option_safe, rounded_up, spelled
 from memwarden.postmortem.model import Advice
+from memwarden.rules.identity import identify
 from memwarden.units import KIB, size
 
 if TYPE_CHECKING:
@@ -131,7 +132,7 @@ def _unknown(facts: Facts) -> tuple[Advice, ...]:
 
 
 def _fragmentation(facts: Facts) -> tuple[Advice, ...]:
-    zones = facts.zones.eligible if facts.zones is not None else ()
+    zones = facts.report.node.zones if facts.report.node is not None else ()
     least = sum(zone.min_bytes or 0 for zone in zones) // KIB
     return (
         Advice("Compact memory now.", "echo 1 > /proc/sys/vm/compact_memory"),
@@ -161,18 +162,21 @@ def _low_zone(facts: Facts) -> tuple[Advice, ...]:
 
 
 def _numa(facts: Facts) -> tuple[Advice, ...]:
-    home = facts.home
-    if facts.report.scope == "cpuset" and home is not None and home.unit is not None and home.pod_uid is None:
-        what = "Let the unit use more NUMA nodes (here 0 and 1; take those that numactl --hardware shows)."
+    look = Advice("See which NUMA nodes exist and what is free on each.", "numactl --hardware")
+    report = facts.report
+    if report.scope != "cpuset":
         return (
-            Advice(what, f"{systemctl(home)} set-property {option_safe(home.unit)} AllowedMemoryNodes=0-1"),
+            look,
+            Advice("Let the program use more nodes: its numactl --membind, or its own option.", None),
         )
-    return (
-        Advice(
-            "See the nodes and their free memory, then widen cpuset.mems or the policy (numactl).",
-            "numactl --hardware",
-        ),
-    )
+    if report.cpuset is None or (bound := identify(f"/{report.cpuset.lstrip('/')}")).unit is None:
+        return (look, Advice("Widen cpuset.mems of the cpuset to more nodes.", None))
+    if bound.container is not None:
+        what = f"Start {names.group(bound)} with more nodes (--cpuset-mems, or the kubelet's memory manager)."
+        return (look, Advice(what, None))
+    what = f"Lift the restriction of {names.group(bound)} to some nodes (AllowedMemoryNodes=)."
+    command = f"{systemctl(bound)} set-property {option_safe(bound.unit or '')} AllowedMemoryNodes="
+    return (look, Advice(what, command))
 
 
 def _manual(facts: Facts) -> tuple[Advice, ...]:

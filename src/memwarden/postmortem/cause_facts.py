@@ -9,7 +9,7 @@ from memwarden.postmortem.cause_limit import LimitHit, limit_hit
 from memwarden.postmortem.cause_zones import ZoneVerdict, zone_verdict
 from memwarden.postmortem.choice import Choice, check
 from memwarden.postmortem.filled_memcg import memcg_fill
-from memwarden.postmortem.filled_system import system_fill
+from memwarden.postmortem.filled_system import nodes_fill, system_fill
 from memwarden.rules.identity import Identity, identify
 
 if TYPE_CHECKING:
@@ -33,6 +33,12 @@ class Facts:
     home: Identity | None
 
 
+def _fill(report: OomReport) -> Fill | None:
+    if report.scope == "memcg":
+        return memcg_fill(report)
+    return nodes_fill(report) if report.scope in ("cpuset", "mempolicy") else system_fill(report)
+
+
 def facts(report: OomReport) -> Facts:
     """Do the arithmetic."""
     memcg = report.scope == "memcg"
@@ -40,7 +46,7 @@ def facts(report: OomReport) -> Facts:
     return Facts(
         report=report,
         limit=limit_hit(report),
-        fill=memcg_fill(report) if memcg else system_fill(report),
+        fill=_fill(report),
         zones=None if memcg else zone_verdict(report),
         choice=check(report),
         owner=identify(oom_path) if oom_path is not None else None,

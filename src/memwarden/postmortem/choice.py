@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
-from memwarden.postmortem.choice_rank import Scored, rule_of, scored
+from memwarden.postmortem.choice_rank import Scored, rule_is_assumed, rule_of, scored
 from memwarden.postmortem.choice_total import Total, narrowed, total_pages
 from memwarden.state.traits import BadnessRule
 
@@ -47,8 +47,24 @@ class Choice:
 
 
 def check(report: OomReport) -> Choice:
-    """Score the table and compare with the process that the kernel took."""
-    obstacle = _obstacle(report)
+    """Score the table and compare with the process that the kernel took.
+
+    Where nothing in the text tells the kernel's generation, a choice that only an older rule explains is not
+    called wrong: it cannot be checked then.
+    """
+    rule = rule_of(report)
+    found = _checked(report, rule)
+    if found.checked is not False or not rule_is_assumed(report):
+        return found
+    older = _checked(report, BadnessRule.UNSIGNED)
+    if older.checked is False:
+        return found
+    note = f"the text does not name the kernel's release; by the rule before 5.9, {older.note}"
+    return replace(older, checked=None, note=note)
+
+
+def _checked(report: OomReport, rule: BadnessRule) -> Choice:
+    obstacle = _obstacle(report, rule)
     if obstacle:
         return Choice(None, obstacle)
     total = total_pages(report)
@@ -56,7 +72,7 @@ def check(report: OomReport) -> Choice:
     if report.chosen is not None and row is not None:
         memory = (row.rss_pages or 0) + (row.swap_pages or 0) + (row.pgtables_bytes or 0) // page_of(report)
         total = narrowed(total, memory, row.oom_score_adj or 0, report.chosen[2])
-    everyone = scored(report, total)
+    everyone = scored(report, total, rule)
     ranking = tuple(sorted(everyone, key=lambda one: -one.most[0].points))
     selected = next((one for one in everyone if one.row is row), None)
     scores = Choice(None, "nobody was chosen, so there is no choice to check", total, ranking, selected)
@@ -70,7 +86,7 @@ def check(report: OomReport) -> Choice:
     if selected is None:
         note = "the table says that the victim could not be chosen (init, or oom_score_adj -1000)"
         return replace(scores, checked=False, note=note)
-    return _compare(scores, selected, everyone, last_of_equals=_last_of_equals(report))
+    return _compare(scores, selected, everyone, last_of_equals=_last_of_equals(report, rule))
 
 
 def page_of(report: OomReport) -> int:
@@ -89,10 +105,10 @@ def selected_row(report: OomReport) -> TaskRow | None:
     return None
 
 
-def _obstacle(report: OomReport) -> str | None:
+def _obstacle(report: OomReport, rule: BadnessRule) -> str | None:
     if not report.tasks:
         return "the text has no task table, so the choice cannot be checked"
-    if rule_of(report) is BadnessRule.LEGACY:
+    if rule is BadnessRule.LEGACY:
         return (
             "kernels before 2.6.36 also counted run time and nice values, which no report prints, "
             "so the choice cannot be checked"
@@ -126,19 +142,23 @@ def _compare(
     places = [everyone.index(one) for one in equal]
     at = everyone.index(selected)
     order = "last" if last_of_equals else "first"
+    same = "several processes had the same points"
+    if selected.least[0].raised:
+        same = "oom_score_adj takes off more than any of them holds, so all count as 1 point"
     if at > max(places) if last_of_equals else at < min(places):
-        note = f"several processes had the same points; the kernel takes the {order} one it visits, this one"
+        note = f"{same}; the kernel takes the {order} one it visits, this one"
         return replace(scores, checked=True, note=note, by_order=True)
-    note = f"several processes had the same points; which of them is visited {order} cannot be told"
+    note = f"{same}; which of them is visited {order} cannot be told"
     return replace(scores, note=note, by_order=True)
 
 
-def _last_of_equals(report: OomReport) -> bool:
+def _last_of_equals(report: OomReport, rule: BadnessRule) -> bool:
     """Equal points: the last visited wins since 5.9, the first before; the table is in visiting order.
 
     (``mm/oom_kill.c:oom_evaluate_task`` v6.12, ``select_bad_process`` v4.19)
     """
-    return report.traits is None or report.traits.last_of_equals is not False
+    known = None if report.traits is None else report.traits.last_of_equals
+    return rule is BadnessRule.SIGNED if known is None else known
 
 
 def _within_lag(leader: Scored, selected: Scored) -> bool:

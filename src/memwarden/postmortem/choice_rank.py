@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from memwarden.postmortem.choice_total import UNBOUNDED_PAGES
 from memwarden.rules.badness import OOM_SCORE_ADJ_MIN, Badness, TaskMemory, oom_badness
-from memwarden.state.traits import BadnessRule
+from memwarden.state.traits import BadnessRule, Basis
 
 if TYPE_CHECKING:
     from memwarden.postmortem.choice_total import Total
@@ -51,6 +51,11 @@ def rule_of(report: OomReport) -> BadnessRule:
     return BadnessRule.SIGNED if report.traits is None else report.traits.badness
 
 
+def rule_is_assumed(report: OomReport) -> bool:
+    """Whether nothing in the text told the generation of the rule."""
+    return report.traits is None or report.traits.basis_of("badness") is Basis.ASSUMED
+
+
 def may_be_chosen(row: TaskRow) -> bool:
     """Whether the kernel may select the row: not init, not exempt by oom_score_adj -1000.
 
@@ -72,12 +77,12 @@ def task_memory(row: TaskRow, page: int, *, hidden_pages: int = 0, cap_sys_admin
     )
 
 
-def scored(report: OomReport, total: Total | None) -> tuple[Scored, ...]:
+def scored(report: OomReport, total: Total | None, rule: BadnessRule) -> tuple[Scored, ...]:
     """Every row that may be chosen, in table order. Empty where the rule cannot be computed at all.
 
     Without a total the ends are those of oom_score_adj without any weight, and with all of it.
     """
-    rule, page = rule_of(report), report.host.page_size_bytes
+    page = report.host.page_size_bytes
     ends = (1, UNBOUNDED_PAGES) if total is None else total.ends
     hidden = _hidden_pages(report)
     found = []

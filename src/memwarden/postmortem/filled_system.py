@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from memwarden.postmortem.model import NodeFacts, OomReport
 
 
+ZONE_KERNEL: Final = ("slab_reclaimable", "slab_unreclaimable", "kernel_stack", "pagetables", "bounce")
+"""Kernel memory that zone lines have told at one time or another (all of it up to 4.7)."""
+
 CONTRADICTION: Final = 110
 """Percent of the whole that parts may add up to: counters lag, but a tenth too much is a contradiction."""
 
@@ -45,6 +48,30 @@ def system_fill(report: OomReport) -> Fill | None:
         dirty_bytes=node.counters_bytes.get("dirty", 0) + node.counters_bytes.get("writeback", 0),
         basis="mem-info",
     )
+
+
+def nodes_fill(report: OomReport) -> Fill | None:
+    """The parts of the nodes that counted: a cpuset's or policy's report prints only their zones.
+
+    (``mm/show_mem.c:show_mem_node_skip``, v6.12.) Zones do not tell shared memory from anonymous.
+    """
+    zones = [] if report.node is None else [zone for zone in report.node.zones if zone.name != "Device"]
+    if not zones or any(zone.managed_bytes is None or zone.free_bytes is None for zone in zones):
+        return None
+    sums: dict[str, int] = {}
+    for zone in zones:
+        for name, amount in zone.counters_bytes.items():
+            sums[name] = sums.get(name, 0) + amount
+    sizes = {
+        "anon": sums.get("active_anon", 0) + sums.get("inactive_anon", 0),
+        "file": sums.get("active_file", 0) + sums.get("inactive_file", 0),
+        "unevictable": sums.get("unevictable", 0),
+        "kernel": sum(sums.get(name, 0) for name in ZONE_KERNEL),
+    }
+    whole = sum(zone.managed_bytes or 0 for zone in zones)
+    free = sums.get("free", 0) + sums.get("free_pcp", 0)
+    rest = max(0, whole - free - sum(sizes.values()))
+    return Fill(whole, ordered(sizes), free_bytes=free, unexplained_bytes=rest, basis="zones")
 
 
 def _has_lists(node: NodeFacts) -> bool:

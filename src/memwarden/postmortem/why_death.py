@@ -20,6 +20,7 @@ _BASES: Final = {
     "stat": ("stats", "usage"),
     "mem-info": ("mem-info", "ram"),
     "slab": ("slab",),
+    "zones": ("zone",),
     "table": ("table",),
 }
 

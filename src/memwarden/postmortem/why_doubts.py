@@ -12,16 +12,17 @@ from memwarden.units import Max, size
 
 if TYPE_CHECKING:
     from memwarden.postmortem.cause_facts import Facts
+    from memwarden.postmortem.model import Cause
 
 LOWERED = 32
 """Usage a thirty-second above the limit is more than charges by force leave."""
 
 
-def doubts(facts: Facts) -> tuple[Statement, ...]:
+def doubts(facts: Facts, cause: Cause) -> tuple[Statement, ...]:
     """The sentences that apply."""
     return (
         *_incomplete(facts),
-        *_invoker(facts),
+        *(_invoker(facts) if cause != "manual" else ()),
         *_swap_shut(facts),
         *_lowered(facts),
         *_leaving(facts),
@@ -36,11 +37,9 @@ def _incomplete(facts: Facts) -> tuple[Statement, ...]:
     source = facts.report.source
     if source.complete:
         return ()
-    text = (
-        f"The report is not complete in this text ({source.unparsed_lines} lines could not be read): "
-        "what it lacks is not guessed."
-    )
-    return (Statement(text),)
+    lost = source.unparsed_lines
+    unread = f" ({'1 line' if lost == 1 else f'{lost} lines'} inside it could not be read)" if lost else ""
+    return (Statement(f"The text does not hold the whole report{unread}; what it lacks is not guessed."),)
 
 
 def _invoker(facts: Facts) -> tuple[Statement, ...]:

@@ -116,12 +116,12 @@ def _fragmentation(facts: Facts) -> Statement:
     wanted = report.host.page_size_bytes << order
     free = sum(zone.free_bytes or 0 for zone in zones.passing)
     text = (
-        f"The request was for {size(wanted)} in one piece (order {order}). {_named(zones.passing)} "
+        f"The request was for {size(wanted)} in one piece (order {order}). {_upper(zones.passing)} "
         f"had {size(free)} free, but "
         "no free piece of that size that the request may use: memory was fragmented."
     )
     if zones.spare:
-        text += f" {_named(zones.spare)} had memory too, which this request cannot use."
+        text += f" {_upper(zones.spare)} had memory too, which this request cannot use."
     return Statement(text, lines(report, "header") + zone_lines(report))
 
 
@@ -147,6 +147,10 @@ def _low_zone(facts: Facts) -> Statement:
 def _named(zones: tuple[ZoneFacts, ...]) -> str:
     found = sorted({zone.name for zone in zones}, key=ZONES.index)
     return f"zone {found[0]}" if len(found) == 1 else f"zones {names.listed(found)}"
+
+
+def _upper(zones: tuple[ZoneFacts, ...]) -> str:
+    return f"Z{_named(zones)[1:]}"
 
 
 def _figures(zones: tuple[ZoneFacts, ...]) -> str:

@@ -15,7 +15,7 @@ from memwarden.units import size
 if TYPE_CHECKING:
     from memwarden.postmortem.cause_facts import Facts
     from memwarden.postmortem.choice_rank import Scored
-    from memwarden.postmortem.model import TaskRow
+    from memwarden.postmortem.model import Cause, TaskRow
 
 BYSTANDER: Final = 0.1
 """A victim that holds less than a tenth of what was full did not fill it."""
@@ -23,12 +23,14 @@ BYSTANDER: Final = 0.1
 BIGGER_SHOWN: Final = 3
 
 
-def why_victim(facts: Facts) -> tuple[Statement, ...]:
+def why_victim(facts: Facts, cause: Cause) -> tuple[Statement, ...]:
     """The sentences, the most telling first; empty when nobody was chosen."""
     report = facts.report
     if not report.victims and report.chosen is None:
         return ()
-    found = [*_decided(facts), *_scores(facts), *_bigger(facts), *_leader(facts), *_bystander(facts)]
+    found = [*_decided(facts), *_scores(facts), *_bigger(facts), *_leader(facts)]
+    if cause.startswith(("memcg-", "system-")):
+        found += _bystander(facts)
     return (*found, *_sacrificed(facts), *_group(facts))
 
 
@@ -159,7 +161,8 @@ def _leader(facts: Facts) -> list[Statement]:
         text = f"{name} was as big within what the counters may lag: {_sum(facts, choice.leader)}."
         return [Statement(text, row_lines(report, choice.leader.row), "likely")]
     text = (
-        f"By the table {name} scored higher: {_sum(facts, choice.leader)}. The kernel passes over a "
+        f"By the table {name} scored higher: {_sum(facts, choice.leader)}.{_others_ahead(facts)} The "
+        "kernel passes over a "
         "process that is "
         "already dying or whose memory was already taken back after an earlier kill; the table still "
         "lists it."
@@ -186,8 +189,25 @@ def _bystander(facts: Facts) -> list[Statement]:
             "so it takes the one with the most points although that frees little."
         )
     else:
-        text += "The memory is spread over many processes, or the biggest could not be chosen."
+        text += _biggest(facts)
     return [Statement(text, lines(facts.report, "kill"), "likely")]
+
+
+def _others_ahead(facts: Facts) -> str:
+    choice = facts.choice
+    if choice.selected is None:
+        return ""
+    mine = choice.selected.listed.points
+    count = sum(one.listed.points > mine for one in choice.ranking) - 1
+    return f" So did {count} more." if count > 0 else ""
+
+
+def _biggest(facts: Facts) -> str:
+    page = facts.report.host.page_size_bytes
+    if not facts.report.tasks:
+        return "Who held the most cannot be told without the task table."
+    biggest = max(facts.report.tasks, key=lambda row: _memory(row, page))
+    return f"The biggest process was {names.process(biggest)} with {size(_memory(biggest, page) * page)}."
 
 
 def _sacrificed(facts: Facts) -> list[Statement]:

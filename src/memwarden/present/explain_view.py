@@ -198,7 +198,8 @@ def _whole(incident: Incident) -> tuple[int | None, str]:
         if limit is not None and not isinstance(limit, Max) and (whole is None or limit >= whole):
             return limit, "the limit"
         return whole, "what was in use"
-    return whole, "the machine's memory"
+    nodes = incident.report.scope in ("cpuset", "mempolicy")
+    return whole, "the allowed nodes' memory" if nodes else "the machine's memory"
 
 
 def _ranking(incident: Incident) -> tuple[Ranked, ...]:
