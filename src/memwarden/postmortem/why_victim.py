@@ -137,6 +137,9 @@ def _passed_over(facts: Facts, row: TaskRow, one: Scored | None) -> str:
     if one is None:
         why = "init is never killed" if may_not_die(row) else f"oom_score_adj {row.oom_score_adj} exempts it"
         return f"{name} ({why})"
+    selected = facts.choice.selected
+    if row.oom_score_adj and selected is not None and row.oom_score_adj == selected.row.oom_score_adj:
+        return f"{name} (the same oom_score_adj)"
     if row.oom_score_adj:
         return f"{name} (oom_score_adj {row.oom_score_adj}{_weight(facts, one)})"
     return f"{name} (its oom_score_adj is 0, the victim's is higher)"

@@ -34,7 +34,7 @@ CAUSES: Final = {
     "system-unknown": "the whole machine; with what it was filled the text does not show",
     "fragmentation": "memory was free, but not in one piece",
     "low-zone": "a low zone ran out while others had memory",
-    "numa-bound": "only some NUMA nodes counted, and they were full",
+    "numa-bound": "only some NUMA nodes counted, and they could not serve the request",
     "manual": "asked for by hand or by a policy, not by a shortage",
     "no-victim": "no process was left that may be killed",
     "spurious": "raised by mistake while memory was there",
