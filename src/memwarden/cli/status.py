@@ -35,8 +35,9 @@ columns:
             way up to the machine, whose term is available memory
   LEFT      ROOM in percent of the limit where it is least; the order of rows
   SOME      share of the last 10 s in which some task waited for memory
-  EVENTS    memory.events since the cgroup was made, or since the last look
-            under --watch; max and oom count attempts, kill counts processes
+  EVENTS    the two gravest memory.events since the cgroup was made, or since
+            the last look under --watch: kill counts processes, group kills of
+            a whole cgroup, oom and max attempts, high throttled allocations
   Columns that would say nothing are left out. K, M, G count in 1024.
 """
 SORT_KEYS = {

@@ -22,23 +22,16 @@ YELLOW_BELOW_PCT: Final = 25
 STALLED_PCT: Final = 10
 
 COLUMNS: Final = (
-    Column("CGROUP", right=False, flexible=True, least=16),
+    Column("CGROUP", right=False, flexible=True, least=12),
     Column("USAGE"),
-    Column("LIMIT", keep_empty=False),
-    Column("SET BY", right=False, flexible=True, least=6, drop=3, keep_empty=False),
-    Column("PROT", drop=2, keep_empty=False),
-    Column("RECL", drop=1),
+    Column("LIMIT", drop=1, keep_empty=False),
+    Column("SET BY", right=False, flexible=True, least=6, drop=5, keep_empty=False),
+    Column("PROT", drop=6, keep_empty=False),
+    Column("RECL", drop=4),
     Column("ROOM"),
     Column("LEFT"),
-    Column("SOME", keep_empty=False),
-    Column("EVENTS", right=False, flexible=True, least=7, drop=4, keep_empty=False),
-)
-LEGEND: Final = (
-    "LIMIT: tightest memory.max of a cgroup and those above it, and SET BY: whose it is ('=': its own).",
-    "PROT: effective memory.min or memory.low, the greater. RECL: what could be freed without a kill.",
-    "ROOM: effective headroom, the least of limit - usage + reclaimable on the way up to the machine.",
-    "LEFT: ROOM in percent of that limit. SOME: share of the last 10 s in which a task waited for memory.",
-    "EVENTS: counts of memory.events since the cgroup was made, or since the last look with --watch.",
+    Column("SOME", drop=2, keep_empty=False),
+    Column("EVENTS", right=False, drop=3, keep_empty=False),
 )
 EVENTS: Final = (
     ("kill", "events_oom_kill"),
@@ -47,6 +40,8 @@ EVENTS: Final = (
     ("max", "events_max"),
     ("high", "events_high"),
 )
+"""The gravest first."""
+EVENTS_SHOWN: Final = 2
 
 
 def text(
@@ -103,8 +98,8 @@ def _protection(row: StatusRow) -> str:
 
 
 def _events(row: StatusRow) -> str:
-    counts = [(name, getattr(row, field)) for name, field in EVENTS]
-    return " ".join(f"{name} {count}" for name, count in counts if count)
+    counts = [f"{name} {count}" for name, field in EVENTS if (count := getattr(row, field))]
+    return " ".join(counts[:EVENTS_SHOWN])
 
 
 def _styles(row: StatusRow) -> dict[int, tuple[str, ...]]:
