@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from memwarden.postmortem import fill_end, fill_memory, fill_top
+from memwarden.postmortem import fill_end
 from memwarden.postmortem.draft import Draft
 from memwarden.postmortem.finish import finish
+from memwarden.postmortem.readers import READERS, read
 from memwarden.postmortem.transport.stamp import NO_STAMP, monotonic_us
 
 if TYPE_CHECKING:
@@ -14,54 +15,6 @@ if TYPE_CHECKING:
 
     from memwarden.postmortem.model import OomReport
     from memwarden.postmortem.transport.stamp import Stamp
-
-_READERS: Final[dict[str, Callable[[Draft, int, str], bool]]] = {
-    "header": fill_top.header,
-    "cpuset": fill_top.cpuset,
-    "cpu": fill_top.cpu,
-    "process": fill_memory.nothing,
-    "trace-start": fill_memory.nothing,
-    "trace": fill_top.trace,
-    "hardware": fill_top.workqueue,
-    "register": fill_top.register,
-    "tasks-state": fill_top.tasks_state,
-    "table": fill_top.table,
-    "row": fill_top.row,
-    "task-in": fill_memory.task_in,
-    "usage": fill_memory.usage("usage"),
-    "memsw": fill_memory.usage("memsw"),
-    "swap": fill_memory.usage("swap"),
-    "kmem": fill_memory.usage("kmem"),
-    "stats": fill_memory.stats,
-    "stat": fill_memory.stat,
-    "protection": fill_memory.protection,
-    "mem-info": fill_memory.mem_info,
-    "counter": fill_memory.counter,
-    "node": fill_memory.node,
-    "zone": fill_memory.zone,
-    "reserve": fill_memory.reserve,
-    "pages": fill_memory.pages,
-    "swap-free": fill_memory.swap,
-    "swap-total": fill_memory.swap,
-    "mem-line": fill_memory.nothing,
-    "per-cpu": fill_memory.nothing,
-    "allocations": fill_memory.nothing,
-    "allocation": fill_memory.allocation,
-    "slab": fill_memory.slab_head,
-    "slab-none": fill_memory.nothing,
-    "slab-head": fill_memory.nothing,
-    "slab-row": fill_memory.slab_row,
-    "policy": fill_memory.nothing,
-    "note": fill_memory.nothing,
-    "oom-kill": fill_end.oom_kill,
-    "oom-kill-rest": fill_end.oom_kill_rest,
-    "kill": fill_end.kill,
-    "group": fill_end.group,
-    "reaper": fill_end.reaper,
-    "no-victim": fill_end.no_victim,
-    "panic": fill_end.panic,
-    "suppressed": fill_end.suppressed,
-}
 
 _OPENERS: Final = frozenset(
     (
@@ -123,6 +76,17 @@ class Assembler:
         """Columns of the task table of the report that was read last; 0 without one."""
         return len(self._last.columns) if self._last is not None else 0
 
+    def at(self, stamp: Stamp | None) -> Draft | None:
+        """The report of this origin that has no end yet."""
+        draft = None if stamp is None else self._open.get((stamp.host, stamp.caller))
+        return None if draft is None or draft.ended else draft
+
+    def took(self, draft: Draft, line: int) -> None:
+        """A line was read into this report."""
+        draft.touch(line)
+        self._last = draft
+        self.idle = 0
+
     def stranger(self) -> None:
         """A line of another program went by."""
         self.idle += 1
@@ -130,7 +94,7 @@ class Assembler:
     def feed(self, line: int, stamp: Stamp | None, kind: str, message: str) -> None:
         """Take one message with the number of the line it begins on."""
         draft = self._draft(stamp or NO_STAMP, kind, message)
-        reader = _READERS.get(kind)
+        reader = READERS.get(kind)
         if draft is not None and not self._is_new(draft, line, stamp, kind, message):
             self._to(draft, reader, line, kind, message)
             if stamp is not None and kind == "kill":
@@ -140,7 +104,7 @@ class Assembler:
         if reader is None or kind not in _OPENERS:
             return
         fresh = Draft(self._file, stamp or NO_STAMP, line, line)
-        if reader(fresh, line, message):
+        if read(reader, fresh, line, message):
             fresh.last_us = monotonic_us(fresh.stamp.mono)
             self._begin(fresh)
 
@@ -172,10 +136,8 @@ class Assembler:
         kind: str,
         message: str,
     ) -> None:
-        if reader is not None and reader(draft, line, message):
-            draft.touch(line)
-            self._last = draft
-            self.idle = 0
+        if reader is not None and read(reader, draft, line, message):
+            self.took(draft, line)
             return
         self.idle += 1
         if kind == "elision":

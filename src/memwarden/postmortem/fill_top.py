@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 ROWS_KEPT: Final = 100_000
 """Rows of one table that are kept: memory stays bounded, and no machine has so many processes to tell."""
 
-_CPUSET: Final = re.compile(r"(?:.* )?cpuset=(.*) mems_allowed=([\d,-]*)")
 _FRAME: Final = re.compile(
     r"(mem_cgroup_out_of_memory|mem_cgroup_oom_synchronize|mem_cgroup_handle_oom|try_charge|__mem_cgroup_charge"
     r"|mem_cgroup_charge|__alloc_pages|__alloc_frozen_pages|pagefault_out_of_memory|moom_callback|sysrq_handle_moom"
@@ -50,10 +49,10 @@ def header(draft: Draft, line: int, message: str) -> bool:
 
 def cpuset(draft: Draft, line: int, message: str) -> bool:
     """``X cpuset=/ mems_allowed=0`` (2.6.30 to 4.20)."""
-    found = _CPUSET.match(message)
-    if found is None:
+    name, _, allowed = message.partition(" cpuset=")[2].rpartition(" mems_allowed=")
+    if not name:
         return False
-    draft.cpuset, draft.mems_allowed = found[1], found[2] or None
+    draft.cpuset, draft.mems_allowed = name, allowed.strip() or None
     draft.mark("cpuset", line, message)
     return True
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from heapq import nlargest
+from operator import attrgetter
 from typing import TYPE_CHECKING, cast
 
 from memwarden.postmortem.blocks.tasks import row_builder
@@ -12,7 +14,6 @@ from memwarden.postmortem.model import (
     Mark,
     OomReport,
     Source,
-    TaskRow,
     Victim,
     When,
 )
@@ -65,7 +66,7 @@ def finish(draft: Draft) -> OomReport:
         group_path=draft.group_path,
         victims=victims,
         traits=infer_traits(draft, size, basis),
-        marks=_marks(draft, tasks, victims),
+        marks=_marks(draft, victims),
     )
 
 
@@ -169,18 +170,21 @@ def _bytes(kb: int | None) -> int | None:
     return None if kb is None else kb * _KIB
 
 
-def _marks(draft: Draft, tasks: tuple[TaskRow, ...], victims: tuple[Victim, ...]) -> tuple[Mark, ...]:
+def _marks(draft: Draft, victims: tuple[Victim, ...]) -> tuple[Mark, ...]:
     """The kept lines in order, with the rows of victims, invoker and the largest tasks among them."""
     wanted = {victim.pid for victim in victims}
     if draft.choice is not None:
         wanted.add(draft.choice.pid)
     if draft.cpu is not None:
         wanted.add(draft.cpu.pid)
-    largest = sorted(range(len(tasks)), key=lambda place: -_weight(tasks[place]))[:_ROWS_MARKED]
-    places = set(largest) | {place for place, task in enumerate(tasks) if task.pid in wanted}
-    rows = [Mark("task", tasks[place].line, draft.row_texts[place]) for place in places]
-    return tuple(sorted([*draft.marks, *rows], key=lambda mark: mark.line))
+    weights = _weights(draft)
+    places = set(nlargest(_ROWS_MARKED, range(len(weights)), key=weights.__getitem__))
+    places.update(place for place, row in enumerate(draft.rows) if row.pid in wanted)
+    rows = [Mark("task", draft.rows[place].line, draft.row_texts[place]) for place in places]
+    return tuple(sorted([*draft.marks, *rows], key=attrgetter("line")))
 
 
-def _weight(task: TaskRow) -> int:
-    return (task.rss_pages or 0) + (task.swap_pages or 0)
+def _weights(draft: Draft) -> list[int]:
+    """Pages that each row holds, in memory and in swap."""
+    places = [draft.columns.index(name) for name in ("rss", "swapents") if name in draft.columns]
+    return [sum([row.numbers[place] for place in places]) for row in draft.rows]

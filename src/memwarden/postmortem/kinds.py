@@ -165,30 +165,29 @@ def _by_shape(message: str, first: str) -> str:
     return ""
 
 
-_DAMAGED: Final = re.compile(
-    r".{0,3}?(?:"
-    r"(?P<kill>(?:mory |ory |ry |y )?(?:(?:cgroup |group )?out of memory|ut of memory|t of memory|of memory)(?: \([a-z_]*\))?: "
-    r"|illed process \d|lled process \d)"
-    r"|(?P<oomkill>(?:om|m)-kill:constraint=)"
-    r"|(?P<reaper>(?:om|m)_reaper: ))"
+_DECISIVE: Final = re.compile(
+    r"[A-Za-z ]{0,18}?"
+    r"(f memory[^:]{0,40}: Kill(?:ed)? process \d|lled process \d|m-kill:constraint=|m_reaper: )"
 )
+_BEGINNINGS: Final = {
+    "f memory": ("Out o", "Memory cgroup out o"),
+    "lled pro": ("Ki",),
+    "m-kill:c": ("oo",),
+    "m_reaper": ("oo",),
+}
 
 
 def repair(message: str) -> tuple[str, str]:
     """Kind and message where the first characters of a decisive line are lost; ``("", message)`` if not so.
 
-    >>> repair("ut of memory: Killed process 7 (a) total-vm:4kB")[0]
-    'kill'
+    >>> repair("ut of memory: Killed process 7 (a) total-vm:4kB")
+    ('kill', 'Out of memory: Killed process 7 (a) total-vm:4kB')
     """
-    found = _DAMAGED.match(message)
-    if found is None:
-        return "", message
-    if found["oomkill"]:
-        return "oom-kill", "oo" + message[message.index("m-kill") :]
-    if found["reaper"]:
-        return "reaper", "oo" + message[message.index("m_reaper") :]
-    rest = message[max(message.find("lled process"), 0) :]
-    if not rest.startswith("lled process"):
-        return "", message
-    cgroup = "group out of" in message
-    return "kill", f"{'Memory cgroup out of memory' if cgroup else 'Out of memory'}: Ki{rest}"
+    found = _DECISIVE.match(message)
+    if found is not None:
+        left, rest = message[: found.start(1)], message[found.start(1) :]
+        for beginning in _BEGINNINGS[rest[:8]]:
+            if beginning.endswith(left):
+                whole = beginning + rest
+                return kind_of(whole), whole
+    return "", message

@@ -71,10 +71,10 @@ def _from_rows(draft: Draft) -> int | None:
     if "total_vm" not in draft.columns:
         return None
     place = draft.columns.index("total_vm")
-    pages = {row.pid: row.numbers[place] for row in draft.rows}
-    for known in draft.kills:
-        count, kb = pages.get(known.kill.pid, 0), known.kill.total_vm_kb
-        if count and kb and kb * _KIB % count == 0 and kb * _KIB // count in _SIZES:
+    for known in draft.kills[:4]:
+        count = next((row.numbers[place] for row in draft.rows if row.pid == known.kill.pid), 0)
+        kb = known.kill.total_vm_kb
+        if count > 0 and kb and kb * _KIB % count == 0 and kb * _KIB // count in _SIZES:
             return kb * _KIB // count
     return None
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import codecs
 import re
+from itertools import chain
 from typing import TYPE_CHECKING, Final
 
 from memwarden.postmortem.scan import LINE_LIMIT
@@ -22,11 +23,15 @@ LOOKBACK: Final = 1 << 16
 """Bytes before a hit that are looked at for the beginning of a report whose head is lost."""
 HEAD: Final = 1 << 20
 """In the first bytes of a stream every block of a report is a hit: excerpts are small."""
+WATCH: Final = 1 << 18
+"""So many bytes behind a report the reaper's lines are a hit."""
 _BLOCK: Final = 1 << 16
 _PIECE: Final = 1 << 20
 
-_HITS: Final = (b"oom-kill", b"Killed process", b"ut of memory", b"oom_reaper")
-_HEAD_HITS: Final = (b"total_vm", b"emory cgroup stats for", b": usage ")
+_HITS: Final = (b"ut of memory", b"invoked oom-k", b"oom-kill:constraint=")
+"""Every report has one of these; each costs about half a second per GiB."""
+_WATCH_HITS: Final = (b"oom_reaper", b"Killed process", b"oom-kill")
+_HEAD_HITS: Final = (*_WATCH_HITS, b"total_vm", b"emory cgroup stats for", b": usage ")
 _JSON_HITS: Final = (b'"MESSAGE"',)
 """journalctl writes a message that is not plain text as an array of numbers."""
 _LONGEST: Final = 32
@@ -34,9 +39,10 @@ _STRANGERS: Final = 3
 """So many lines in a row that look like no report end the search for its beginning."""
 
 _REPORT_LINE: Final = re.compile(
-    rb"\[ *\d+\] +\d+ +\d+ +\d|\[ *pid *\]|Tasks state|\dkB|\dKB|pages (?:RAM|[HhrcsnMi])|: usage |emory cgroup|invoked\s*$"
-    rb"|Kill(?:ed)? process|oom_reaper|killed as a result|lowmem_reserve|Mem-Info|\b[a-z_]+ \d+\s*$|active_\w+:\d"
-    rb"|^[\s>]*\"?_*[A-Z][A-Z_]+\"?\s*[=:]|^[\s>]*[\d -]+\S*\s*$|func:"
+    rb"\[ *\d+\] +\d+ +\d+ +\d|\[ *pid *\]|Tasks state|\dkB|\dKB|pages (?:RAM|[HhrcsnMi])|: usage "
+    rb"|emory cgroup|Kill(?:ed)? process|oom_reaper|killed as a result|lowmem_reserve|Mem-Info|invoked\s*$"
+    rb"|active_\w+:\d|\b[a-z_]+ \d+\s*$|\+0x[0-9a-f]+/0x|Comm: |Call [Tt]race|func:"
+    rb"|^[\s>]*\"?_*[A-Z][A-Z_]+\"?\s*[=:]|^[\s>]*[\d -]+\S*\s*$"
 )
 """What a line before a hit looks like when it belongs to the same report, or to the same journal record."""
 
@@ -57,7 +63,8 @@ class Lines:
         self._tail = 0  # bytes behind the buffer's last newline
         self._cutting = False  # the rest of an overlong line is being dropped
         self._hits: tuple[bytes, ...] = _HITS
-        self._head_left = HEAD  # bytes of the head, counted from the buffer's first byte
+        self._head_left = HEAD  # where the head ends, in the buffer
+        self._watch_left = 0  # where the stretch behind the last report ends, in the buffer
         self._started = False
         self.number = 1
         """The number of the line at the position."""
@@ -71,13 +78,18 @@ class Lines:
                 self._pass_over(self._beginning(hit))
                 return True
             self._searched = max(self._position, len(self._buffer) - _LONGEST)
-            self._pass_over(self._line_start(max(self._position, self._searched - LOOKBACK)))
-            if not self._more():
+            piece = self._read()
+            if piece is None:
                 self._pass_over(len(self._buffer))
                 return False
+            self._append(piece)
 
-    def block(self) -> list[str]:
-        """The next lines, without their ends; empty at the end of the stream."""
+    def watch(self) -> None:
+        """A report ended at the position: its victim's reaper may speak soon."""
+        self._watch_left = self._position + WATCH
+
+    def block(self) -> str | None:
+        """The next lines, the end of the last one left off; ``None`` at the end of the stream."""
         while len(self._buffer) - self._position < _BLOCK and self._more():
             pass
         end = self._buffer.rfind(b"\n", self._position, self._position + _BLOCK)
@@ -85,8 +97,9 @@ class Lines:
             pass
         if end < 0:
             end = len(self._buffer)
-        text = self._buffer[self._position : end]
-        return text.decode("utf-8", "backslashreplace").split("\n") if text or self._newlines else []
+        if end == self._position and not self._newlines:
+            return None
+        return self._buffer[self._position : end].decode("utf-8", "backslashreplace")
 
     def skip(self, count: int) -> None:
         """Take the first ``count`` lines of the block."""
@@ -100,17 +113,22 @@ class Lines:
 
     def _find(self) -> int | None:
         """The first hit behind what was searched."""
-        end = len(self._buffer)
+        return self._find_in(self._buffer, self._searched, 0)
+
+    def _find_in(self, text: bytes, start: int, offset: int) -> int | None:
+        """The first hit in a text that stands at this offset from the buffer's beginning."""
         best = None
-        for literal in self._hits:
-            found = self._buffer.find(literal, self._searched, end)
-            if found >= 0:
-                best, end = found, found + len(literal) - 1
-        head = min(end, self._head_left)
-        for literal in _HEAD_HITS if self._searched < head else ():
-            found = self._buffer.find(literal, self._searched, head)
-            if found >= 0:
-                best, head = found, found + len(literal) - 1
+        end = len(text)
+        for literals, left in (
+            (self._hits, end),
+            (_HEAD_HITS, self._head_left - offset),
+            (_WATCH_HITS, self._watch_left - offset),
+        ):
+            if start < left:
+                for literal in literals:
+                    found = text.find(literal, start, min(end, left))
+                    if found >= 0:
+                        best, end = found, found + len(literal) - 1
         return best
 
     def _line_start(self, offset: int) -> int:
@@ -140,18 +158,25 @@ class Lines:
 
     def _more(self) -> bool:
         """Read on; False at the end of the stream."""
-        piece = next(self._pieces, None)
+        piece = self._read()
         if piece is None:
             return False
+        self._merge(piece)
+        return True
+
+    def _read(self) -> bytes | None:
+        """The next piece, without what exceeds the limit of one line."""
+        piece = next(self._pieces, None)
+        if piece is None:
+            return None
         if not self._started:
             self._started = True
             if piece.lstrip()[:1] == b"{":
                 self._hits = _HITS + _JSON_HITS
         self._scan.size_bytes += len(piece)
-        if self._scan.binary_line is None and b"\0" in piece:
+        if self._scan.binary_line is None and self._scan.size_bytes <= 2 * _PIECE and b"\0" in piece:
             self._scan.binary_line = self._last_line() + piece.count(b"\n", 0, piece.index(b"\0"))
-        self._append(self._cut(piece))
-        return True
+        return self._cut(piece)
 
     def _last_line(self) -> int:
         return self.number + self._newlines
@@ -174,31 +199,51 @@ class Lines:
         return piece[:room] + (piece[newline:] if newline >= 0 else b"")
 
     def _append(self, piece: bytes) -> None:
+        """Go on with a piece; what was searched and is too far back for any report is let go."""
+        size = len(piece)
+        start = piece.rfind(b"\n", 0, max(size - LOOKBACK, 0)) + 1
+        if start:
+            seam = self._buffer[self._searched :] + piece[:_LONGEST]
+            behind = len(self._buffer)
+            if self._find_in(seam, 0, self._searched) is None and self._find_in(piece, 0, behind) is None:
+                self._tail = size - piece.rfind(b"\n") - 1
+                newlines = piece.count(b"\n")
+                left = piece.count(b"\n", start)
+                self.number += self._newlines + newlines - left
+                self._newlines = left
+                self._buffer = piece
+                self._forget(behind)
+                self._position = start
+                self._searched = size - _LONGEST
+                return
+        self._merge(piece)
+
+    def _merge(self, piece: bytes) -> None:
         newline = piece.rfind(b"\n")
         self._tail = len(piece) - newline - 1 if newline >= 0 else self._tail + len(piece)
         self._newlines += piece.count(b"\n")
         self._buffer = self._buffer[self._position :] + piece
         self._searched -= self._position
-        self._head_left -= self._position
+        self._forget(self._position)
         self._position = 0
+
+    def _forget(self, count: int) -> None:
+        """The buffer's first bytes are gone."""
+        self._head_left -= count
+        self._watch_left -= count
 
 
 def _pieces(chunks: Iterable[bytes]) -> Iterator[bytes]:
     """The bytes in pieces no longer than a line may be; UTF-16, as Windows shells write it, as UTF-8."""
-    decoder = None
     start = b""
-    for chunk in chunks:
-        if decoder is None:
-            start += chunk
-            if len(start) < 2:
-                continue
-            wide = start[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
-            decoder = codecs.getincrementaldecoder("utf-16" if wide else "latin-1")("replace")
-            convert = wide
-            chunk = start
-        if convert:
-            chunk = decoder.decode(chunk).encode("utf-8", "replace")
-        for offset in range(0, len(chunk), _PIECE):
-            yield chunk[offset : offset + _PIECE] if len(chunk) > _PIECE else chunk
-    if decoder is None and start:
-        yield start
+    rest = iter(chunks)
+    for chunk in rest:
+        start += chunk
+        if len(start) >= 2:
+            break
+    wide = start[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+    decoder = codecs.getincrementaldecoder("utf-16")("replace")
+    for chunk in chain((start,), rest):
+        text = decoder.decode(chunk).encode("utf-8", "replace") if wide else chunk
+        for offset in range(0, len(text), _PIECE):
+            yield text[offset : offset + _PIECE] if len(text) > _PIECE else text

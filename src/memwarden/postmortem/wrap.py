@@ -10,6 +10,9 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from memwarden.postmortem.kinds import kind_of
+from memwarden.postmortem.transport.prefix import split
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -23,7 +26,7 @@ _KILL_FIELDS: Final = re.compile(
     r"\b(?:total-vm|anon-rss|file-rss|shmem-rss|pgtables):\d+kB|\bUID:\d+|\badj:-?\d+|d process \d+ \("
 )
 _KB_MORE: Final = re.compile(r"[\w()]*:? ?\d*[kK]?B?\b(?: |$)|(?:yes|no)$")
-_KB_TOKEN: Final = re.compile(r"[a-z][a-z0-9_]*(?:\([a-z]+\))?: ?\d+ ?[kK]B")
+_KB_TOKEN: Final = re.compile(r"(?<![a-z0-9_])[a-z][a-z0-9_]{1,40}(?:\([a-z]{1,9}\))?: ?\d+ ?[kK]B")
 _BLOCKS_END: Final = re.compile(r"= ?\d+kB$")
 _BLOCKS_MORE: Final = re.compile(r"\d*\*? ?\d*k?B|\([A-Z]+\)|[A-Z]*\)|= ")
 _NUMBERS: Final = re.compile(r"[\d ]+$")
@@ -46,8 +49,11 @@ _COLUMNS: Final = frozenset(
 )
 _STATS_MORE: Final = re.compile(r"[a-z_]*:\d+KB")
 _RELEASE: Final = re.compile(r"(?:Not tainted|Tainted:[A-Z \t]*)[ \t]\d+\.\d")
-_GROUP_WORDS: Final = frozenset("are going to be killed due to memory.oom.group set".split())
-_TASK_WORDS: Final = frozenset("killed as a result of limit".split())
+_GROUP_WORDS: Final = frozenset(
+    ["are", "going", "to", "be", "killed", "due", "to", "memory.oom.group", "set"]
+)
+_TASK_WORDS: Final = frozenset(["killed", "as", "a", "result", "of", "limit"])
+_WIDTH_LINES: Final = 400
 _LONGEST: Final = 1 << 14
 """Bytes that rejoining makes a message grow to at most."""
 
@@ -67,7 +73,7 @@ class Wrapped(NamedTuple):
 
 
 def glue(before: Wrapped, more: str, more_kind: str) -> str | None:
-    """What stands between a message and the line after it: ``""`` or ``" "``; ``None`` when that line is its own."""
+    """What to put between a message and the line after it, ``""`` or ``" "``; ``None`` if they are two."""
     if not more or len(before.message) > _LONGEST:
         return None
     if before.kind == "row":
@@ -231,3 +237,23 @@ _STAMPED: Final[dict[str, Callable[[str, str, str], str | None]]] = {
     **dict.fromkeys(("trace", "register", "hardware", "trace-start", "process", "mem-line"), _swallow),
     **dict.fromkeys(("tasks-state", "panic", "pages"), _words),
 }
+
+
+def hard_width(lines: list[str]) -> int:
+    """The width of a text that was broken anywhere to fit a terminal; 0 when it was not.
+
+    Then every line that goes on in the next has the same length. Lines of mail that was broken at blanks
+    have not.
+    """
+    lengths = set()
+    kinds = set()
+    count = 0
+    previous = ""
+    for line in lines[:_WIDTH_LINES]:
+        stamp, message = split(line)
+        if stamp is None and previous and message.strip() and kind_of(message.strip()) == "":
+            lengths.add(len(previous))
+            kinds.add(kind_of(split(previous)[1].strip()))
+            count += 1
+        previous = line
+    return lengths.pop() if len(lengths) == 1 and count >= 3 and len(kinds) > 1 else 0

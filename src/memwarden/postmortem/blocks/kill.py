@@ -48,19 +48,19 @@ class Reaped(NamedTuple):
 
 _KILLED: Final = re.compile(r"(?P<reason>[^:]*?):? ?\bKilled\s+process\s+(?P<pid>\d+)(?P<rest>.*)", re.DOTALL)
 _COMM: Final = re.compile(
-    r"(?:, UID (\d+),)? *\((.*?)\)(?=,? UID|,? total-vm|,? vsz|,?\s*$)(?:, UID (\d+),?)?", re.DOTALL
+    r"(?:, UID (\d+),)? *\((.{0,64}?)\)(?=,? UID|,? total-vm|,? vsz|,?\s*$)(?:, UID (\d+),?)?", re.DOTALL
 )
 _FIELD: Final = re.compile(r"(total-vm|vsz|anon-rss|file-rss|shmem-rss|pgtables): ?(\d+) ?kB")
 _UID: Final = re.compile(r"\bUID: ?(\d+)(?= |,|$)")
 _ADJ: Final = re.compile(r"\boom_score_adj: ?(-?\d+)(?=\s|$)")
 _CHOICE: Final = re.compile(
-    r"(?P<reason>[^:]*?):? ?\b[Kk]ill process (?P<pid>\d+) \((?P<comm>.*)\)"
+    r"(?P<reason>[^:]*?):? ?\b[Kk]ill process (?P<pid>\d+) \((?P<comm>.{0,64})\)"
     r"(?: score (?P<score>-?\d+)| (?P<sharing>sharing same memory))?"
 )
 _REAPED: Final = re.compile(
-    r"oom_reaper: reaped process:? ?(\d+)(?: \((.*)\))?(?:,? now anon-rss: ?(\d+)kB)?"
+    r"oom_reaper: reaped process:? ?(\d+)(?: \((.{0,64})\))?(?:,? now anon-rss: ?(\d+)kB)?"
 )
-_UNABLE: Final = re.compile(r"oom_reaper: unable to reap pid:? ?(\d+)(?: \((.*)\))?")
+_UNABLE: Final = re.compile(r"oom_reaper: unable to reap pid:? ?(\d+)(?: \((.{0,64})\))?")
 _GROUP: Final = re.compile(r"Tasks in (.*) are going to be killed due to memory\.oom\.group set")
 
 

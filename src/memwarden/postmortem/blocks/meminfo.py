@@ -9,10 +9,10 @@ from __future__ import annotations
 import re
 from typing import Final, NamedTuple
 
-_COUNTER: Final = re.compile(r"([A-Za-z_]+(?:\([a-z]+\))?):(\d+)(?=\s|$|#|kB|KB)")
+_COUNTER: Final = re.compile(r"(?<![A-Za-z_])([A-Za-z_]{1,40}(?:\([a-z]{1,9}\))?):(\d+)(?=\s|$)")
 _PLACE: Final = re.compile(r"(?:Node (\d+) )?(DMA|DMA32|Normal|HighMem|Movable|Device)\b(:| free:| per-cpu)")
 _NODE: Final = re.compile(r"Node (\d+) (?=active_anon:|inactive_anon:)")
-_KB: Final = re.compile(r"([a-z][a-z0-9_]*(?:\([a-z]+\))?): ?(\d+) ?[kK] ?B")
+_KB: Final = re.compile(r"(?<![a-z0-9_])([a-z][a-z0-9_]{1,40}(?:\([a-z]{1,9}\))?): ?(\d+) ?[kK] ?B")
 _SCANNED: Final = re.compile(r"\bpages_scanned:(\d+)")
 _UNRECLAIMABLE: Final = re.compile(r"all_unreclaimable\? ?(yes|no)")
 _BLOCKS: Final = re.compile(r"(\d+)\* ?(\d+)kB")

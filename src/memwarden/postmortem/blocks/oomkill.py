@@ -27,7 +27,7 @@ class OomKill(NamedTuple):
 
 _CONSTRAINT: Final = re.compile(r"oom-kill:\s*constraint=(\w+)")
 _NODEMASK: Final = re.compile(r",nodemask=(\(null\)|[\d,-]*\d)")
-_CPUSET: Final = re.compile(r",cpuset=(.*?),mems_allowed=([\d,-]*\d)?")
+_ALLOWED: Final = re.compile(r"[\d,-]*\d")
 _OOM_MEMCG: Final = re.compile(r",oom_memcg=(.*?)(?:,task_memcg=|$)")
 _TASK_MEMCG: Final = re.compile(r",task_memcg=(.*?)(?:,task=|$)")
 _TASK: Final = re.compile(r",task=(.*?)(?:,pid=(\d+)?(?:,uid=(\d+)?)?)?\s*$")
@@ -42,14 +42,14 @@ def parse_oom_kill(message: str) -> OomKill:
     """
     constraint = _CONSTRAINT.match(message)
     nodemask = _NODEMASK.search(message)
-    cpuset = _CPUSET.search(message)
+    cpuset, mems_allowed = _cpuset(message)
     task = _last(_TASK, message)
     whole = _WHOLE.search(message) is not None
     return OomKill(
         constraint=constraint[1] if constraint else None,
         nodemask=nodemask[1] if nodemask else None,
-        cpuset=cpuset[1] if cpuset else None,
-        mems_allowed=cpuset[2] if cpuset else None,
+        cpuset=cpuset,
+        mems_allowed=mems_allowed,
         oom_memcg=_path(_OOM_MEMCG, message, ",task_memcg="),
         global_oom=",global_oom" in message,
         task_memcg=_path(_TASK_MEMCG, message, ",task="),
@@ -57,6 +57,13 @@ def parse_oom_kill(message: str) -> OomKill:
         pid=int(task[2]) if task and task[2] and ",uid" in task[0] else None,
         uid=int(task[3]) if task and task[3] and whole else None,
     )
+
+
+def _cpuset(text: str) -> tuple[str | None, str | None]:
+    """Name and nodes; a list of nodes holds commas, but every field after it begins with a letter."""
+    before, found, after = text.partition(",cpuset=")[2].partition(",mems_allowed=")
+    allowed = _ALLOWED.match(after)
+    return (before, allowed[0] if allowed else None) if found else (None, None)
 
 
 def _last(pattern: re.Pattern[str], text: str) -> re.Match[str] | None:

@@ -8,7 +8,7 @@ their own. The name is last and may hold anything.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from memwarden.postmortem.model import TaskRow
 
@@ -91,32 +91,33 @@ def guess_columns(message: str) -> tuple[str, ...]:
 def row_builder(columns: Sequence[str], page_size: int) -> Callable[[RawRow], TaskRow]:
     """A function from raw rows to rows, for one table."""
     place = {name: index for index, name in enumerate(columns[:-1])}
-    index = place.get
-    uid, tgid, total_vm, rss = index("uid"), index("tgid"), index("total_vm"), index("rss")
-    anon, file, shmem = index("rss_anon"), index("rss_file"), index("rss_shmem")
-    swap, oom_adj, score_adj = index("swapents"), index("oom_adj"), index("oom_score_adj")
+    uid, tgid, total_vm, rss, anon, file, shmem, swap, oom_adj, score_adj = (
+        place.get(name, -1)
+        for name in (
+            *("uid", "tgid", "total_vm", "rss", "rss_anon", "rss_file", "rss_shmem"),
+            *("swapents", "oom_adj", "oom_score_adj"),
+        )
+    )
     tables, scale = _page_tables(place, page_size)
 
-    def at(numbers: list[int], where: int | None) -> int | None:
-        return None if where is None else numbers[where]
-
     def build(row: RawRow) -> TaskRow:
-        numbers = row.numbers
+        # What a column that the table does not have stands for, at -1.
+        numbers: list[Any] = [*row.numbers, None]
         return TaskRow(
             row.line,
             row.pid,
             row.name,
-            at(numbers, uid),
-            at(numbers, tgid),
-            at(numbers, total_vm),
-            at(numbers, rss),
-            at(numbers, anon),
-            at(numbers, file),
-            at(numbers, shmem),
+            numbers[uid],
+            numbers[tgid],
+            numbers[total_vm],
+            numbers[rss],
+            numbers[anon],
+            numbers[file],
+            numbers[shmem],
             sum([numbers[where] for where in tables]) * scale if tables else None,
-            at(numbers, swap),
-            at(numbers, oom_adj),
-            at(numbers, score_adj),
+            numbers[swap],
+            numbers[oom_adj],
+            numbers[score_adj],
         )
 
     return build

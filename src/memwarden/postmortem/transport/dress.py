@@ -5,30 +5,49 @@ from __future__ import annotations
 import re
 from typing import Final
 
-_ANSI: Final = re.compile(r"(?:\x1b|#033)(?:\[[0-9;:?]*[A-Za-z]|\][^\x07\x1b]{0,200}(?:\x07|\x1b\\)|[()][AB0])")
-_QUOTE: Final = re.compile(r"[ \t]*(?:>[ \t]?)+")
-_ENTITIES: Final = (("&lt;", "<"), ("&gt;", ">"), ("&quot;", '"'), ("&#39;", "'"), ("&nbsp;", " "), ("&amp;", "&"))
-_BREAK: Final = re.compile(r"<br ?/?>\s*$")
-_BLANKS: Final = str.maketrans({"\xa0": " ", "\u2007": " ", "\u202f": " ", "\u200b": None, "\ufeff": None, "\0": None})
+_ANSI: Final = re.compile(
+    r"(?:\x1b|#033)(?:\[[0-9;:?]*[A-Za-z]|\][^\x07\x1b]{0,200}(?:\x07|\x1b\\)|[()][AB0])"
+)
+_QUOTE: Final = re.compile(r"^[ \t]*(?:>[ \t]?)+", re.MULTILINE)
+_ENTITY: Final = re.compile(r"&(?:lt|gt|quot|#39|nbsp|amp);")
+_CONTROL: Final = re.compile(r"[\0\x01]")
+_ENTITIES: Final = (
+    ("&lt;", "<"),
+    ("&gt;", ">"),
+    ("&quot;", '"'),
+    ("&#39;", "'"),
+    ("&nbsp;", " "),
+    ("&amp;", "&"),
+)
+_BREAK: Final = re.compile(r"<br ?/?>[ \t]*$", re.MULTILINE)
+_BLANKS: Final = str.maketrans(
+    {"\xa0": " ", "\u2007": " ", "\u202f": " ", "\u200b": None, "\ufeff": None, "\0": None, "\x01": None}
+)
 
 
-def undress(line: str) -> str:
-    """The line as the kernel's console would have shown it: no colours, quote marks, entities, CR.
+def undress(text: str) -> str:
+    r"""Lines as the kernel's console would have shown them: no colours, quote marks, entities, CR.
 
-    >>> undress("> > \\x1b[33mMem-Info:\\x1b[0m\\r")
+    The number of lines stays the same.
+
+    >>> undress("> > \x1b[33mMem-Info:\x1b[0m\r")
     'Mem-Info:'
     """
-    if not line.isascii() or "\0" in line:
-        line = line.translate(_BLANKS)
-    if "\r" in line:
-        line = line.strip("\r").replace("\r", " ")
-    if "\x1b" in line or "#033" in line:
-        line = _ANSI.sub("", line)
-    if "&" in line and ";" in line:
-        line = _unescape(line)
-    if ">" in line and (quote := _QUOTE.match(line)) is not None:
-        line = line[quote.end() :]
-    return line
+    if not text.isascii() or _CONTROL.search(text):
+        text = text.translate(_BLANKS)
+    if "\r" in text:
+        text = "\n".join([line.strip("\r").replace("\r", " ") for line in text.split("\n")])
+    if "\x1b" in text or "#033" in text:
+        text = _ANSI.sub("", text)
+    if "&" in text and _ENTITY.search(text):
+        text = _unescape(text)
+    if (
+        text[:1] == ">"
+        or "\n>" in text
+        or (">" in text and ("\n " in text or "\n\t" in text or text[:1].isspace()))
+    ):
+        text = _QUOTE.sub("", text)
+    return text
 
 
 def _unescape(line: str) -> str:

@@ -42,6 +42,8 @@ def _first(fields: dict[str, object], names: tuple[str, ...]) -> str:
             return text
     for outer in _NESTED:
         inner = fields.get(outer)
-        if isinstance(inner, dict) and (text := _first({k: v for k, v in inner.items() if k in names}, names)):
+        if isinstance(inner, dict) and (
+            text := _first({k: v for k, v in inner.items() if k in names}, names)
+        ):
             return text
     return ""

@@ -27,7 +27,8 @@ _BOOT: Final = rf"\[ *(?P<mono>\d+\.\d+)\]{_CALLER}?"
 _TAG: Final = r"(?:kernel|vmunix|klogd|dmesg)(?:\[-?\d*\])?"
 
 _COMMON: Final = re.compile(
-    rf"\s*(?:(?P<wall>{_DATE}) (?:(?P<host>\S+) )??(?:[a-z]+\.[a-z]+ )?{_TAG}: ?)?(?:<\d{{1,3}}>)?(?:{_BOOT})?"
+    rf"\s*(?:(?P<wall>{_DATE}) (?:(?P<host>\S+) )??(?:[a-z]+\.[a-z]+ )?{_TAG}: ?)?(?:<\d{{1,3}}>)?"
+    rf"(?:{_BOOT})?"
 )
 
 _LAYERS: Final = tuple(
@@ -67,18 +68,20 @@ _LAYERS: Final = tuple(
         # kubectl logs --timestamps, dmesg --time-format iso, docker logs -t
         rf"(?P<wall>{_ISO}){_CALLER}? ",
         # grep -H and -n
-        r"(?:[\w.+/-]*[./][\w.+/-]*[:-](?:\d+[:-])?|\d+[:-])(?=[A-Z][a-z]{2} [ \d]\d \d\d:|\d{4}-\d\d-\d\dT|\[ *\d+\.\d+\])",
+        (
+            r"(?:[\w.+/-]{0,160}[./][\w+-]{0,80}[:-](?:\d+[:-])?|\d+[:-])"
+            r"(?=[A-Z][a-z]{2} [ \d]\d \d\d:|\d{4}-\d\d-\d\dT|\[ *\d+\.\d+\])"
+        ),
     )
 )
 _ANY: Final = re.compile(
-    r"[<(\[]|\d|kern|user|daemon|syslog|[A-Z][a-z]{2} |\S+(?: +\|| kernel|:)|c\d|kernel|\w+\||\w{2,5}\.? \d{4}-|[\w.+/-]*[:-]"
+    r"[<(\[]|\d|kern|user|daemon|syslog|[A-Z][a-z]{2} |\S+(?: +\|| kernel|:)|c\d|\w+\||\w{2,5}\.? \d{4}-"
+    r"|[\w.+/-]*[:-]"
 )
 _OTHER_PROGRAM: Final = re.compile(
     rf"\s*(?P<wall>{_DATE}) (?P<host>\S+) (?:[^\s\[\]:]+(?:\[\d+\])?|\([\w-]+\)\[\d+\]): "
 )
-_INNER: Final = re.compile(
-    rf" ?(?:(?P<host>[\w.*-]+) {_TAG}: ?|c\d+ +(?:\d+ )?|\(\d+\)\[\d+:[^\]]*\])"
-)
+_INNER: Final = re.compile(rf" ?(?:(?P<host>[\w.*-]+) {_TAG}: ?|c\d+ +(?:\d+ )?|\(\d+\)\[\d+:[^\]]*\])")
 """What may stand behind the seconds since boot: host and tag of short-monotonic, Android's CPU and task."""
 _MORE: Final = re.compile(r"\s*(?:\[ *\d+\.\d+ <|\[[^\]]* \d{4}\]|<\d|\d+,\d+,\d+,)")
 _BARE: Final = re.compile(r"\s*\[(?: *(?:pid|\d+) *\]|<|[0-9a-f]{8,16}\])")
@@ -145,9 +148,9 @@ def _stamp(said: dict[str, str]) -> Stamp:
     return Stamp(said.get("wall"), said.get("host"), mono, said.get("caller"))
 
 
-def embedded(line: str) -> tuple[Stamp, str] | None:
-    """A kernel message that begins inside a line, behind what another program or CPU wrote there."""
+def embedded(line: str) -> tuple[str, Stamp, str] | None:
+    """A kernel message that begins inside a line: what stands before it, its stamp, its text."""
     found = _EMBEDDED.search(line, 1)
     if found is None:
         return None
-    return Stamp(mono=found["mono"], caller=found["caller"]), line[found.end() :]
+    return line[: found.start()], Stamp(mono=found["mono"], caller=found["caller"]), line[found.end() :]

@@ -14,7 +14,9 @@ from typing import Final, NamedTuple
 from memwarden.postmortem.transport.stamp import Stamp
 
 _FIELD: Final = re.compile(r"[ \t]*(_{0,2}[A-Z][A-Z0-9_]{0,63})(?:=(.*))?$", re.DOTALL)
-_PRETTY: Final = re.compile(r'[ \t]*"(_{0,2}[A-Z][A-Z0-9_]{0,63})"\s*:\s*("(?:[^"\\]|\\.)*"|null|\[.*\]),?\s*$')
+_PRETTY: Final = re.compile(
+    r'[ \t]*"(_{0,2}[A-Z][A-Z0-9_]{0,63})"\s*:\s*("(?:[^"\\]|\\.)*"|null|\[.*\]),?\s*$'
+)
 _HEAD: Final = re.compile(r"\w{2,5} \d{4}-\d\d-\d\d \d\d:\d\d:\d\d\S* \S+ \[s=[0-9a-f]+;")
 _LENGTH: Final = re.compile(r".{0,12}?\0{5,7}", re.DOTALL)
 _OPENERS: Final = ("MESSAGE", "__CURSOR")
@@ -118,7 +120,7 @@ class Records:
         length = _LENGTH.match(text)
         if length is not None:
             text = text[length.end() :]
-        elif _FIELD.match(text) and "=" in text or not text:
+        elif (_FIELD.match(text) and "=" in text) or not text:
             if self._message or self._binary != "MESSAGE" or text:
                 self._binary = ""
                 return self.take(line, text)[1]

@@ -32,7 +32,7 @@ class Stamp(NamedTuple):
 
 NO_STAMP: Final = Stamp()
 
-_SECONDS: Final = re.compile(r"\s*(\d+)\.(\d+)")
+_SECONDS: Final = re.compile(r" *(\d{1,15})\.(\d+)")
 _ISO: Final = re.compile(
     r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(?:[.,](\d{1,9}))?\s*(Z|[+-]\d\d:?\d\d)?(?: UTC)?$"
 )

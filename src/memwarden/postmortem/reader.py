@@ -1,0 +1,191 @@
+"""Physical lines become messages: undressed, cut out of records, rejoined."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from memwarden.postmortem.assemble import Assembler
+from memwarden.postmortem.kinds import kind_of, repair
+from memwarden.postmortem.quick import quick
+from memwarden.postmortem.transport.dress import undress
+from memwarden.postmortem.transport.jsonline import parse_json
+from memwarden.postmortem.transport.prefix import embedded, split
+from memwarden.postmortem.transport.records import Records
+from memwarden.postmortem.transport.shape import MARK, shape_of
+from memwarden.postmortem.wrap import Wrapped, glue, hard_width
+
+if TYPE_CHECKING:
+    import re
+
+    from memwarden.postmortem.transport.records import Record
+    from memwarden.postmortem.transport.stamp import Stamp
+
+_FROM_PROGRAMS: Final = frozenset(("header", "kill", "oom-kill", "reaper", "group", "no-victim"))
+"""Kinds that are believed when another program's log line begins with them (``dmesg | logger``)."""
+_PATIENCE: Final = 400
+"""Lines that may lie between two lines of one report."""
+_PATIENCE_ENDED: Final = 40
+"""The same once the report has its end: what may follow is found by search."""
+_LONGEST: Final = 1 << 13
+"""Characters of one message that are read: the kernel's are shorter than 2 KiB (``LOG_LINE_MAX``)."""
+_UNSHAPED: Final = 4
+"""So many lines of another form in a row make their form the one to expect."""
+
+
+class Reader:
+    """Takes blocks of text; the reports come out of its assembler."""
+
+    def __init__(self, file: str) -> None:
+        self.assembler = Assembler(file)
+        self._records = Records()
+        self._shape: re.Pattern[str] | None = None
+        self._shape_stamp: Stamp | None = None
+        self._unshaped = 0
+        self._block: list[str] = []
+        self._width = -1
+        self._number = 0
+        self._stamp: Stamp | None = None
+        self._kind = ""
+        self._message = ""
+        self._length = 0
+        self._stamped = False
+
+    @property
+    def bored(self) -> bool:
+        """Whether nothing of a report was seen for a while."""
+        return self.assembler.idle > (_PATIENCE if self.assembler.expecting else _PATIENCE_ENDED)
+
+    def read(self, text: str, number: int) -> int:
+        """Take the lines of a block of which the first has this number, until bored; how many were taken."""
+        raws = undress(text).split("\n")
+        self._block = raws
+        taken = 0
+        while taken < len(raws) and not self.bored:
+            taken += self._stretch(raws[taken:] if taken else raws, number + taken)
+        return taken
+
+    def _stretch(self, raws: list[str], number: int) -> int:
+        """Lines up to where another form of front begins."""
+        shape = self._shape
+        lines = raws if shape is None else shape.sub(MARK, "\n".join(raws)).split("\n")
+        last = len(lines) - 1
+        draft = self.assembler.at(self._shape_stamp)
+        whole = bool(lines) and lines[0][:1] == MARK
+        for place, line in enumerate(lines):
+            marked = whole
+            whole = place < last and lines[place + 1][:1] == MARK
+            if marked:
+                self._unshaped = 0
+                if self._number:
+                    self._flush()
+                    draft = self.assembler.at(self._shape_stamp)
+                if whole and draft is not None and quick(draft, number + place, line[1:]):
+                    self.assembler.took(draft, number + place)
+                    continue
+            self._line(number + place, raws[place])
+            if self.bored or (self._unshaped >= _UNSHAPED and place < last):
+                self._unshaped = 0
+                return place + 1
+        return len(lines)
+
+    def pause(self) -> None:
+        """The lines that come next do not follow those that were read."""
+        self._record(self._records.end())
+        self._flush()
+        self._width = -1
+        self._shape = None
+        self.assembler.idle = 0
+
+    def _line(self, number: int, line: str) -> None:
+        if self._structured(number, line):
+            return
+        stamp, message = split(line)
+        if stamp is not None and stamp.kernel:
+            self._unshaped += 1
+            if self._shape is None or self._unshaped >= _UNSHAPED:
+                self._shape = shape_of(line[: len(line) - len(message)], stamp)
+                self._shape_stamp = stamp
+                self._unshaped = _UNSHAPED
+        self._piece(number, stamp, message, len(line))
+
+    def _structured(self, number: int, line: str) -> bool:
+        """Lines of journal records and JSON objects."""
+        records = self._records
+        start = line.lstrip(' \t"_')
+        if not records.open and not start.startswith(("MESSAGE", "CURSOR", "{")) and " [s=" not in line:
+            return False
+        if (read := parse_json(line) if start[:1] == "{" else None) is not None:
+            stamp, messages = read
+            for message in messages:
+                self._inner(number, stamp, message)
+            return True
+        taken, record = records.take(number, line)
+        self._record(record)
+        return taken
+
+    def _record(self, record: Record | None) -> None:
+        if record is not None:
+            for offset, message in enumerate(record.lines):
+                self._inner(record.line + offset, record.stamp, message)
+
+    def _inner(self, number: int, stamp: Stamp, message: str) -> None:
+        """A message out of a record; it may have a front of its own."""
+        inner, text = split(undress(message))
+        self._piece(number, stamp if inner is None else inner.within(stamp), text, 0)
+
+    def _piece(self, number: int, stamp: Stamp | None, message: str, length: int) -> None:
+        r"""One line; rsyslog writes the newlines of a message as ``#012``, /dev/kmsg as ``\x0a``."""
+        if "#012" in message or "\\x0a" in message:
+            for piece in message.replace("\\x0a", "#012").split("#012"):
+                self._one(number, stamp, piece, 0)
+                stamp = stamp or self._stamp
+        else:
+            self._one(number, stamp, message, length)
+
+    def _one(self, number: int, stamp: Stamp | None, message: str, length: int) -> None:
+        message = message.strip()[:_LONGEST]
+        kind = kind_of(message)
+        if kind == "" and message:
+            kind, message = repair(message)
+            if kind == "" and (inside := embedded(message)) is not None:
+                before, inner, after = inside
+                self._one(number, stamp, before, 0)
+                self._one(number, inner if stamp is None else inner.within(stamp), after, 0)
+                return
+        if stamp is None and self._number:
+            if self._goes_on(message, kind, length):
+                return
+            stamp, stamped = self._stamp, False
+        else:
+            stamped = stamp is not None
+        self._flush()
+        self._number, self._stamp, self._kind, self._message = number, stamp, kind, message
+        self._length, self._stamped = length, stamped
+
+    def _goes_on(self, more: str, kind: str, length: int) -> bool:
+        """Join a line without a front to the message before it, if it is the rest of that."""
+        if self._kind == "empty" and self._stamped:
+            self._kind, self._message, self._length = kind, more, length
+            return True
+        if self._width < 0:
+            self._width = hard_width(self._block)
+        hard = bool(self._width) and self._length == self._width
+        before = Wrapped(self._kind, self._message, self._stamped, self.assembler.columns, hard)
+        between = glue(before, more, kind)
+        if between is None:
+            return False
+        self._message = f"{self._message}{between}{more}"
+        self._length = length
+        if self._kind == "":
+            self._kind = kind_of(self._message)
+        return True
+
+    def _flush(self) -> None:
+        if not self._number:
+            return
+        number, self._number = self._number, 0
+        stamp, kind = self._stamp, self._kind
+        if stamp is not None and not stamp.kernel and kind not in _FROM_PROGRAMS:
+            self.assembler.stranger()
+            return
+        self.assembler.feed(number, stamp, kind, self._message)
