@@ -130,6 +130,17 @@ def test_of_the_machine_itself():
     assert of("/", meminfo=None).headroom_bytes is None
 
 
+def test_inside_a_container_the_root_has_a_limit():
+    root = cgroup("/", current_bytes=80 * MIB, max_bytes=100 * MIB, swap_max_bytes=0, stat=stat(60, 20))
+    child = cgroup("/a", current_bytes=10 * MIB, max_bytes=MAX, stat=stat(5, 5))
+    found = Headrooms(snapshot((root, child), meminfo=MEMINFO)).of("/a")
+    assert [(level.kind, level.path) for level in found.levels] == [
+        ("memory", "/a"), ("memory", "/"), ("machine", "/"),
+    ]  # fmt: skip
+    assert (found.headroom_bytes, found.effective_bytes) == (20 * MIB, 40 * MIB)
+    assert found.levels[2].effective_bytes == 600 * MIB
+
+
 def test_of_a_cgroup_that_is_not_known():
     assert [level.path for level in of("/x/y").levels] == ["/"]
 

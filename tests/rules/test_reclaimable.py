@@ -5,7 +5,13 @@ from __future__ import annotations
 import pytest
 from tests.rules.machines import cgroup, snapshot
 
-from memwarden.rules.reclaimable import MACHINE, may_swap, reclaimable
+from memwarden.rules.reclaimable import (
+    MACHINE,
+    may_swap,
+    reclaimable,
+    reclaimable_on_machine,
+    root_is_machine,
+)
 from memwarden.state.traits import KernelTraits
 from memwarden.units import MAX, MIB
 
@@ -40,6 +46,8 @@ def test_unread_statistics():
     assert reclaimable(snapshot((cgroup("/a", stat={"anon": 1}),)), "/a") is None
     assert reclaimable(snapshot(), "/nowhere") is None
     assert reclaimable(snapshot(), MACHINE) is None
+    assert reclaimable(snapshot((cgroup("/"),)), MACHINE) is None
+    assert reclaimable_on_machine(snapshot()) is None
 
 
 def family(**limits):
@@ -135,6 +143,7 @@ MEMINFO = FREE_SWAP | {
 def test_the_machine():
     # 150 anon and 90 file in all, of which /a has 100 and 60; swap 100 for everyone.
     machine = snapshot(family(a={"min_bytes": 160 * MIB}, b={"min_bytes": 80 * MIB}), meminfo=MEMINFO)
+    assert reclaimable_on_machine(machine) == reclaimable(machine, MACHINE)
     assert steps(reclaimable(machine, MACHINE)) == {
         # The root's own: 30 file, 50 anon, 8 slab. /a keeps its own 10 (usage is within its min), b its 80;
         # c's 70 are not protected, since /a has no recursive protection to hand on.
@@ -143,7 +152,7 @@ def test_the_machine():
 
 
 def test_the_machine_without_a_hierarchy():
-    assert steps(reclaimable(snapshot(meminfo=MEMINFO), MACHINE)) == {
+    assert steps(reclaimable_on_machine(snapshot(meminfo=MEMINFO))) == {
         "clean_file": 90, "anon_swap": 100, "anon_stuck": 50, "slab": 8,
     }  # fmt: skip
 
@@ -152,24 +161,43 @@ def test_meminfo_unknown_leaves_swap_unbounded():
     assert steps(reclaimable(snapshot(family()), "/a")) == {"clean_file": 60, "anon_swap": 100}
 
 
+def test_inside_a_container_the_root_is_a_cgroup():
+    # The root of a cgroup namespace has a usage file; its own figures count, and meminfo is the machine's.
+    root = cgroup("/", current_bytes=80 * MIB, max_bytes=100 * MIB, stat=stat(60, 20))
+    machine = snapshot((root,), meminfo=MEMINFO, sysctl={"swappiness": 0})
+    assert not root_is_machine(machine)
+    assert steps(reclaimable(machine, MACHINE)) == {"clean_file": 20, "anon_stuck": 60}
+    assert steps(reclaimable_on_machine(machine)) == {
+        "clean_file": 90, "anon_swap": 100, "anon_stuck": 50, "slab": 8,
+    }  # fmt: skip
+
+
+def test_the_root_of_the_machine():
+    assert root_is_machine(snapshot())
+    assert root_is_machine(snapshot((cgroup("/"),)))
+    # On v1 it has a usage file too, but never a limit.
+    assert root_is_machine(snapshot((cgroup("/", version=1, current_bytes=1, max_bytes=MAX),)))
+    assert not root_is_machine(snapshot((cgroup("/", version=1, current_bytes=1, max_bytes=MIB),)))
+
+
 @pytest.mark.parametrize(
-    ("swappiness", "own", "target", "mglru", "expected"),
+    ("swappiness", "own", "whole", "mglru", "expected"),
     [
-        (60, None, "/a", False, True),
-        (0, None, "/a", False, False),
-        (0, None, MACHINE, False, True),
-        (0, None, MACHINE, True, False),
-        (60, 0, "/a", False, False),
-        (0, 60, "/a", False, True),
-        (None, None, "/a", None, True),
+        (60, None, False, False, True),
+        (0, None, False, False, False),
+        (0, None, True, False, True),
+        (0, None, True, True, False),
+        (60, 0, False, False, False),
+        (0, 60, False, False, True),
+        (None, None, False, None, True),
     ],
 )
-def test_swappiness(swappiness, own, target, mglru, expected):
+def test_swappiness(swappiness, own, whole, mglru, expected):
     machine = snapshot(
         sysctl={} if swappiness is None else {"swappiness": swappiness}, traits=KernelTraits(mglru=mglru)
     )
-    assert may_swap(machine, cgroup("/a", v1_swappiness=own), target) is expected
+    assert may_swap(machine, cgroup("/a", v1_swappiness=own), machine=whole) is expected
 
 
 def test_swappiness_of_a_machine_without_a_hierarchy():
-    assert may_swap(snapshot(), None, MACHINE)
+    assert may_swap(snapshot(), None, machine=True)

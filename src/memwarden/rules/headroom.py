@@ -9,7 +9,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from memwarden.rules.reclaimable import MACHINE, reclaimable
+from memwarden.rules.reclaimable import (
+    MACHINE,
+    reclaimable,
+    reclaimable_on_machine,
+    root_is_machine,
+)
 from memwarden.state.cgroup import ancestry
 from memwarden.units import MAX, Max
 
@@ -76,11 +81,10 @@ class Headrooms:
         """The headroom of the cgroup ``path``; of the machine for ``/``."""
         levels: list[Level] = []
         for above in ancestry(path):
-            if above == MACHINE:
-                levels.append(self._machine())
-            elif above in self._snapshot.cgroups:
-                cgroup = self._snapshot.cgroups[above]
-                levels.extend(self._levels(cgroup) if _accounts_memory(cgroup) else ())
+            cgroup = self._snapshot.cgroups.get(above)
+            if cgroup is not None and self._is_limit(cgroup):
+                levels.extend(self._levels(cgroup))
+        levels.append(self._machine())
         return Headroom(
             levels=tuple(levels),
             limit=_lowest((level, level.limit_bytes) for level in levels),
@@ -89,11 +93,22 @@ class Headrooms:
             unknown=tuple(level for level in levels if level.effective_bytes is None or _partial(level)),
         )
 
+    def _is_limit(self, cgroup: Cgroup) -> bool:
+        """Whether there can be a limit: not at the machine's root, nor without the memory controller."""
+        if cgroup.path == MACHINE:
+            return not root_is_machine(self._snapshot)
+        return cgroup.controllers is None or "memory" in cgroup.controllers
+
     def ladder(self, path: str) -> Ladder | None:
         """What is reclaimable below ``path``, see :func:`memwarden.rules.reclaimable.reclaimable`."""
         if path not in self._ladders:
             self._ladders[path] = reclaimable(self._snapshot, path)
         return self._ladders[path]
+
+    def _on_machine(self) -> Ladder | None:
+        if "" not in self._ladders:
+            self._ladders[""] = reclaimable_on_machine(self._snapshot)
+        return self._ladders[""]
 
     def _levels(self, cgroup: Cgroup) -> list[Level]:
         levels = [self._level("memory", cgroup.path, cgroup.max_bytes, cgroup.current_bytes)]
@@ -121,14 +136,9 @@ class Headrooms:
         total, available = meminfo.get("MemTotal"), meminfo.get("MemAvailable")
         if total is None or available is None:
             return Level("machine", MACHINE, total, None, None, None, None)
-        found = self.ladder(MACHINE)
+        found = self._on_machine()
         swap = found.swap_bytes if found else 0
         return Level("machine", MACHINE, total, total - available, available, found, available + swap)
-
-
-def _accounts_memory(cgroup: Cgroup) -> bool:
-    """Whether the cgroup has the memory controller; where it is not enabled there is nothing to hit."""
-    return cgroup.controllers is None or "memory" in cgroup.controllers
 
 
 def _partial(level: Level) -> bool:

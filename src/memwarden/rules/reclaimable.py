@@ -23,18 +23,39 @@ if TYPE_CHECKING:
     from memwarden.units import Limit
 
 MACHINE: Final = "/"
-"""The target that stands for the machine as a whole."""
+"""The root of the hierarchy: the machine as a whole, unless seen from inside a container."""
+
+
+def root_is_machine(snapshot: Snapshot) -> bool:
+    """Whether the root of the hierarchy as seen here is the machine's own.
+
+    In a cgroup namespace it is a cgroup like others. The machine's has no usage file on v2, no limit on v1.
+    """
+    root = snapshot.cgroups.get(MACHINE)
+    if root is None:
+        return True
+    return root.current_bytes is None if root.version == 2 else not isinstance(root.max_bytes, int)
+
+
+def reclaimable_on_machine(snapshot: Snapshot) -> Ladder | None:
+    """The ladder of everything, when the whole machine is short; ``None`` without /proc/meminfo."""
+    if root_is_machine(snapshot) and MACHINE in snapshot.cgroups:
+        return reclaimable(snapshot, MACHINE)
+    if snapshot.meminfo is None:
+        return None
+    # No hierarchy, or only a part of it: the machine is one heap.
+    swaps = may_swap(snapshot, None, machine=True)
+    return ladder(machine_stat(snapshot.meminfo), swaps=swaps).with_swap_room(_free_swap(snapshot))
 
 
 def reclaimable(snapshot: Snapshot, target: str) -> Ladder | None:
     """The ladder of a cgroup and everything below it, for reclaim driven by its own limit.
 
-    For :data:`MACHINE` the figures are those of /proc/meminfo. ``None`` when the target's statistics could
-    not be read. A descendant whose statistics could not be read counts, with all below it, as part of its
+    The machine's root has the figures of /proc/meminfo. ``None`` when the target's statistics could not be
+    read. A descendant whose statistics could not be read counts, with all below it, as part of its
     parent: without protection and swap limits of its own.
     """
-    total = _stat(snapshot, target)
-    if total is None:
+    if target not in snapshot.cgroups or _stat(snapshot, target) is None:
         return None
     protections = effective_protections(snapshot, target)
     rooms = _swap_rooms(snapshot, target)
@@ -47,16 +68,11 @@ def reclaimable(snapshot: Snapshot, target: str) -> Ladder | None:
         for child in cgroup.children:
             own = own.plus(sums.pop(child, Ladder()))
         sums[cgroup.path] = own.with_swap_room(rooms[cgroup.path])
-    if target not in sums:
-        # No hierarchy could be read: the machine is one heap.
-        sums[target] = ladder(total, swaps=may_swap(snapshot, None, target)).with_swap_room(
-            _free_swap(snapshot)
-        )
     return sums[target]
 
 
 def _stat(snapshot: Snapshot, path: str) -> Mapping[str, int] | None:
-    if path == MACHINE:
+    if path == MACHINE and root_is_machine(snapshot):
         return None if snapshot.meminfo is None else machine_stat(snapshot.meminfo)
     cgroup = snapshot.cgroups.get(path)
     if cgroup is None or cgroup.stat is None or "inactive_file" not in cgroup.stat:
@@ -70,7 +86,8 @@ def _own(snapshot: Snapshot, cgroup: Cgroup, target: str) -> Ladder:
     for child in cgroup.children:
         for key, value in (_stat(snapshot, child) or {}).items():
             figures[key] = max(figures.get(key, 0) - value, 0)
-    return ladder(figures, swaps=may_swap(snapshot, cgroup, target))
+    machine = target == MACHINE and root_is_machine(snapshot)
+    return ladder(figures, swaps=may_swap(snapshot, cgroup, machine=machine))
 
 
 def _protect(own: Ladder, cgroup: Cgroup, protection: Protection) -> Ladder:
@@ -87,8 +104,8 @@ def _beyond(usage_bytes: int, protection: Limit) -> int:
     return 0 if isinstance(protection, Max) else usage_bytes - protection
 
 
-def may_swap(snapshot: Snapshot, cgroup: Cgroup | None, target: str) -> bool:
-    """Whether reclaim for ``target`` touches this cgroup's anonymous memory, given that swap has room.
+def may_swap(snapshot: Snapshot, cgroup: Cgroup | None, *, machine: bool) -> bool:
+    """Whether reclaim, of the ``machine`` or at a limit, takes anonymous memory of a cgroup to swap.
 
     ``mm/vmscan.c:get_scan_count``: with swappiness 0 a memcg's reclaim leaves it alone, and the machine's
     takes it only when the page cache is all but gone. MGLRU leaves it alone always
@@ -97,7 +114,7 @@ def may_swap(snapshot: Snapshot, cgroup: Cgroup | None, target: str) -> bool:
     swappiness = snapshot.sysctl.get("swappiness", 60)
     if cgroup is not None and cgroup.v1_swappiness is not None:
         swappiness = cgroup.v1_swappiness
-    return swappiness > 0 or (target == MACHINE and not snapshot.traits.mglru)
+    return swappiness > 0 or (machine and not snapshot.traits.mglru)
 
 
 def _swap_rooms(snapshot: Snapshot, target: str) -> dict[str, int | None]:
