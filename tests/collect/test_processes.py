@@ -221,7 +221,7 @@ def test_live_processes_that_exit_while_they_are_read():
     source = Live()
     try:
         taker = Collector(source, smaps=True)
-        for _ in range(30):
+        for _ in range(10):
             taken = taker.snapshot()
             assert taken.processes[os.getpid()].rss_bytes > 0
     finally:

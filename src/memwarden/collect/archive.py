@@ -40,12 +40,12 @@ class Archive:
                 f"{self.name}: FACT {key} is {self.facts[key]!r}, not microseconds; record it again"
             ) from error
 
-    def read(self, path: str) -> bytes:
-        """The recorded content; the recorded error, or ENODATA where nothing was recorded."""
+    def read(self, path: str, absent: str = "ENODATA") -> bytes:
+        """The recorded content or error; where nothing was recorded, the error ``absent``."""
         entry = self._entries.get(path)
         if isinstance(entry, File):
             return entry.data
-        raise ReadError(path, entry.errno_name if isinstance(entry, Failed) else "ENODATA")
+        raise ReadError(path, entry.errno_name if isinstance(entry, Failed) else absent)
 
     def processes(self) -> ArchiveDirectory:
         """``/proc``."""
@@ -87,8 +87,8 @@ class ArchiveDirectory:
         self.inode = inode
 
     def read(self, name: str) -> bytes:
-        """The recorded content of a file here."""
-        return self._archive.read(_join(self.path, name))
+        """The recorded content of a file here. A directory is recorded with its files: ENOENT for others."""
+        return self._archive.read(_join(self.path, name), "ENOENT")
 
     def subdirectories(self) -> list[tuple[str, int]]:
         """The directories here."""
