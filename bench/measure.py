@@ -11,6 +11,8 @@ import statistics
 import time
 from typing import NamedTuple
 
+OUTPUT = os.path.join(os.path.dirname(__file__), ".cache", "output")
+
 
 class Run(NamedTuple):
     """One finished command. Seconds, and the peak resident set in KiB (``ru_maxrss``)."""
@@ -32,10 +34,13 @@ class Ratio(NamedTuple):
 
 
 def run(argv: list[str], *, env: dict[str, str] | None = None, stdin: str = os.devnull) -> Run:
-    """Run one command with its output discarded; a status that is not 0 or 1 is an error."""
+    """Run one command with its output into a file; a status that is not 0 or 1 is an error.
+
+    Not into ``/dev/null``: grep sees that and stops at its first match.
+    """
     actions = [
         (os.POSIX_SPAWN_OPEN, 0, stdin, os.O_RDONLY, 0),
-        (os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0),
+        (os.POSIX_SPAWN_OPEN, 1, OUTPUT, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644),
     ]
     started = time.perf_counter()
     pid = os.posix_spawnp(argv[0], argv, env or dict(os.environ), file_actions=actions)
@@ -48,6 +53,7 @@ def run(argv: list[str], *, env: dict[str, str] | None = None, stdin: str = os.d
 
 def compare(a: list[str], b: list[str], *, runs: int = 5) -> tuple[list[Run], list[Run]]:
     """Run A and B alternately, after one uncounted run of each."""
+    os.makedirs(os.path.dirname(OUTPUT), exist_ok=True)
     run(a)
     run(b)
     pairs = [(run(a), run(b)) for _ in range(runs)]
