@@ -45,8 +45,12 @@ _AFTER_END: Final = frozenset(
 """Kinds that never follow the end of their own report: the header of a next one was held back."""
 
 
+_OF_A_TRACE: Final = frozenset(("cpu", "process", "trace-start", "trace", "hardware", "register"))
+"""Behind the kill these are another's."""
 _STALE_LINES: Final = 5_000
 """So many lines after its last one a report is over, if another one begins."""
+_WARNED_LINES: Final = 5
+"""A header so close behind an allocation failure stands inside that: the trace below is not its own."""
 _OPEN_AT_ONCE: Final = 64
 """Reports that are kept open at once; more only if none of them has its end."""
 
@@ -63,6 +67,7 @@ class Assembler:
         self._open: dict[tuple[str | None, str | None], Draft] = {}
         self._last: Draft | None = None
         self._done: list[OomReport] = []
+        self._warned = -_WARNED_LINES
         self.idle = 0
         """Lines since the last one that belonged to a report."""
 
@@ -101,10 +106,14 @@ class Assembler:
                 draft.last_us = monotonic_us(stamp.mono)
             return
         self.idle += 1
+        if kind == "warn-alloc":
+            self._warned = line
         if reader is None or kind not in _OPENERS:
             return
         fresh = Draft(self._file, stamp or NO_STAMP, line, line)
         if read(reader, fresh, line, message):
+            if kind == "header" and line - self._warned < _WARNED_LINES:
+                fresh.block = "foreign"
             fresh.last_us = monotonic_us(fresh.stamp.mono)
             self._begin(fresh)
 
@@ -114,7 +123,9 @@ class Assembler:
             return fill_end.reaped_by(self._open.values(), message) or self._open.get(
                 (stamp.host, stamp.caller)
             )
-        return self._open.get((stamp.host, stamp.caller))
+        draft = self._open.get((stamp.host, stamp.caller))
+        # A broken line at the beginning of a text has no front: its report is that of the line after it.
+        return draft or self._open.get((None, None))
 
     def _is_new(self, draft: Draft, line: int, stamp: Stamp | None, kind: str, message: str) -> bool:
         """Whether a message begins another report of the same origin."""
@@ -136,7 +147,11 @@ class Assembler:
         kind: str,
         message: str,
     ) -> None:
-        if reader is not None and read(reader, draft, line, message):
+        if (
+            reader is not None
+            and not (draft.kills and kind in _OF_A_TRACE)
+            and read(reader, draft, line, message)
+        ):
             self.took(draft, line)
             return
         self.idle += 1

@@ -92,6 +92,8 @@ class Draft:
     mem: MemInfoDraft = field(default_factory=MemInfoDraft)
     columns: tuple[str, ...] = ()
     has_table: bool = False
+    tasks_state: bool = False
+    """The line before the table, of 4.19 and later, was seen."""
     rows: list[RawRow] = field(default_factory=list)
     row_texts: list[str] = field(default_factory=list)
     rows_dropped: int = 0

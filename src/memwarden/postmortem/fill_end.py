@@ -45,6 +45,7 @@ def kill(draft: Draft, line: int, message: str) -> bool:
     parsed = parse_kill(message)
     if parsed is None:
         return choice(draft, line, message)
+    draft.block = "end"
     draft.mark("kill", line, message)
     for known in draft.kills:
         if known.kill.pid == parsed.pid:

@@ -79,9 +79,16 @@ def protection(draft: Draft, line: int, message: str) -> bool:
     return draft.memcg.protection is not None
 
 
+def warn_alloc(draft: Draft, line: int, message: str) -> bool:
+    """``X: page allocation failure``: the next trace and Mem-Info block are those of that task."""
+    if not draft.ended and draft.mem.empty():
+        draft.block = "foreign"
+    return False
+
+
 def mem_info(draft: Draft, line: int, message: str) -> bool:
     """``Mem-Info:``; a second block is another's (sysrq-m, an allocation failure) and is passed over."""
-    if draft.block == "foreign-memory" or not draft.mem.empty():
+    if draft.block == "foreign" or not draft.mem.empty():
         draft.block = "skip-memory"
         return True
     draft.block = "memory"
@@ -91,7 +98,7 @@ def mem_info(draft: Draft, line: int, message: str) -> bool:
 
 def in_memory_block(draft: Draft) -> bool:
     """Whether figures of the machine's memory are this report's."""
-    if draft.block in ("skip-memory", "foreign-memory"):
+    if draft.block in ("skip-memory", "foreign"):
         return False
     if draft.block != "memory":
         draft.block = "memory"

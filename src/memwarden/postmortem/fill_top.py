@@ -107,7 +107,7 @@ def register(draft: Draft, line: int, message: str) -> bool:
 
 def tasks_state(draft: Draft, line: int, message: str) -> bool:
     """``Tasks state (memory values in pages):`` (4.19 and later)."""
-    draft.has_table = True
+    draft.has_table = draft.tasks_state = True
     draft.block = "table"
     return True
 

@@ -98,7 +98,7 @@ _ALLOCATION: Final = re.compile(r"[\d.]+(?: ?[KMGTP]i?B?)? +\d+ \S+:\d+ (?:\[[^\
 _SLAB: Final = re.compile(r"\S.* \d+KB +\d+KB$")
 _FRAME: Final = re.compile(
     r"(?:\(?\[<[0-9a-f]+>\]|\[[0-9a-f]{8,16}\] \[[0-9a-f]{8,16}\]|\? |\S+\+0x[0-9a-f]+/0x[0-9a-f]+"
-    r"|\S+ from \S+|\S+ \(\S+:\d+)"
+    r"|\S+ from(?: \S|$)|\S+ \(\S+:\d+)"
 )
 _REGISTER: Final = re.compile(
     r"(?:R[A-Z0-9]{1,2}|E[A-Z]{2}|CR\d|DR\d|FS|DS|CS|PKRU|pc|sp|lr|x\d+|r\d+|psr|pstate|NIP|XER|GPR\d\d|MSR"

@@ -49,6 +49,7 @@ class Reader:
         self._message = ""
         self._length = 0
         self._stamped = False
+        self._joined = False
 
     @property
     def bored(self) -> bool:
@@ -160,7 +161,7 @@ class Reader:
             stamped = stamp is not None
         self._flush()
         self._number, self._stamp, self._kind, self._message = number, stamp, kind, message
-        self._length, self._stamped = length, stamped
+        self._length, self._stamped, self._joined = length, stamped, False
 
     def _goes_on(self, more: str, kind: str, length: int) -> bool:
         """Join a line without a front to the message before it, if it is the rest of that."""
@@ -170,11 +171,12 @@ class Reader:
         if self._width < 0:
             self._width = hard_width(self._block)
         hard = bool(self._width) and self._length == self._width
-        before = Wrapped(self._kind, self._message, self._stamped, self.assembler.columns, hard)
+        before = Wrapped(self._kind, self._message, self._stamped, self.assembler.columns, hard, self._joined)
         between = glue(before, more, kind)
         if between is None:
             return False
         self._message = f"{self._message}{between}{more}"
+        self._joined = True
         self._length = length
         if self._kind == "":
             self._kind = kind_of(self._message)

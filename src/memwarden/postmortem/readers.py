@@ -57,6 +57,7 @@ READERS: Final[dict[str, Callable[[Draft, int, str], bool]]] = {
     "slab-head": fill_memory.nothing,
     "slab-row": fill_memory.slab_row,
     "policy": fill_memory.nothing,
+    "warn-alloc": fill_memory.warn_alloc,
     "note": fill_memory.nothing,
     "oom-kill": fill_end.oom_kill,
     "oom-kill-rest": fill_end.oom_kill_rest,

@@ -136,7 +136,9 @@ class Lines:
 
     def _beginning(self, hit: int) -> int:
         """Where the report that is hit may begin: lines before it that look like parts of it belong to it."""
-        first = start = self._line_start(hit)
+        start = self._line_start(hit)
+        # The line before may hold the front of a broken line.
+        first = start = self._line_start(max(start - 1, self._position))
         strangers = 0
         while start > self._position and hit - start < LOOKBACK and strangers < _STRANGERS:
             before = self._line_start(start - 1)

@@ -25,7 +25,7 @@ _KILL_MORE: Final = re.compile(
 _KILL_FIELDS: Final = re.compile(
     r"\b(?:total-vm|anon-rss|file-rss|shmem-rss|pgtables):\d+kB|\bUID:\d+|\badj:-?\d+|d process \d+ \("
 )
-_KB_MORE: Final = re.compile(r"[\w()]*:? ?\d*[kK]?B?\b(?: |$)|(?:yes|no)$")
+_KB_MORE: Final = re.compile(r"all_unreclaimable\?|[\w()]*:? ?\d*[kK]?B?\b(?: |$)|(?:yes|no)$")
 _KB_TOKEN: Final = re.compile(r"(?<![a-z0-9_])[a-z][a-z0-9_]{1,40}(?:\([a-z]{1,9}\))?: ?\d+ ?[kK]B")
 _BLOCKS_END: Final = re.compile(r"= ?\d+kB$")
 _BLOCKS_MORE: Final = re.compile(r"\d*\*? ?\d*k?B|\([A-Z]+\)|[A-Z]*\)|= ")
@@ -62,7 +62,8 @@ class Wrapped(NamedTuple):
     """A message that may go on in the next line.
 
     ``stamped``: its line had a front of its own. ``columns``: those of the task table, 0 while unknown.
-    ``hard``: its line is as long as the text is wide, and the text was broken anywhere.
+    ``hard``: its line is as long as the text is wide, and the text was broken anywhere. ``joined``: a line
+    went into it before.
     """
 
     kind: str
@@ -70,6 +71,7 @@ class Wrapped(NamedTuple):
     stamped: bool
     columns: int
     hard: bool
+    joined: bool
 
 
 def glue(before: Wrapped, more: str, more_kind: str) -> str | None:
@@ -79,9 +81,9 @@ def glue(before: Wrapped, more: str, more_kind: str) -> str | None:
     if before.kind == "row":
         return _row(before, more, more_kind)
     rule = _RULES.get(before.kind)
-    if rule is None and before.stamped:
-        rule = _STAMPED.get(before.kind)
     between = None if rule is None else rule(before.message, more, more_kind)
+    if between is None and before.stamped and (rule := _STAMPED.get(before.kind)) is not None:
+        between = rule(before.message, more, more_kind)
     return "" if between is not None and before.hard else between
 
 
@@ -91,7 +93,8 @@ def _row(before: Wrapped, more: str, more_kind: str) -> str | None:
     fields = len(before.message.partition("]")[2].split())
     columns = before.columns or 8
     if fields >= columns:
-        return "" if before.hard and more_kind == "" else None
+        # Only the name can go on, and only where lines were broken inside words.
+        return "" if (before.hard or before.joined) and more_kind == "" and len(more) < 15 else None
     return "" if before.hard and fields + len(more.split()) > columns else " "
 
 
@@ -176,7 +179,9 @@ def _table(message: str, more: str, more_kind: str) -> str | None:
 
 
 def _cpu(message: str, more: str, more_kind: str) -> str | None:
-    return " " if more_kind in ("", "cpu") and not _RELEASE.search(message) else None
+    if _RELEASE.search(message) or more.startswith("Tainted: ["):
+        return None
+    return " " if more_kind in ("", "cpu", "hardware") else None
 
 
 def _reserve(message: str, more: str, more_kind: str) -> str | None:
@@ -234,7 +239,7 @@ _RULES: Final[dict[str, Callable[[str, str, str], str | None]]] = {
 }
 """Rules for text without timestamps."""
 _STAMPED: Final[dict[str, Callable[[str, str, str], str | None]]] = {
-    **dict.fromkeys(("trace", "register", "hardware", "trace-start", "process", "mem-line"), _swallow),
+    **dict.fromkeys(("trace", "register", "hardware", "trace-start", "process", "mem-line", "cpu"), _swallow),
     **dict.fromkeys(("tasks-state", "panic", "pages"), _words),
 }
 

@@ -59,8 +59,6 @@ _LAYERS: Final = tuple(
         rf"{_TAG}: ",
         # Android: 05-09 14:52:38.123 <4>[   12.345678]
         r"(?P<wall>\d\d-\d\d \d\d:\d\d:\d\d\.\d+) +(?:\d+ +\d+ [VDIWEF] )?(?=<|\[|kernel|c\d)",
-        # Android consoles: c2 and (2)[123:kworker/2:1]
-        r"(?:c\d+ +(?:\d+ )?|\(\d+\)\[\d+:[^\]]*\])",
         # Huawei: warning|kernel[-]|
         r"(?:\w+\|)?kernel\[-?\d*\]\| ?",
         # kubectl logs --prefix and docker compose
@@ -121,6 +119,9 @@ def _peel(line: str) -> tuple[Stamp | None, str]:
         said.update({name: value for name, value in found.groupdict().items() if value})
         text = text[found.end() :]
     if layers:
+        if "mono" in said and (inner := _INNER.match(text)) is not None:
+            said.setdefault("host", inner["host"] or "")
+            text = text[inner.end() :]
         return _stamp(said), text
     other = _OTHER_PROGRAM.match(line)
     if other is not None:
@@ -145,7 +146,7 @@ def _stamp(said: dict[str, str]) -> Stamp:
     mono = said.get("mono")
     if "us" in said:
         mono = f"{int(said['us']) // 1_000_000}.{int(said['us']) % 1_000_000:06d}"
-    return Stamp(said.get("wall"), said.get("host"), mono, said.get("caller"))
+    return Stamp(said.get("wall"), said.get("host") or None, mono, said.get("caller"))
 
 
 def embedded(line: str) -> tuple[str, Stamp, str] | None:
