@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
 PIECE: Final = 1 << 20
-ZSTD_INPUT: Final = 1 << 11
-"""Four bytes can stand for a block of 128 KiB: so many at once are 64 MiB at the very worst."""
+ZSTD_INPUT: Final = 1 << 8
+"""Four bytes can stand for a block of 128 KiB: so many at once are 8 MiB at the very worst."""
 
 
 class Decompressor(Protocol):
@@ -68,7 +68,8 @@ class _Zstandard:
         import zstandard  # noqa: PLC0415 - only a compressed file pays for it
 
         self._object = zstandard.ZstdDecompressor(max_window_size=1 << 31).decompressobj()
-        self._waiting = b""
+        self._input = b""
+        self._at = 0
         self.unused_data = b""
 
     @property
@@ -77,14 +78,17 @@ class _Zstandard:
 
     @property
     def needs_input(self) -> bool:
-        return not self._waiting
+        return self._at >= len(self._input)
 
     def decompress(self, data: bytes, max_length: int) -> bytes:
         # It has no bound on its output: the input is bounded instead.
-        data, self._waiting = (self._waiting + data)[:ZSTD_INPUT], (self._waiting + data)[ZSTD_INPUT:]
-        out = bytes(self._object.decompress(data))
+        if data:
+            self._input, self._at = data, 0  # the rest was used up, or more would not have been asked for
+        end = self._at + ZSTD_INPUT
+        out = bytes(self._object.decompress(self._input[self._at : end]))
+        self._at = end
         if self._object.eof:
-            self.unused_data = self._object.unused_data + self._waiting
+            self.unused_data = self._object.unused_data + self._input[end:]
         return out
 
 
