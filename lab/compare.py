@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from lab.check import Check
 from memwarden.rules.accounting import account
 from memwarden.rules.eligible import Eligibility, eligibility
-from memwarden.rules.scope import memcg_scope, system_scope
+from memwarden.rules.scope import memcg_scope, nodes_scope, system_scope
 from memwarden.rules.victim import Outcome, Ranking, expected_score, rank
 
 if TYPE_CHECKING:
@@ -21,9 +21,12 @@ if TYPE_CHECKING:
 
 def ranking(recording: Recording) -> Ranking:
     """Who memwarden says dies next when the scenario's limit is hit."""
-    snapshot, limit = recording.before, recording.scenario.limit
-    scope = system_scope(snapshot) if limit is None else memcg_scope(snapshot, limit)
-    assert scope is not None, f"{recording.folder}: no scope for {limit}"
+    snapshot, row = recording.before, recording.scenario
+    if row.bound is not None:
+        scope = nodes_scope(snapshot, [1], row.bound)
+    else:
+        scope = system_scope(snapshot) if row.limit is None else memcg_scope(snapshot, row.limit)
+    assert scope is not None, f"{recording.folder}: no scope for {row.limit}"
     return rank(snapshot, scope)
 
 

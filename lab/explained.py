@@ -35,7 +35,7 @@ def check_report(recording: Recording) -> Iterator[Check]:
         return
     incident = found[0]
     report, row = incident.report, recording.scenario
-    yield from _same("scope", report.scope, "system" if row.limit is None else "memcg")
+    yield from _same("scope", report.scope, row.bound or ("system" if row.limit is None else "memcg"))
     yield from _same("killed", report.killed, row.kills is not None)
     yield from _same("manual", report.manual, row.act == "sysrq")
     yield from _same("complete", report.source.complete, True)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from lab.guest.scenarios import Scenario
     from memwarden.state.snapshot import Snapshot
 
-BY_NAME = {scenario.name: scenario for scenario in (*scenarios.V2, *scenarios.V1)}
+BY_NAME = {scenario.name: scenario for scenario in (*scenarios.V2, *scenarios.V1, *scenarios.NUMA)}
 _KILLED = re.compile(rb"[;,] ?(?:Memory cgroup out of memory|Out of memory[^:]*): Killed process (\d+) ")
 
 
@@ -76,8 +76,8 @@ def recordings(boot: str) -> Iterator[Recording]:
 
 
 def boots_on_disk() -> list[str]:
-    """The boots that have been run, oldest kernel first, v1 last."""
+    """The boots that have been run, by kind and from the oldest kernel on."""
     found = [path.name for path in RUNS.iterdir() if path.is_dir()] if RUNS.exists() else []
     return sorted(
-        found, key=lambda name: (name.endswith("-v1"), [int(x) for x in re.findall(r"\d+", name)[:2]])
+        found, key=lambda name: (name.partition("-")[2], [int(x) for x in re.findall(r"\d+", name)[:2]])
     )

@@ -33,15 +33,25 @@ _SWAP_MIB = 256
 
 
 class Boot(NamedTuple):
-    """One boot of one kernel with one way of mounting cgroups."""
+    """One boot of one kernel; `kind` is ``""`` for cgroup v2, ``v1``, or ``numa`` for v2 on two nodes."""
 
     kernel: Kernel
-    v1: bool
+    kind: str = ""
 
     @property
     def name(self) -> str:
         """``6.1`` or ``6.1-v1``."""
-        return self.kernel.series + ("-v1" if self.v1 else "")
+        return "-".join(filter(None, (self.kernel.series, self.kind)))
+
+    @property
+    def guest(self) -> vm.Guest:
+        """The machine for it."""
+        return vm.Guest(
+            swap_mib=_SWAP_MIB,
+            append="lab.cgroup=v1" if self.kind == "v1" else "",
+            nodes=2 if self.kind == "numa" else 1,
+            timeout_s=900,
+        )
 
 
 class Run(NamedTuple):
@@ -52,8 +62,13 @@ class Run(NamedTuple):
 
 
 def boots(kernels: Iterable[Kernel]) -> list[Boot]:
-    """Every kernel with cgroup v2, and those that still have it with the v1 memory controller."""
-    return [Boot(kernel, v1) for kernel in kernels for v1 in ((False, True) if kernel.memcg_v1 else (False,))]
+    """Every kernel with cgroup v2, with v1 where it still has its memory controller, and on two nodes."""
+    return [
+        Boot(kernel, kind)
+        for kernel in kernels
+        for kind in ("", "v1", "numa")
+        if kind != "v1" or kernel.memcg_v1
+    ]
 
 
 def run(boot: Boot, only: Sequence[str] = ()) -> Run:
@@ -63,8 +78,7 @@ def run(boot: Boot, only: Sequence[str] = ()) -> Run:
         for name in GUEST_FILES:
             shutil.copy(LAB / "guest" / name, job / name)
         (job / "only").write_text(" ".join(only))
-        guest = vm.Guest(swap_mib=_SWAP_MIB, append="lab.cgroup=v1" if boot.v1 else "", timeout_s=900)
-        result = vm.run_job(boot.kernel, job, RUNS / boot.name, guest)
+        result = vm.run_job(boot.kernel, job, RUNS / boot.name, boot.guest)
     (result.out / "kernel").write_text(f"{boot.kernel.release} {boot.kernel.version}\n")
     return Run(boot, result)
 

@@ -37,6 +37,7 @@ class Guest(NamedTuple):
     memory_mib: int = 1024
     cpus: int = 2
     swap_mib: int = 0
+    nodes: int = 1
     append: str = ""
     timeout_s: float = 600
 
@@ -64,7 +65,8 @@ class _Boot(NamedTuple):
     console: str
     seconds: float
     boot_seconds: float
-    timed_out: bool
+    failure: str | None
+    again: bool  # the failure is of the kind that a second boot is for
 
 
 def _command(kernel: Kernel, guest: Guest, work: Path) -> list[str | Path]:
@@ -83,6 +85,9 @@ def _command(kernel: Kernel, guest: Guest, work: Path) -> list[str | Path]:
         "-append", f"{_APPEND} {guest.append}",
         "-serial", f"file:{work}/console",
     ]  # fmt: skip
+    for node in range(guest.nodes) if guest.nodes > 1 else ():
+        words += ["-object", f"memory-backend-ram,id=node{node},size={guest.memory_mib // guest.nodes}M"]
+        words += ["-numa", f"node,nodeid={node},memdev=node{node},cpus={node}"]
     for name, path, flags in disks:
         words += ["-drive", f"file={path},if=none,id={name},format=raw,{flags}"]
         words += ["-device", f"virtio-blk-pci,drive={name},serial={name}"]
@@ -128,11 +133,16 @@ def _boot(kernel: Kernel, guest: Guest, work: Path) -> _Boot:
             process.kill()
             process.wait()
     text = console.read_text(errors="replace")
+    seconds = time.monotonic() - begin
     if process.returncode not in (0, -9):
-        raise LabError(
-            f"{tools.QEMU} failed: " + (work / "qemu.log").read_text(errors="replace").strip()[-500:]
-        )
-    return _Boot(text, time.monotonic() - begin, booted, timed_out)
+        words = (work / "qemu.log").read_text(errors="replace").strip()[-300:]
+        return _Boot(text, seconds, booted, f"QEMU itself failed: {words}", again=True)
+    if _STARTED not in text:
+        return _Boot(text, seconds, booted, f"did not boot; its console ends: {_last(text)}", again=True)
+    if _WRITTEN not in text:
+        why = f"did not end within {guest.timeout_s:.0f} s" if timed_out else "died before its job ended"
+        return _Boot(text, seconds, booted, f"{why}; its console ends: {_last(text)}", again=False)
+    return _Boot(text, seconds, booted, None, again=False)
 
 
 def _unpack(archive: Path, target: Path) -> None:
@@ -153,29 +163,20 @@ def _unpack(archive: Path, target: Path) -> None:
 def run_job(kernel: Kernel, job: Path, out: Path, guest: Guest = PLAIN) -> Result:
     """Boot `kernel`, run the job folder's ``run`` and unpack what it wrote into `out`.
 
-    A guest that does not reach its job is booted once more, with a word on it; the second time is an error.
+    A guest that does not reach its job, or whose QEMU fails, is booted once more, with a word on it; the
+    second time is an error.
     """
     scratch = CACHE / "tmp"
     scratch.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=scratch) as folder:
         work = Path(folder)
         _pack(job, work / "job.tar")
-        for attempt in (1, 2):
-            boot = _boot(kernel, guest, work)
-            if _STARTED in boot.console:
-                break
-            print(
-                f"lab: {kernel.release} did not boot (attempt {attempt}): {_last(boot.console)}", flush=True
-            )
-        else:
-            raise LabError(f"{kernel.release} did not boot twice; its console ends: {_last(boot.console)}")
-        if _WRITTEN not in boot.console:
-            why = (
-                f"did not end within {guest.timeout_s:.0f} s"
-                if boot.timed_out
-                else "died before its job ended"
-            )
-            raise LabError(f"{kernel.release} {why}; its console ends: {_last(boot.console)}")
+        attempt, boot = 1, _boot(kernel, guest, work)
+        if boot.failure and boot.again:
+            print(f"lab: {kernel.release}: {boot.failure}; trying once more", flush=True)
+            attempt, boot = 2, _boot(kernel, guest, work)
+        if boot.failure:
+            raise LabError(f"{kernel.release}: {boot.failure}" + (" (twice)" if attempt == 2 else ""))
         _unpack(work / "out.tar", out)
     (out / "console").write_text(boot.console)
     status = int((out / "exit").read_text())

@@ -78,7 +78,8 @@ def main() -> None:
     prepare()
     tree = Tree()
     only = get("only").split()
-    for scenario in scenarios.V1 if tree.v1 else scenarios.V2:
+    numa = os.path.isdir(stage.NODE1)
+    for scenario in scenarios.V1 if tree.v1 else scenarios.NUMA if numa else scenarios.V2:
         if only and scenario.name not in only:
             continue
         if scenario.mglru is not None and not os.path.exists(stage.LRU_GEN):

@@ -37,8 +37,10 @@ class Tree:
         self.v1 = os.path.isdir(V1_ROOT)
         self.root = V1_ROOT if self.v1 else V2_ROOT
         self.made: list[str] = []
+        available = get(self.root + "/cgroup.controllers").split()
+        self.control = "+memory +cpuset" if "cpuset" in available else "+memory"
         if not self.v1:
-            put(self.root + "/cgroup.subtree_control", "+memory")
+            put(self.root + "/cgroup.subtree_control", self.control)
 
     @property
     def mounts(self) -> list[str]:
@@ -67,7 +69,9 @@ class Tree:
         if group.oom_group:
             put(self.at(group.path, "memory.oom.group"), "1")
         if is_parent:
-            put(self.at(group.path, "cgroup.subtree_control"), "+memory")
+            put(self.at(group.path, "cgroup.subtree_control"), self.control)
+        if group.mems is not None:
+            put(self.at(group.path, "cpuset.mems"), group.mems)
 
     def _fill_v1(self, group: Group) -> None:
         # Before v5.11 a v1 hierarchy is only one when its top says so, before it has children.

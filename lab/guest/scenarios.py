@@ -7,7 +7,7 @@ between the first and the second candidate are several MiB, beyond what per-CPU 
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 
 class Group(NamedTuple):
@@ -20,6 +20,7 @@ class Group(NamedTuple):
     min: int | None = None
     oom_group: int = 0
     memsw: int | None = None  # v1 only
+    mems: str | None = None  # NUMA nodes, by the cpuset controller
 
 
 class Proc(NamedTuple):
@@ -51,6 +52,8 @@ class Scenario(NamedTuple):
     """How it is brought about: ``grow``, ``lower-max``, ``sysrq``, ``no-victim``, ``pressure``."""
     swap: bool = False
     mglru: int | None = None
+    bound: Literal["cpuset", "mempolicy"] | None = None
+    """``cpuset`` or ``mempolicy``: everybody is bound to node 1 and its memory is what runs out."""
     cause: str | None = None
     """What explain must call it, where the row leaves no doubt."""
 
@@ -225,4 +228,29 @@ V1: tuple[Scenario, ...] = (
         kills="a",
     ),
     _machine("v1-global", Proc("a", "/t/x", 300), Proc("b", "/t/y", 180)),
+)
+
+# A node of 512 MiB has 131072 pages: a point of adj is 131 of them there, and 232 on the whole machine. With
+# 131, B is at 40 + 300 * 131 / 256 = 193 MiB, below A's 220; with 232 it would be at 312 and die.
+NUMA: tuple[Scenario, ...] = (
+    Scenario(
+        "mempolicy",
+        (Group("/t"), Group("/t/x"), Group("/t/y")),
+        (Proc("a", "/t/x", 220, 0, "bound"), Proc("b", "/t/y", 40, 300, "bound")),
+        None,
+        "/t/y",
+        kills="a",
+        bound="mempolicy",
+        cause="numa-bound",
+    ),
+    Scenario(
+        "cpuset",
+        (Group("/t"), Group("/t/x", mems="1"), Group("/t/y", mems="1")),
+        (Proc("a", "/t/x", 220), Proc("b", "/t/y", 40, 300)),
+        None,
+        "/t/y",
+        kills="a",
+        bound="cpuset",
+        cause="numa-bound",
+    ),
 )

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from scenarios import Scenario
 
 LRU_GEN = "/sys/kernel/mm/lru_gen/enabled"
+NODE1 = "/sys/devices/system/node/node1"
 SWAP_DEVICE = "/dev/lab-swap"
 PATIENCE_S = 60.0
 
@@ -64,6 +65,9 @@ class Stage:
 
     def room(self) -> int:
         """Bytes that can still be taken, of the limit or of the machine."""
+        if self.scenario.bound:
+            free = re.findall(r"(?:MemFree|FilePages):\s+(\d+)", get(NODE1 + "/meminfo"))
+            return sum(map(int, free)) * 1024
         if self.scenario.limit is None:
             found = re.search(r"MemAvailable:\s+(\d+)", get("/proc/meminfo"))
             swap = re.search(r"SwapFree:\s+(\d+)", get("/proc/meminfo"))
@@ -80,6 +84,8 @@ class Stage:
         step, stop = (16 * MIB, 40 * MIB) if self.scenario.limit is None else (MIB, 3 * MIB)
         if self.scenario.limit is None and self.scenario.swap:
             stop = 96 * MIB  # while it swaps, the machine gives up with more than that nominally free
+        if self.scenario.bound:
+            stop = 64 * MIB  # of which the watermarks take a third
         tiny = self.scenario.limit is not None and self.tree.limit(self.scenario.limit) < 8 * MIB
         deadline = time.monotonic() + PATIENCE_S
         while not tiny and self.room() > stop and not self.deaths() and time.monotonic() < deadline:
@@ -194,7 +200,8 @@ class Stage:
 
 
 def _grower(scenario: Scenario) -> Proc:
-    return Proc("grower", scenario.grower, 0, -1000)
+    bound = scenario.bound == "mempolicy"
+    return Proc("grower", scenario.grower, 1 if bound else 0, -1000, "bound" if bound else "anon")
 
 
 def _swap(call: str) -> None:

@@ -83,9 +83,17 @@ def pipe_rings(size: int) -> None:
         _KEEP.append((reader, writer))
 
 
+def bound(size: int) -> None:
+    """Anonymous memory of node 1 only: set_mempolicy(MPOL_BIND), as numactl --membind does."""
+    nodes = ctypes.c_ulong(1 << 1)
+    if _LIBC.syscall(238, 2, ctypes.byref(nodes), ctypes.c_ulong(64)):  # SYS_set_mempolicy on x86-64
+        raise OSError(ctypes.get_errno(), "set_mempolicy")
+    anon(size)
+
+
 KINDS = {
     "anon": anon, "mlock": mlocked, "shmem": shmem, "cache": cache, "pgtables": pgtables, "pipes": pipes,
-    "pipe-rings": pipe_rings,
+    "pipe-rings": pipe_rings, "bound": bound,
 }  # fmt: skip
 
 

@@ -90,7 +90,7 @@ def test_rows_are_sound(row):
 
 
 def test_every_name_is_there_once():
-    assert len(BY_NAME) == len(scenarios.V2) + len(scenarios.V1)
+    assert len(BY_NAME) == len(scenarios.V2) + len(scenarios.V1) + len(scenarios.NUMA)
     assert set(fixtures.LOG_OF) <= set(BY_NAME)
 
 
