@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
+import sys
 import threading
 from contextlib import contextmanager
 
@@ -304,6 +306,27 @@ def test_no_more_descriptors_are_kept_than_allowed(tmp_path):
             machine_files = 4
             assert len(os.listdir("/proc/self/fd")) - before <= keep + machine_files
         assert taken[2].cgroups == taken[0].cgroups
+
+
+def test_more_cgroups_than_files_may_be_open(tmp_path):
+    root = machine(tmp_path)
+    for number in range(150):
+        root.add_cgroup(f"/g{number % 15}/c{number}", CGROUP)
+    program = (
+        "import resource, sys\n"
+        "resource.setrlimit(resource.RLIMIT_NOFILE, (200, 200))\n"
+        "from memwarden.collect.snapshot import Collector\n"
+        "from memwarden.host.live import Live\n"
+        "live = Live(sys.argv[1] + '/proc', sys.argv[1], keep=10**6)\n"
+        "taker = Collector(live, cgroup_root='/sys/fs/cgroup')\n"
+        "taken = [taker.snapshot().cgroups for _ in range(3)]\n"
+        "assert taken[0] == taken[1] == taken[2]\n"
+        "print(len(taken[0]))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, tmp_path], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "166\n"
 
 
 def churn(make, stop, errors):

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from memwarden.collect import rootar
 from memwarden.collect.archive import Archive
 from memwarden.collect.chunks import ChunkReader
-from memwarden.errors import InputError
 from memwarden.host import logs
 from memwarden.host.live import Live
 
@@ -24,11 +23,10 @@ def open_source(root: str | None, proc: str = "/proc", *, keep: int = 0) -> Sour
     """
     if root is None:
         return Live(proc, keep=keep)
-    last = None
-    for last in archives(root):  # noqa: B007 - the last one is what is wanted
+    recorded = archives(root)
+    last = next(recorded)  # there is one, or it raises
+    for last in recorded:  # noqa: B007 - the last one is what is wanted
         pass
-    if last is None:
-        raise InputError(f"{root}: has no snapshot in it; record it again with: memwarden record")
     return last
 
 

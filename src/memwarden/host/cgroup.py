@@ -165,5 +165,4 @@ class CgroupDirectory:
 
 
 def _content(fd: int, name: str) -> bytes:
-    data = os.pread(fd, files.CHUNK, 0)
-    return data if len(data) < files.CHUNK and name not in LISTS else files.read_fd(fd)
+    return files.read_fd(fd) if name in LISTS else files.read_record(fd)

@@ -43,11 +43,20 @@ def read_fd(fd: int) -> bytes:
     return data if len(parts) == 1 else b"".join(parts)
 
 
+def read_record(fd: int) -> bytes:
+    """The content of a file that is one record, like most of a process or cgroup; raises ``OSError``.
+
+    ``seq_file`` gives a record that fits in one piece, so that the read that would find the end is saved.
+    """
+    data = os.pread(fd, CHUNK, 0)
+    return data if len(data) < CHUNK else read_fd(fd)
+
+
 def read_at(directory_fd: int, name: str) -> bytes:
-    """The whole content of a file in an open directory; raises ``OSError``."""
+    """The content of a file of one record in an open directory; raises ``OSError``."""
     fd = os.open(name, FILE_FLAGS, dir_fd=directory_fd)
     try:
-        return read_fd(fd)
+        return read_record(fd)
     finally:
         os.close(fd)
 

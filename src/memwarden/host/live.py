@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from memwarden.errors import InputError
 from memwarden.host import facts, files
+from memwarden.host import self as ourselves
 from memwarden.host.cgroup import Allowance, CgroupDirectory
 from memwarden.host.clock import SystemClock
 from memwarden.host.directory import OpenDirectory
@@ -23,7 +24,8 @@ class Live:
     """The machine below some roots; read as often as one likes.
 
     ``proc`` is where its procfs is mounted for us, ``base`` where everything else is. ``keep`` is how many
-    descriptors of cgroups may stay open between snapshots. ``config`` looks for facts in the kernel's build
+    descriptors of cgroups may stay open between snapshots, as far as our limit on open files goes
+    (:func:`memwarden.host.self.raise_file_limit`). ``config`` looks for facts in the kernel's build
     configuration too.
     """
 
@@ -46,7 +48,7 @@ class Live:
         self._base_fd = _open_root(base, "the root directory")
         self._files: dict[str, int] = {}
         self._cgroups: dict[str, CgroupDirectory] = {}
-        self._allowance = Allowance(keep)
+        self._allowance = Allowance(ourselves.files_to_keep(keep))
 
     def instant(self) -> Instant:
         """Now."""

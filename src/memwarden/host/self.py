@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import os
 import resource
+from typing import Final
+
+OTHER_FILES: Final = 128
+"""Standard streams, files of the machine, triggers, a log, and directories on the way to a cgroup."""
 
 
 def open_trigger(path: str, trigger: bytes, *, dir_fd: int | None = None) -> int:
@@ -27,3 +31,9 @@ def raise_file_limit() -> int:
     if soft != hard:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     return hard
+
+
+def files_to_keep(wanted: int) -> int:
+    """How many files may stay open so that there is room for the others a program needs."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return max(0, min(wanted, soft - OTHER_FILES))
