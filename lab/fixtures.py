@@ -22,7 +22,7 @@ LOGS = REPOSITORY / "tests" / "golden" / "lab"
 ROOT_OF = (
     "single", "parent", "group-ancestor", "adj-plus-500", "shmem",
     "pipes", "tiny-max", "hostile", "swap-limit",
-    "low", "low-recursive", "global-adj", "v1-single", "v1-parent", "v1-memsw",
+    "low", "low-recursive", "global-adj", "v1-single", "v1-parent", "v1-memsw", "mempolicy", "cpuset",
 )  # fmt: skip
 LOG_OF = (
     *ROOT_OF, "group-inner", "adj-minus-999-only", "pgtables", "mlock", "order", "lower-max", "no-victim",

@@ -88,6 +88,13 @@ class Tree:
     def limit(self, path: str) -> int:
         return int(get(self.at(path, "memory.limit_in_bytes" if self.v1 else "memory.max")))
 
+    def unexplained(self, path: str) -> int:
+        """How far memory.stat is from the usage, 0 where the kernel does not itemise all of it."""
+        lines = get(self.at(path, "memory.stat")).splitlines()
+        if self.v1 or _keyed(lines, "kernel") == 0:
+            return 0
+        return self.usage(path) - sum(_keyed(lines, key) for key in ("anon", "file", "kernel", "sock"))
+
     def kills(self, path: str | None) -> int:
         """Kills counted so far: by the cgroup, or by the machine."""
         if path is None:

@@ -79,7 +79,7 @@ class Stage:
     def approach(self) -> None:
         """Let the grower come near the limit and stop there: every process is stable when it is recorded."""
         if self.scenario.act not in ("grow", "no-victim"):
-            time.sleep(0.3)
+            self._rest()
             return
         step, stop = (16 * MIB, 40 * MIB) if self.scenario.limit is None else (MIB, 3 * MIB)
         if self.scenario.limit is None and self.scenario.swap:
@@ -90,10 +90,17 @@ class Stage:
         deadline = time.monotonic() + PATIENCE_S
         while not tiny and self.room() > stop and not self.deaths() and time.monotonic() < deadline:
             self.push(min(step, max(self.room() - stop, 65536)), PATIENCE_S)
-        time.sleep(0.3)
+        self._rest()
         self.result["room_before"] = self.room()
         if self.deaths():
             raise RuntimeError(f"{self.result['died']} died on the way to the limit, before the recording")
+
+    def _rest(self) -> None:
+        """A moment for other CPUs' counters, and up to 2.5 s for the statistics, flushed every 2 s."""
+        time.sleep(0.3)
+        deadline = time.monotonic() + 2.2
+        while abs(self.tree.unexplained("/t")) > MIB // 4 and time.monotonic() < deadline:
+            time.sleep(0.2)
 
     def push(self, size: int, patience_s: float) -> str | None:
         """Ask the grower for `size` bytes more."""
