@@ -20,6 +20,9 @@ HIGH_PERCENT: Final = 118
 """Usage 17.7 percent above memory.high is braked with the full 2 s per return to user space
 (``mm/memcontrol.c:calculate_high_delay``, v6.12): with high at limit / 1.18 that is just below the limit."""
 
+IDLE_SHARE: Final = 0.05
+"""With less than a twentieth of the memory idle, swap would have bought next to nothing."""
+
 RESERVE_PERCENT: Final = 10
 """Of the machine's memory, left to the kernel and to short peaks."""
 
@@ -36,11 +39,18 @@ def wanted_limit(facts: Facts) -> int | None:
 
 
 def idle_anon_bytes(facts: Facts) -> int | None:
-    """Anonymous memory not used lately (the inactive list), which swap could have taken."""
+    """Anonymous memory not used lately (the inactive list), which swap could have taken.
+
+    ``None`` where it is not printed, or too little to make a difference.
+    """
+    memcg, node = facts.report.memcg, facts.report.node
     if facts.report.scope == "memcg":
-        memcg = facts.report.memcg
-        return None if memcg is None else subtree(memcg).get("inactive_anon")
-    return None if facts.report.node is None else facts.report.node.inactive_anon_bytes
+        idle = None if memcg is None else subtree(memcg).get("inactive_anon")
+    else:
+        idle = None if node is None else node.inactive_anon_bytes
+    if idle is None or facts.fill is None or facts.fill.share(idle) < IDLE_SHARE:
+        return None
+    return idle
 
 
 def throttle_bytes(facts: Facts) -> int | None:

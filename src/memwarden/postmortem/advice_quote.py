@@ -8,7 +8,7 @@ from typing import Final
 from memwarden.units import KIB, MIB
 
 STEPS: Final = 8
-"""A suggested size has at most three significant bits: 640 MiB rather than 637 MiB."""
+"""A suggested size has at most four significant bits: 640 MiB rather than 637 MiB."""
 
 
 def quoted(name: str) -> str:
@@ -36,7 +36,7 @@ def option_safe(name: str) -> str:
 
 
 def rounded_up(size_bytes: int) -> int:
-    """The next round size: at most three significant bits, whole MiB from 8 MiB on, whole KiB below.
+    """The next round size: at most four significant bits, whole MiB from 8 MiB on, whole KiB below.
 
     >>> rounded_up(637 * MIB) // MIB, rounded_up(1), rounded_up(131 * MIB) // MIB
     (640, 1024, 144)

@@ -144,7 +144,7 @@ def _compare(
     order = "last" if last_of_equals else "first"
     same = "several processes had the same points"
     if selected.least[0].raised:
-        same = "oom_score_adj takes off more than any of them holds, so all count as 1 point"
+        same = "all count as 1 point, since oom_score_adj takes off more than any of them holds"
     if at > max(places) if last_of_equals else at < min(places):
         note = f"{same}; the kernel takes the {order} one it visits, this one"
         return replace(scores, checked=True, note=note, by_order=True)

@@ -11,7 +11,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from memwarden.postmortem.filled import Fill, ordered, table_fill
-from memwarden.units import Max
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -136,8 +135,3 @@ def swapped_bytes(report: OomReport) -> int | None:
             return both - memory
     pages = [task.swap_pages for task in report.tasks if task.swap_pages is not None]
     return sum(pages) * report.host.page_size_bytes if pages else None
-
-
-def limited(limit: object) -> bool:
-    """Whether a limit is a number."""
-    return limit is not None and not isinstance(limit, Max)

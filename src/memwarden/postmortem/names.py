@@ -158,11 +158,6 @@ def _memory_file(facts: Facts) -> str:
     return {True: " (memory.limit_in_bytes)", False: " (memory.max)", None: ""}[v1]
 
 
-def pages(count: int, page_size_bytes: int) -> str:
-    """Pages with their size: ``25600 pages (100 MiB)``."""
-    return f"{count} {'page' if abs(count) == 1 else 'pages'} ({size(count * page_size_bytes)})"
-
-
 def percent(part: int, whole: int) -> str:
     """``part`` of ``whole`` in whole percent, rounded down; ``under 1%`` of what is there but small.
 

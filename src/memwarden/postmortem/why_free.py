@@ -164,13 +164,13 @@ def _reserve(facts: Facts) -> tuple[Statement, ...]:
     zones, report = facts.zones, facts.report
     if zones is None or not zones.eligible:
         return ()
-    if zones.mostly_free:
+    if zones.mostly_free and not zones.passing:
         return (_mostly_free(facts),)
     free = sum(zone.free_bytes or 0 for zone in zones.eligible)
     least = sum(zone.min_bytes or 0 for zone in zones.eligible)
     if zones.passing:
         text = (
-            f"When this was printed {_named(zones.passing)} had a little more than the reserve again "
+            f"When this was printed {_named(zones.passing)} had more than the reserve again "
             f"({_figures(zones.passing)}): other processes free memory while the kernel writes its report."
         )
         return (Statement(text, zone_lines(report), "likely"),)
@@ -200,6 +200,8 @@ def _swap_left(facts: Facts) -> tuple[Statement, ...]:
     if node is None or fill is None or not node.total_swap_bytes or node.free_swap_bytes is None:
         return ()
     if node.free_swap_bytes * 10 < node.total_swap_bytes or fill.largest is None:
+        return ()
+    if fill.largest.word == "unexplained":
         return ()
     text = f"Swap was not full ({size(node.free_swap_bytes)} of {size(node.total_swap_bytes)} free)"
     if fill.largest.word in ("anon", "shmem"):

@@ -197,11 +197,9 @@ def _bystander(facts: Facts) -> list[Statement]:
 
 
 def _others_ahead(facts: Facts) -> str:
-    choice = facts.choice
-    if choice.selected is None:
-        return ""
-    mine = choice.selected.listed.points
-    count = sum(one.listed.points > mine for one in choice.ranking) - 1
+    selected, ranking = facts.choice.selected, facts.choice.ranking
+    assert selected is not None
+    count = sum(one.listed.points > selected.listed.points for one in ranking) - 1
     return f" So did {count} more." if count > 0 else ""
 
 
