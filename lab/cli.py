@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import argparse
 import sys
+from importlib import import_module
 
-from lab import fixtures, image, kernels, runs, table, tools
+from lab import image, kernels, runs, tools
 from lab.errors import LabError
-from lab.recordings import BY_NAME
+from lab.guest.scenarios import BY_NAME
 
 
 def _install(_arguments: argparse.Namespace) -> int:
@@ -53,6 +54,7 @@ def _run(arguments: argparse.Namespace) -> int:
 
 
 def _judge(boots: list[str] | None = None) -> int:
+    table = import_module("lab.table")  # what compares needs memwarden; what installs and boots does not
     outcomes = table.outcomes(boots)
     print(table.render(outcomes))
     return 1 if not outcomes or any(outcome.failed for outcome in outcomes) else 0
@@ -62,8 +64,8 @@ def _compare(arguments: argparse.Namespace) -> int:
     return _judge(arguments.kernel)
 
 
-def _fixtures(_arguments: argparse.Namespace) -> int:
-    written = fixtures.write()
+def _fixtures(arguments: argparse.Namespace) -> int:
+    written = import_module("lab.fixtures").write(arguments.scenario)
     print(f"{len(written)} files, {sum(path.stat().st_size for path in written)} bytes")
     return 0
 
@@ -80,13 +82,16 @@ def _parser() -> argparse.ArgumentParser:
         ("prepare", _prepare, "fetch the kernels and build what guests boot from"),
         ("run", _run, "boot the kernels, run the scenarios, compare, print the table"),
         ("compare", _compare, "compare what the last run brought back once more"),
-        ("fixtures", _fixtures, "renew the recordings and logs that the unit tests read"),
+        ("fixtures", _fixtures, "add recordings and logs to those that the unit tests read"),
     ):
         made[name] = verbs.add_parser(name, help=text)
         made[name].set_defaults(function=function)
     for name in ("run", "compare"):
         made[name].add_argument("--kernel", action="append", help="only this boot, as 6.12 or 6.1-v1")
-    made["run"].add_argument("--scenario", action="append", default=[], choices=BY_NAME, metavar="NAME")
+    for name, text in (("run", "only this scenario"), ("fixtures", "renew the files of this one, too")):
+        made[name].add_argument(
+            "--scenario", action="append", default=[], choices=BY_NAME, metavar="NAME", help=text
+        )
     made["run"].add_argument("--parallel", type=int, default=2, help="guests at a time (2)")
     made["run"].add_argument(
         "--require-all",

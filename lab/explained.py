@@ -40,7 +40,7 @@ def check_report(recording: Recording) -> Iterator[Check]:
     yield from _same("manual", report.manual, row.act == "sysrq")
     yield from _same("complete", report.source.complete, True)
     if row.cause:
-        yield from _same("cause", incident.verdict.cause, _cause(recording))
+        yield from _same("cause", incident.verdict.cause, row.cause)
     yield Check("explain", incident.verdict.choice_checked is not False, "recomputed choice: " + str(
         incident.verdict.choice_note))  # fmt: skip
     if row.act in ("grow", "no-victim", "pressure"):
@@ -52,13 +52,6 @@ def check_report(recording: Recording) -> Iterator[Check]:
         yield from _memcg(recording, report.memcg)
     if report.node is not None:
         yield from _node(recording, report.node)
-
-
-def _cause(recording: Recording) -> str | None:
-    """The row's cause; 5.10 does not itemise all kernel memory, so that nobody can tell it there."""
-    cause = recording.scenario.cause
-    itemised = recording.before.traits.stat_itemises_kernel is not False
-    return "memcg-unknown" if cause == "memcg-kernel" and not itemised else cause
 
 
 def _same(what: str, text: object, truth: object) -> Iterator[Check]:

@@ -7,30 +7,32 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 from typing import TYPE_CHECKING, NamedTuple
 
 from lab.paths import REPOSITORY
 from lab.recordings import Recording, boots_on_disk, recordings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
     from pathlib import Path
 
 ROOTS = REPOSITORY / "tests" / "roots" / "lab"
+NODES = REPOSITORY / "tests" / "roots" / "nodes"
 LOGS = REPOSITORY / "tests" / "golden" / "lab"
 ROOT_OF = (
     "single", "parent", "group-ancestor", "adj-plus-500", "shmem",
     "pipes", "tiny-max", "hostile", "swap-limit",
-    "low", "low-recursive", "global-adj", "v1-single", "v1-parent", "v1-memsw", "mempolicy", "cpuset",
+    "low", "low-recursive", "global-adj", "v1-single", "v1-parent",
 )  # fmt: skip
 LOG_OF = (
-    *ROOT_OF, "group-inner", "adj-minus-999-only", "pgtables", "mlock", "order", "lower-max", "no-victim",
-    "global-swap", "sysrq", "min", "v1-global",
+    *ROOT_OF, "v1-memsw",
+    "group-inner", "adj-minus-999-only", "pgtables", "mlock", "order", "lower-max", "no-victim",
+    "global-swap", "sysrq", "min", "v1-global", "mempolicy", "cpuset",
 )  # fmt: skip
 LARGEST_LOG = 12_000
 _LEFT_OUT = re.compile(
     r"/(memory\.numa_stat|smaps_rollup|statm|comm|vmstat|zoneinfo|buddyinfo|io\.stat|cpu\.stat(\.local)?"
+    r"|memory\.kmem\.(tcp|slabinfo|max|limit|failcnt).*|memory\.(force_empty|move_charge.*|pressure_level)|tasks"
     r"|(cpu|io|irq)\.pressure|pressure/(cpu|io|irq)"
     r"|cgroup\.(max\..*|stat\.local|type|freeze|threads|pressure|subtree_control))$"
 )
@@ -61,12 +63,17 @@ def entries(data: bytes) -> Iterator[Entry]:
         position = end
 
 
-def thin(data: bytes) -> bytes:
+def thin(data: bytes, *, zones: bool = False) -> bytes:
     """The archive without what does not differ between scenarios, and with the first kernel threads only."""
     found = list(entries(data))
     threads = [entry.path.rpartition("/")[0] for entry in found if _is_kernel_thread(entry)]
     dropped = set(threads[3:])
-    kept = [entry.raw for entry in found if not _repeats(entry.path) and not _below(entry.path, dropped)]
+    kept = [
+        entry.raw
+        for entry in found
+        if (not _repeats(entry.path) and not _below(entry.path, dropped))
+        or (zones and entry.path == "/proc/zoneinfo")
+    ]
     return b"".join([b"memwarden-root 1\n", *kept, b"END %d\n" % len(kept)])
 
 
@@ -99,27 +106,44 @@ def dmesg_of(boot: Path, scenario: str) -> str:
     return "\n".join(kept) + "\n"
 
 
-def write() -> list[Path]:
-    """Renew both folders of fixtures from what is on disk; returns the files."""
-    for folder in (ROOTS, LOGS):
-        shutil.rmtree(folder, ignore_errors=True)
-    return [path for boot in boots_on_disk() for recording in recordings(boot) for path in _one(recording)]
+def write(scenarios: Collection[str] = ()) -> list[Path]:
+    """Take over what the last run left: all that the fixtures lack, and what is named even if it is there.
+
+    What is there stays otherwise, since texts of other tests were made from it. Returns the files written.
+    """
+    found = [fixture for boot in boots_on_disk() for each in recordings(boot) for fixture in _one(each)]
+    wanted = [each for each in found if not each.path.exists() or each.scenario in scenarios]
+    for fixture in wanted:
+        fixture.path.parent.mkdir(parents=True, exist_ok=True)
+        fixture.path.write_bytes(fixture.data)
+    return [fixture.path for fixture in wanted]
 
 
-def _one(recording: Recording) -> Iterator[Path]:
-    name = recording.scenario.name
+class Fixture(NamedTuple):
+    """One file for the tests."""
+
+    scenario: str
+    path: Path
+    data: bytes
+
+
+def _one(recording: Recording) -> Iterator[Fixture]:
+    name, row = recording.scenario.name, recording.scenario
+    root, log = ROOTS / recording.boot / name, LOGS / recording.boot / name
     if recording.error:
         return
+    before = (recording.folder / "before.rootar").read_bytes()
     if name in ROOT_OF:
-        data = (recording.folder / "before.rootar").read_bytes()
-        yield _put(ROOTS / recording.boot / f"{name}.rootar", data if name == "single" else thin(data))
+        yield Fixture(name, root.with_suffix(".rootar"), before if name == "single" else thin(before))
+    if row.bound and recording.boot.startswith("6.12"):
+        yield Fixture(name, NODES / f"{name}.rootar", thin(before, zones=True))
     if name in LOG_OF:
-        if recording.scenario.act != "pressure":
-            yield _put(LOGS / recording.boot / f"{name}.kmsg", _cut(recording.kmsg))
-        yield _put(LOGS / recording.boot / f"{name}.json", _facts(recording))
+        if row.act != "pressure":
+            yield Fixture(name, log.with_suffix(".kmsg"), _cut(recording.kmsg))
+        yield Fixture(name, log.with_suffix(".json"), _facts(recording))
     if name in ("single", "hostile", "global-adj", "v1-single"):
         text = dmesg_of(recording.folder.parent, name).encode()
-        yield _put(LOGS / recording.boot / f"{name}.dmesg", _cut(text))
+        yield Fixture(name, log.with_suffix(".dmesg"), _cut(text))
 
 
 def _cut(data: bytes) -> bytes:
@@ -146,9 +170,3 @@ def _facts(recording: Recording) -> bytes:
     return (
         json.dumps({key: value for key, value in facts.items() if value is not None}, indent=1) + "\n"
     ).encode()
-
-
-def _put(path: Path, data: bytes) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(data)
-    return path

@@ -7,7 +7,7 @@ import re
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from lab.guest import scenarios
+from lab.guest.scenarios import BY_NAME
 from lab.runs import RUNS
 from memwarden.collect.open import open_source
 from memwarden.collect.snapshot import Collector
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from lab.guest.scenarios import Scenario
     from memwarden.state.snapshot import Snapshot
 
-BY_NAME = {scenario.name: scenario for scenario in (*scenarios.V2, *scenarios.V1, *scenarios.NUMA)}
 _KILLED = re.compile(rb"[;,] ?(?:Memory cgroup out of memory|Out of memory[^:]*): Killed process (\d+) ")
 
 

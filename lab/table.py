@@ -14,8 +14,9 @@ from lab.compare import (
     predicted,
 )
 from lab.explained import check_report
+from lab.guest.scenarios import BY_NAME
 from lab.protected import check_protection
-from lab.recordings import BY_NAME, Recording, boots_on_disk, recordings
+from lab.recordings import Recording, boots_on_disk, recordings
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -254,3 +254,5 @@ NUMA: tuple[Scenario, ...] = (
         cause="numa-bound",
     ),
 )
+
+BY_NAME = {scenario.name: scenario for scenario in (*V2, *V1, *NUMA)}

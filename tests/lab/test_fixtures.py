@@ -7,7 +7,7 @@ import io
 import pytest
 from lab.guest import rootar as guest_rootar
 from lab.guest import scenarios
-from lab.recordings import BY_NAME
+from lab.guest.scenarios import BY_NAME
 
 from lab import fixtures, table
 from memwarden.collect import rootar
