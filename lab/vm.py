@@ -70,7 +70,7 @@ class _Boot(NamedTuple):
 
 
 def _command(kernel: Kernel, guest: Guest, work: Path) -> list[str | Path]:
-    """The QEMU command line: no devices but two serial-less disks' worth of virtio and one serial port."""
+    """The command line: no devices but virtio disks and one serial port, and QEMU dies when we do."""
     disks = [
         ("root", image.root_disk(), "snapshot=on"),
         ("job", work / "job.tar", "readonly=on"),
@@ -79,6 +79,7 @@ def _command(kernel: Kernel, guest: Guest, work: Path) -> list[str | Path]:
     if guest.swap_mib:
         disks.append(("swap", work / "swap", "cache=unsafe"))
     words: list[str | Path] = [
+        "setpriv", "--pdeathsig", "KILL",
         tools.QEMU, "-nodefaults", "-no-user-config", "-no-reboot", "-display", "none", "-machine", "pc",
         *tools.accelerator(), "-smp", str(guest.cpus), "-m", f"{guest.memory_mib}M",
         "-kernel", kernel.vmlinuz, "-initrd", image.initramfs(kernel),
