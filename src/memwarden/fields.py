@@ -4,8 +4,6 @@ One table feeds CLI columns, sort keys, JSON documents and generated documentati
 same figure has the same name and meaning everywhere.
 """
 
-from __future__ import annotations
-
 from enum import Enum
 from typing import Final, NamedTuple
 

@@ -161,20 +161,3 @@ def test_a_full_disk_is_said():
         )
     assert done.returncode == 3
     assert done.stderr == b"memwarden: input or output failed: No space left on device\n"
-
-
-def test_help_imports_no_verb_and_no_argparse():
-    code = (
-        "import sys; from memwarden.cli.main import run; run(['--help']); "
-        "heavy = ('argparse', 'typing', 're'); "
-        "print(sorted(m for m in sys.modules if m in heavy or 'memwarden' in m), file=sys.stderr)"
-    )
-    # -S: without site, whose .pth files may import anything.
-    done = subprocess.run(
-        [sys.executable, "-S", "-c", code],
-        env={"PYTHONPATH": str(Path(package.__path__[0]).parent.parent)},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert done.stderr.strip() == "['memwarden', 'memwarden.cli', 'memwarden.cli.main', 'memwarden.errors']"

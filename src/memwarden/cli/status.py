@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 import time
 from typing import TYPE_CHECKING
@@ -105,6 +106,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _snapshots(args: argparse.Namespace) -> Iterator[Snapshot]:
     if args.watch is None:
+        gc.disable()  # what one look makes is gone with the process
         yield common.collector(args, with_processes=False).snapshot()
     elif args.root is not None:
         # A recording may hold several snapshots; time has passed between them already.

@@ -1,18 +1,13 @@
 """The machine-wide files."""
 
-from __future__ import annotations
-
+from collections.abc import Iterable, Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import Final, NamedTuple
 
+from memwarden.collect.leniency import Reading
 from memwarden.kernel import buddyinfo, meminfo, psi, swaps, sysctl_vm, vmstat, zoneinfo
+from memwarden.kernel.mountinfo import Mount
 from memwarden.state.snapshot import HostFacts
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-
-    from memwarden.collect.leniency import Reading
-    from memwarden.kernel.mountinfo import Mount
 
 BOOT_ID: Final = "/proc/sys/kernel/random/boot_id"
 RUNTIMES: Final = ("docker", "containerd", "containers/storage", "crio", "lxc", "kubelet")

@@ -8,8 +8,6 @@ Kernel: Documentation/filesystems/proc.rst, ``mm/vmstat.c:frag_show_print``. Col
 counts free blocks of 2^n pages.
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 from memwarden.errors import ParseError

@@ -9,8 +9,6 @@ Kernel: Documentation/admin-guide/cgroup-v2.rst, ``kernel/cgroup/cgroup.c:cgroup
 root has no such file; ``populated`` counts the processes of the whole subtree.
 """
 
-from __future__ import annotations
-
 from typing import Final, NamedTuple
 
 from memwarden.errors import ParseError

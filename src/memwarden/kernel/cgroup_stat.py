@@ -11,8 +11,6 @@ Kernel: Documentation/admin-guide/cgroup-v2.rst, ``kernel/cgroup/cgroup.c:cgroup
 6.1 print the descendants only, 6.12 adds a pair of lines per controller; ours is memory.
 """
 
-from __future__ import annotations
-
 from typing import Final, TypedDict, cast
 
 from memwarden.kernel import flat_keyed

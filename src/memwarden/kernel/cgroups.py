@@ -10,8 +10,6 @@ Kernel: ``kernel/cgroup/cgroup-v1.c:proc_cgroupstats_show``. Hierarchy 0 is v2 o
 list only controllers that have v1 files, so a missing ``memory`` does not mean that there is none.
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 from memwarden.errors import ParseError

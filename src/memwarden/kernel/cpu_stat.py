@@ -13,8 +13,6 @@ Kernel: Documentation/admin-guide/cgroup-v2.rst, ``kernel/cgroup/rstat.c:cgroup_
 The last lines exist where the cpu controller is enabled.
 """
 
-from __future__ import annotations
-
 from typing import Final, TypedDict, cast
 
 from memwarden.kernel import flat_keyed

@@ -9,8 +9,6 @@ Kernel: Documentation/admin-guide/cgroup-v2.rst, ``block/blk-cgroup.c:blkcg_prin
 kernels print a device that did nothing without figures, even without ending its line: ``8:0 8:16 rbytes=…``.
 """
 
-from __future__ import annotations
-
 from typing import Final, TypedDict, cast
 
 from memwarden.errors import ParseError

@@ -11,8 +11,6 @@ facility times 8 plus level. Bytes that are not printable ASCII, and the backsla
 Sequence numbers rise by one: a gap is what the ring lost, of which ``read()`` also tells by ``EPIPE``.
 """
 
-from __future__ import annotations
-
 from typing import Final, NamedTuple
 
 from memwarden.errors import ParseError

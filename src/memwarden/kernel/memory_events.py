@@ -15,8 +15,6 @@ counts of attempts, exact and current at every read: a hopeless charge gives 18 
 cgroup alone. 5.10 prints the first five, 6.1 adds ``oom_group_kill``, 7.2 ``sock_throttled``.
 """
 
-from __future__ import annotations
-
 from typing import Final, TypedDict, cast
 
 from memwarden.kernel import flat_keyed

@@ -12,17 +12,14 @@ units are those of ``memory.stat`` (:mod:`memwarden.kernel.memory_stat`); only w
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeAlias, cast
+from typing import TypeAlias, cast
 
 from memwarden.errors import ParseError
 from memwarden.kernel import flat_keyed
-from memwarden.kernel.memory_stat import KEYS
+from memwarden.kernel.memory_stat import KEYS, MemoryStat
 from memwarden.kernel.numbers import unsigned
 
-if TYPE_CHECKING:
-    from memwarden.kernel.memory_stat import MemoryStat
-
-NumaStat: TypeAlias = "dict[int, MemoryStat]"
+NumaStat: TypeAlias = dict[int, MemoryStat]
 """Node number to what the cgroup has there, with the keys and units of ``memory.stat``."""
 
 

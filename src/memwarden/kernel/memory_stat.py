@@ -16,8 +16,6 @@ kernel does not print it. Figures lag behind by up to two seconds (6.1 and later
 up to 32 pages per CPU and cgroup for as long as nothing else changes.
 """
 
-from __future__ import annotations
-
 from typing import Final, TypedDict, cast
 
 from memwarden.kernel import flat_keyed

@@ -10,16 +10,12 @@ Kernel: Documentation/filesystems/proc.rst, ``fs/proc_namespace.c:show_mountinfo
 and backslashes in paths are printed as ``\ooo``.
 """
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Iterable
+from typing import NamedTuple
 
 from memwarden.errors import ParseError
 from memwarden.kernel.escapes import unescape
 from memwarden.kernel.numbers import unsigned
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 
 class Mount(NamedTuple):

@@ -13,8 +13,6 @@ newlines. A removed cgroup of v2 ends in `` (deleted)``; a path that starts with
 reader's cgroup namespace.
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 from memwarden.errors import ParseError

@@ -12,8 +12,6 @@ Kernel: Documentation/filesystems/proc.rst, ``fs/proc/task_mmu.c:show_smaps_roll
 tables: dear to read. What dies with the process is ``Private_Clean + Private_Dirty + Swap``.
 """
 
-from __future__ import annotations
-
 from typing import Final, TypedDict, cast
 
 from memwarden.errors import ParseError

@@ -8,8 +8,6 @@ Kernel: Documentation/filesystems/proc.rst table 1-4, ``fs/proc/array.c:do_task_
 as it is, with blanks, parentheses and newlines, so it ends at the last ``)``; all after it are numbers.
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 from memwarden.errors import ParseError

@@ -8,8 +8,6 @@ Kernel: Documentation/filesystems/proc.rst table 1-3, ``fs/proc/array.c:proc_pid
 resident, shared (file and shmem), text, lib (always 0), data and stack, dirty (always 0).
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 from memwarden.errors import ParseError

@@ -27,15 +27,11 @@ Kernel threads and zombies have no memory lines. These are the figures that badn
 the RSS of the whole process, its swap entries and its page tables.
 """
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from collections.abc import Callable
+from typing import Any, Final, NamedTuple
 
 from memwarden.errors import ParseError
 from memwarden.kernel.numbers import hexadecimal, kilobytes, unsigned
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 
 class PidStatus(NamedTuple):

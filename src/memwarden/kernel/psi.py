@@ -9,8 +9,6 @@ Kernel: Documentation/accounting/psi.rst, ``kernel/sched/psi.c:psi_show``. ``cpu
 line before 5.13 and ``irq`` never has a ``some`` line. Memory of cgroup v1 has no such file.
 """
 
-from __future__ import annotations
-
 from typing import Final, NamedTuple
 
 from memwarden.errors import ParseError

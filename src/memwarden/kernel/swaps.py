@@ -10,8 +10,6 @@ Kernel: ``mm/swapfile.c:swap_show``. Size and use in kB; blanks, tabs, newlines 
 path are printed as ``\ooo``; a swap file that was unlinked ends in ``\040(deleted)``.
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 from memwarden.errors import ParseError

@@ -10,8 +10,6 @@ Kernel: Documentation/admin-guide/cgroup-v1/memory.rst, ``mm/memcontrol-v1.c:mem
 ``oom_kill`` exists since 4.13. Written as a number, read as keys.
 """
 
-from __future__ import annotations
-
 from typing import Final, NamedTuple
 
 from memwarden.errors import ParseError

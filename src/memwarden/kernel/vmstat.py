@@ -10,8 +10,6 @@ Kernel: ``mm/vmstat.c:vmstat_show``. Only counters are taken, in the kernel's ow
 events); the ``nr_*`` gauges are pages of what ``/proc/meminfo`` and ``/proc/zoneinfo`` have in bytes.
 """
 
-from __future__ import annotations
-
 from typing import Final, TypedDict, cast
 
 from memwarden.kernel import flat_keyed

@@ -18,8 +18,6 @@ Kernel: ``mm/vmstat.c:zoneinfo_show_print``; all in pages. An allocation that co
 must leave ``protection`` pages more than the watermark in this one (``lowmem_reserve``).
 """
 
-from __future__ import annotations
-
 from typing import Final, NamedTuple
 
 from memwarden.errors import ParseError

@@ -1,7 +1,5 @@
 """Terminal colours, which only ever repeat what the text says."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 _CODES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "cyan": "36"}

@@ -1,15 +1,11 @@
 """What ``rank`` says of each candidate: one record per process, its fields named by the registry."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from memwarden.rules.freed import freed_by
+from memwarden.rules.victim import Candidate, Ranking
+from memwarden.state.snapshot import Snapshot
 from memwarden.state.traits import BadnessRule
-
-if TYPE_CHECKING:
-    from memwarden.rules.victim import Candidate, Ranking
-    from memwarden.state.snapshot import Snapshot
 
 
 class RankRow(NamedTuple):

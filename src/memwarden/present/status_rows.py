@@ -1,24 +1,16 @@
 """What ``status`` knows of each cgroup: one record per cgroup, its fields named by the registry."""
 
-from __future__ import annotations
+from collections.abc import Mapping
+from typing import NamedTuple, cast
 
-from typing import TYPE_CHECKING, NamedTuple, cast
-
-from memwarden.rules.headroom import Headroom, Headrooms
-from memwarden.rules.protection import effective_protections
+from memwarden.kernel.psi import Psi, PsiLine
+from memwarden.rules.headroom import Headroom, Headrooms, Level
+from memwarden.rules.protection import Protection, effective_protections
 from memwarden.rules.reclaimable import MACHINE
-from memwarden.units import MAX, Max
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from memwarden.kernel.psi import Psi, PsiLine
-    from memwarden.rules.headroom import Level
-    from memwarden.rules.protection import Protection
-    from memwarden.state.cgroup import Cgroup
-    from memwarden.state.delta import CgroupDelta, SnapshotDelta
-    from memwarden.state.snapshot import Snapshot
-    from memwarden.units import Limit
+from memwarden.state.cgroup import Cgroup
+from memwarden.state.delta import CgroupDelta, SnapshotDelta
+from memwarden.state.snapshot import Snapshot
+from memwarden.units import MAX, Limit, Max
 
 
 class StatusRow(NamedTuple):

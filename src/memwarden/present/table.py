@@ -1,15 +1,11 @@
 """Tables of text that fit the width they are given."""
 
-from __future__ import annotations
-
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from memwarden.present.colour import PLAIN, Paint
 from memwarden.present.text import ABSENT, cells, cut
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
 
 GAP = "  "
 

@@ -5,15 +5,11 @@
 be added, because it is part of something else, is :data:`memwarden.kernel.memory_stat.PART_OF`.
 """
 
-from __future__ import annotations
+from collections.abc import Mapping
+from typing import Final, NamedTuple
 
-from typing import TYPE_CHECKING, Final, NamedTuple
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from memwarden.state.cgroup import Cgroup
-    from memwarden.state.traits import KernelTraits
+from memwarden.state.cgroup import Cgroup
+from memwarden.state.traits import KernelTraits
 
 _LAG_PAGES: Final = 64
 """Updates of statistics that each CPU may hold back (``mm/memcontrol.c:memcg_vmstats_needs_flush``)."""

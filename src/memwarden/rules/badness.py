@@ -14,16 +14,11 @@ in pages. The generations (:class:`memwarden.state.traits.BadnessRule`):
   (in v5.9), points are signed; before, every eligible task has at least 1.
 """
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Final, NamedTuple
+from collections.abc import Iterable
+from typing import Final, NamedTuple
 
 from memwarden.state.traits import BadnessRule
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from memwarden.units import Limit
+from memwarden.units import Limit
 
 OOM_SCORE_ADJ_MIN: Final = -1000
 """``include/uapi/linux/oom.h``: a process that the OOM killer never selects."""

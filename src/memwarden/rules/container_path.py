@@ -5,8 +5,6 @@ as a plain directory with a prefix (``crio-ID``), or as the bare id below a dire
 (``/docker/ID``). One component is judged at a time, by its name and the name of its parent.
 """
 
-from __future__ import annotations
-
 import re
 from typing import Final, NamedTuple
 

@@ -5,26 +5,19 @@ is available memory. *Effective headroom* adds at each level what is reclaimable
 same levels (``mm/page_counter.c:page_counter_try_charge``), and reclaim is driven by the one that is full.
 """
 
-from __future__ import annotations
+from collections.abc import Iterable
+from typing import Literal, NamedTuple
 
-from typing import TYPE_CHECKING, Literal, NamedTuple
-
+from memwarden.rules.ladder import Ladder
 from memwarden.rules.reclaimable import (
     MACHINE,
     reclaimable,
     reclaimable_on_machine,
     root_is_machine,
 )
-from memwarden.state.cgroup import ancestry
-from memwarden.units import MAX, Max
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from memwarden.rules.ladder import Ladder
-    from memwarden.state.cgroup import Cgroup
-    from memwarden.state.snapshot import Snapshot
-    from memwarden.units import Limit
+from memwarden.state.cgroup import Cgroup, ancestry
+from memwarden.state.snapshot import Snapshot
+from memwarden.units import MAX, Limit, Max
 
 LevelKind = Literal["memory", "memory+swap", "machine"]
 

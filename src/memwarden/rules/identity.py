@@ -5,8 +5,6 @@ kubelet (:mod:`memwarden.rules.kubepods`). Nothing is asked of a manager or an A
 report of a dead machine reads the same as one of this machine.
 """
 
-from __future__ import annotations
-
 import re
 from itertools import pairwise
 from typing import Final, Literal, NamedTuple

@@ -6,8 +6,6 @@ Guaranteed pods. With the cgroupfs driver it is joined by ``/``; with the system
 ``pkg/kubelet/cm/cgroup_manager_linux.go:CgroupName.ToSystemd``). ``--cgroup-root`` puts names in front.
 """
 
-from __future__ import annotations
-
 from typing import Final, Literal, NamedTuple
 
 Level = Literal["container", "pod", "qos", "node-allocatable"]

@@ -5,16 +5,11 @@ one, not a law (hot cache and cold anonymous memory compete, slab is shrunk alon
 is listed too, so that the parts add up.
 """
 
-from __future__ import annotations
+from collections.abc import Mapping
+from typing import NamedTuple
 
-from typing import TYPE_CHECKING, NamedTuple
-
+from memwarden.kernel.meminfo import Meminfo
 from memwarden.rules.accounting import kernel_bytes
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from memwarden.kernel.meminfo import Meminfo
 
 
 class Ladder(NamedTuple):
@@ -50,11 +45,11 @@ class Ladder(NamedTuple):
         """The part of it that needs swap."""
         return self.anon_swap_bytes + self.shmem_swap_bytes
 
-    def plus(self, other: Ladder) -> Ladder:
+    def plus(self, other: "Ladder") -> "Ladder":
         """Both together, step by step."""
         return Ladder(*(one + two for one, two in zip(self, other, strict=True)))
 
-    def with_swap_room(self, room_bytes: int | None) -> Ladder:
+    def with_swap_room(self, room_bytes: int | None) -> "Ladder":
         """The same with at most ``room_bytes`` going to swap (``None``: no bound), anonymous memory first."""
         if room_bytes is None or self.swap_bytes <= room_bytes:
             return self
@@ -67,7 +62,7 @@ class Ladder(NamedTuple):
             shmem_stuck_bytes=self.shmem_stuck_bytes + self.shmem_swap_bytes - shmem,
         )
 
-    def protected(self, *, above_min_bytes: int, above_low_bytes: int) -> Ladder:
+    def protected(self, *, above_min_bytes: int, above_low_bytes: int) -> "Ladder":
         """The same with usage reclaimable only down to the protections, steps being taken in order.
 
         ``above_min_bytes`` is usage beyond memory.min, ``above_low_bytes`` beyond the greater of both.

@@ -6,8 +6,6 @@ backslash escapes of a unit name (``app\x2dweb.service``) are part of the name t
 takes, so ``name`` keeps them and ``title`` is for people.
 """
 
-from __future__ import annotations
-
 import re
 from typing import Final, NamedTuple
 

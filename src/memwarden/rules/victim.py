@@ -3,10 +3,9 @@
 ``mm/oom_kill.c:select_bad_process``, ``oom_evaluate_task``, ``oom_kill_process`` and ``out_of_memory``.
 """
 
-from __future__ import annotations
-
+from collections.abc import Iterable
 from enum import Enum
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from memwarden.rules.badness import Badness, oom_badness
 from memwarden.rules.eligible import Eligibility, eligibility, is_exempt, task_memory
@@ -14,12 +13,8 @@ from memwarden.rules.group import GroupKill, group_kill, oom_group_of
 from memwarden.rules.oom_score import oom_score
 from memwarden.rules.scope import Scope, system_scope, visiting_order
 from memwarden.rules.sureness import Sureness, rss_error_pages, sureness
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from memwarden.state.process import Process
-    from memwarden.state.snapshot import Snapshot
+from memwarden.state.process import Process
+from memwarden.state.snapshot import Snapshot
 
 
 class Outcome(Enum):

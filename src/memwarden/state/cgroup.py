@@ -1,15 +1,12 @@
 """One memory cgroup at one instant, in cgroup v2 vocabulary."""
 
-from __future__ import annotations
+from typing import NamedTuple
 
-from typing import TYPE_CHECKING, NamedTuple
-
-if TYPE_CHECKING:
-    from memwarden.kernel.memory_events import MemoryEvents, SwapEvents
-    from memwarden.kernel.memory_numa_stat import NumaStat
-    from memwarden.kernel.memory_stat import MemoryStat
-    from memwarden.kernel.psi import Psi
-    from memwarden.units import Limit
+from memwarden.kernel.memory_events import MemoryEvents, SwapEvents
+from memwarden.kernel.memory_numa_stat import NumaStat
+from memwarden.kernel.memory_stat import MemoryStat
+from memwarden.kernel.psi import Psi
+from memwarden.units import Limit
 
 
 class Cgroup(NamedTuple):

@@ -5,22 +5,16 @@ directory has another inode is left out (it was removed and made again), and a f
 counter went backwards gives ``None`` for all of it.
 """
 
-from __future__ import annotations
+from collections.abc import Mapping
+from typing import NamedTuple, cast
 
-from typing import TYPE_CHECKING, NamedTuple, cast
-
-from memwarden.kernel.memory_stat import COUNTS
+from memwarden.kernel.memory_events import MemoryEvents, SwapEvents
+from memwarden.kernel.memory_stat import COUNTS, MemoryCounts
+from memwarden.kernel.psi import Psi, PsiLine
+from memwarden.kernel.vmstat import Vmstat
+from memwarden.state.cgroup import Cgroup
+from memwarden.state.snapshot import Snapshot
 from memwarden.units import SECOND_US
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from memwarden.kernel.memory_events import MemoryEvents, SwapEvents
-    from memwarden.kernel.memory_stat import MemoryCounts
-    from memwarden.kernel.psi import Psi, PsiLine
-    from memwarden.kernel.vmstat import Vmstat
-    from memwarden.state.cgroup import Cgroup
-    from memwarden.state.snapshot import Snapshot
 
 
 class Stall(NamedTuple):

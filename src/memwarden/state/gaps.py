@@ -1,7 +1,5 @@
 """Why a value is absent."""
 
-from __future__ import annotations
-
 from enum import Enum
 from typing import NamedTuple
 

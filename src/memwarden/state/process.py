@@ -1,7 +1,5 @@
 """One process as ``/proc/PID`` shows it."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 PF_KTHREAD = 0x00200000

@@ -1,26 +1,20 @@
 """One host at one instant."""
 
-from __future__ import annotations
-
+from collections.abc import Iterator, Mapping
 from enum import Enum
 from types import MappingProxyType
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
-from memwarden.state.cgroup import parent_path
+from memwarden.kernel.buddyinfo import BuddyZone
+from memwarden.kernel.meminfo import Meminfo
+from memwarden.kernel.psi import Psi
+from memwarden.kernel.swaps import SwapArea
+from memwarden.kernel.vmstat import Vmstat
+from memwarden.kernel.zoneinfo import Zone
+from memwarden.state.cgroup import Cgroup, parent_path
+from memwarden.state.gaps import Gap
+from memwarden.state.process import Process
 from memwarden.state.traits import KernelTraits
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-
-    from memwarden.kernel.buddyinfo import BuddyZone
-    from memwarden.kernel.meminfo import Meminfo
-    from memwarden.kernel.psi import Psi
-    from memwarden.kernel.swaps import SwapArea
-    from memwarden.kernel.vmstat import Vmstat
-    from memwarden.kernel.zoneinfo import Zone
-    from memwarden.state.cgroup import Cgroup
-    from memwarden.state.gaps import Gap
-    from memwarden.state.process import Process
 
 
 class CgroupMode(Enum):

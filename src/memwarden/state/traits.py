@@ -4,14 +4,10 @@ A trait is probed on a live machine, stored in a recording, or inferred from a r
 its format, last from its version string. ``basis`` says which, per trait.
 """
 
-from __future__ import annotations
-
+from collections.abc import Mapping
 from enum import Enum
 from types import MappingProxyType
-from typing import TYPE_CHECKING, NamedTuple
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+from typing import NamedTuple
 
 
 class Basis(Enum):
