@@ -81,6 +81,11 @@ class Assembler:
         """Columns of the task table of the report that was read last; 0 without one."""
         return len(self._last.columns) if self._last is not None else 0
 
+    @property
+    def invoker(self) -> str:
+        """Who invoked the OOM killer in the report that was read last, as far as known."""
+        return self._last.header.comm if self._last is not None and self._last.header is not None else ""
+
     def at(self, stamp: Stamp | None) -> Draft | None:
         """The report of this origin that has no end yet."""
         draft = None if stamp is None else self._open.get((stamp.host, stamp.caller))

@@ -57,7 +57,7 @@ _STARTS: Final[tuple[tuple[str, str], ...]] = (
     ("CPU: ", "cpu"),
     ("Pid: ", "cpu"),
     ("Process ", "process"),
-    ("CPU", "per-cpu"),
+    ("CPU  ", "per-cpu"),
     ("Call Trace:", "trace-start"),
     ("Call trace:", "trace-start"),
     ("Backtrace:", "trace-start"),
@@ -125,6 +125,10 @@ def kind_of(message: str) -> str:
         return "row"
     if "invoked oom-killer" in message:
         return "header"
+    if " cpuset=" in message and " mems_allowed=" in message:
+        return "cpuset"
+    if message in ("Task in", "Tasks in"):
+        return "task-in" if message == "Task in" else "group"
     for start, kind in _BY_CHAR.get(first, ()):
         if message.startswith(start):
             return kind if kind != "kill?" else _kill(message)
@@ -152,8 +156,6 @@ def _by_shape(message: str, first: str) -> str:
         return "table"
     if message.endswith("KB") and _SLAB.match(message):
         return "slab-row"
-    if " cpuset=" in message and " mems_allowed=" in message:
-        return "cpuset"
     if "page allocation failure" in message:
         return "warn-alloc"
     if first == "," and _REST.match(message):

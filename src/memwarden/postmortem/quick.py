@@ -31,16 +31,18 @@ _PLAIN: Final = frozenset(
 def quick(draft: Draft, line: int, message: str) -> bool:
     """Read one whole message into an open report that has no end yet; False when it needs a closer look."""
     block = draft.block
-    if block == "table":
-        if message[:1] == "[":
-            return _row(draft, line, message)
-    elif block == "memcg":
+    if block == "table" and message[:1] == "[":
+        return _row(draft, line, message)
+    message = message.rstrip()
+    if block == "memcg":
         if _stat(draft, line, message):
             return True
     elif block == "top" and "+0x" in message and "invoked" not in message:
         return trace(draft, line, message)
     kind = kind_of(message)
-    return kind in _PLAIN and "#012" not in message and read(READERS[kind], draft, line, message)
+    if kind not in _PLAIN or "#012" in message or "\\x0a" in message:
+        return False
+    return read(READERS[kind], draft, line, message)
 
 
 def _row(draft: Draft, line: int, message: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Final
 
 from memwarden.postmortem.assemble import Assembler
@@ -12,11 +13,9 @@ from memwarden.postmortem.transport.jsonline import parse_json
 from memwarden.postmortem.transport.prefix import embedded, split
 from memwarden.postmortem.transport.records import Records
 from memwarden.postmortem.transport.shape import MARK, shape_of
-from memwarden.postmortem.wrap import Wrapped, glue, hard_width
+from memwarden.postmortem.wrap import Widths, Wrapped, glue, widths
 
 if TYPE_CHECKING:
-    import re
-
     from memwarden.postmortem.transport.records import Record
     from memwarden.postmortem.transport.stamp import Stamp
 
@@ -28,6 +27,8 @@ _PATIENCE_ENDED: Final = 40
 """The same once the report has its end: what may follow is found by search."""
 _LONGEST: Final = 1 << 13
 """Characters of one message that are read: the kernel's are shorter than 2 KiB (``LOG_LINE_MAX``)."""
+_DICTIONARY: Final = re.compile(r" (?:SUBSYSTEM|DEVICE)=")
+"""/dev/kmsg tells the device behind a record."""
 _UNSHAPED: Final = 4
 """So many lines of another form in a row make their form the one to expect."""
 
@@ -42,14 +43,14 @@ class Reader:
         self._shape_stamp: Stamp | None = None
         self._unshaped = 0
         self._block: list[str] = []
-        self._width = -1
+        self._widths: Widths | None = None
         self._number = 0
         self._stamp: Stamp | None = None
         self._kind = ""
         self._message = ""
         self._length = 0
         self._stamped = False
-        self._joined = False
+        self._blank = False
 
     @property
     def bored(self) -> bool:
@@ -93,13 +94,15 @@ class Reader:
         """The lines that come next do not follow those that were read."""
         self._record(self._records.end())
         self._flush()
-        self._width = -1
+        self._widths = None
         self._shape = None
         self.assembler.idle = 0
 
     def _line(self, number: int, line: str) -> None:
-        if self._structured(number, line):
+        if self._structured(number, line) or (line[:1] == " " and self._stamped and _DICTIONARY.match(line)):
             return
+        if "\0" in line:
+            line = line.replace("\0", "")
         stamp, message = split(line)
         if stamp is not None and stamp.kernel:
             self._unshaped += 1
@@ -144,6 +147,7 @@ class Reader:
             self._one(number, stamp, message, length)
 
     def _one(self, number: int, stamp: Stamp | None, message: str, length: int) -> None:
+        blank_start, blank_end = message[:1].isspace(), message[-1:].isspace()
         message = message.strip()[:_LONGEST]
         kind = kind_of(message)
         if kind == "" and message:
@@ -154,29 +158,39 @@ class Reader:
                 self._one(number, inner if stamp is None else inner.within(stamp), after, 0)
                 return
         if stamp is None and self._number:
-            if self._goes_on(message, kind, length):
+            if self._goes_on(message, kind, length, blank_start):
+                self._blank = blank_end
                 return
             stamp, stamped = self._stamp, False
         else:
             stamped = stamp is not None
         self._flush()
         self._number, self._stamp, self._kind, self._message = number, stamp, kind, message
-        self._length, self._stamped, self._joined = length, stamped, False
+        self._length, self._stamped, self._blank = length, stamped, blank_end
 
-    def _goes_on(self, more: str, kind: str, length: int) -> bool:
+    def _goes_on(self, more: str, kind: str, length: int, blank: bool) -> bool:
         """Join a line without a front to the message before it, if it is the rest of that."""
         if self._kind == "empty" and self._stamped:
             self._kind, self._message, self._length = kind, more, length
             return True
-        if self._width < 0:
-            self._width = hard_width(self._block)
-        hard = bool(self._width) and self._length == self._width
-        before = Wrapped(self._kind, self._message, self._stamped, self.assembler.columns, hard, self._joined)
+        if self._widths is None:
+            self._widths = widths(self._block)
+        assembler = self.assembler
+        hard = self._length > 0 and self._length == self._widths.hard
+        before = Wrapped(
+            self._kind,
+            self._message,
+            self._stamped,
+            assembler.columns,
+            assembler.invoker,
+            hard,
+            self._widths.widest - self._length,
+            self._blank or (hard and blank),
+        )
         between = glue(before, more, kind)
         if between is None:
             return False
         self._message = f"{self._message}{between}{more}"
-        self._joined = True
         self._length = length
         if self._kind == "":
             self._kind = kind_of(self._message)

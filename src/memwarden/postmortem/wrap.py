@@ -53,7 +53,13 @@ _GROUP_WORDS: Final = frozenset(
     ["are", "going", "to", "be", "killed", "due", "to", "memory.oom.group", "set"]
 )
 _TASK_WORDS: Final = frozenset(["killed", "as", "a", "result", "of", "limit"])
+_COMM: Final = 15
+"""``TASK_COMM_LEN`` less its final NUL."""
+_USAGE_END: Final = re.compile(r"failcnt \d+$")
 _WIDTH_LINES: Final = 400
+_WIDEST: Final = 160
+"""Longer lines were not broken to fit; they hold a word that could not be."""
+_BUILD: Final = re.compile(r"#\d|PREEMPT|SMP\b|VOLUNTARY")
 _LONGEST: Final = 1 << 14
 """Bytes that rejoining makes a message grow to at most."""
 
@@ -62,29 +68,34 @@ class Wrapped(NamedTuple):
     """A message that may go on in the next line.
 
     ``stamped``: its line had a front of its own. ``columns``: those of the task table, 0 while unknown.
-    ``hard``: its line is as long as the text is wide, and the text was broken anywhere. ``joined``: a line
-    went into it before.
+    ``comm``: who invoked the OOM killer, as far as known. ``hard``: its line is as long as the text is wide,
+    and the text was broken anywhere. ``room``: columns between its end and the text's widest line.
+    ``gap``: blanks stood where the line was broken.
     """
 
     kind: str
     message: str
     stamped: bool
     columns: int
+    comm: str
     hard: bool
-    joined: bool
+    room: int
+    gap: bool
 
 
 def glue(before: Wrapped, more: str, more_kind: str) -> str | None:
     """What to put between a message and the line after it, ``""`` or ``" "``; ``None`` if they are two."""
     if not more or len(before.message) > _LONGEST:
         return None
+    if before.hard and more_kind == "" and before.kind:
+        return " " if before.gap else ""
     if before.kind == "row":
         return _row(before, more, more_kind)
     rule = _RULES.get(before.kind)
     between = None if rule is None else rule(before.message, more, more_kind)
     if between is None and before.stamped and (rule := _STAMPED.get(before.kind)) is not None:
         between = rule(before.message, more, more_kind)
-    return "" if between is not None and before.hard else between
+    return " " if between is not None and before.gap else between
 
 
 def _row(before: Wrapped, more: str, more_kind: str) -> str | None:
@@ -93,9 +104,17 @@ def _row(before: Wrapped, more: str, more_kind: str) -> str | None:
     fields = len(before.message.partition("]")[2].split())
     columns = before.columns or 8
     if fields >= columns:
-        # Only the name can go on, and only where lines were broken inside words.
-        return "" if (before.hard or before.joined) and more_kind == "" and len(more) < 15 else None
-    return "" if before.hard and fields + len(more.split()) > columns else " "
+        return _name(before, fields - columns, more) if more_kind == "" else None
+    return " "
+
+
+def _name(before: Wrapped, extra: int, more: str) -> str | None:
+    """A comm may have blanks, and a terminal breaks it anywhere; 15 bytes bound it."""
+    name = " ".join(before.message.split()[-1 - extra :])
+    if before.comm.startswith(name + more):
+        return ""
+    fits = len(more.split(None, 1)[0]) < before.room
+    return None if fits or len(name) + len(more) >= _COMM else " "
 
 
 def _header(message: str, more: str, more_kind: str) -> str | None:
@@ -142,13 +161,17 @@ def _kilobytes(message: str, more: str, more_kind: str) -> str | None:
 
 
 def _usage(message: str, more: str, more_kind: str) -> str | None:
-    return " " if "failcnt" not in message and ("limit" in more or "failcnt" in more) else None
+    if _USAGE_END.search(message) or more_kind not in ("", "stat"):
+        return None
+    return " " if message.endswith(("usage", "limit", "failcnt", ",")) else ""
 
 
 def _stats(message: str, more: str, more_kind: str) -> str | None:
     if _STATS_MORE.match(more):
         return " " if message.endswith(("KB", ":")) else ""
-    return "" if ":" not in message and more_kind == "" and " " not in more else None
+    if ":" in message or more_kind != "":
+        return None
+    return " " if message.endswith(("stats", "for")) else ""
 
 
 def _task_in(message: str, more: str, more_kind: str) -> str | None:
@@ -180,12 +203,16 @@ def _table(message: str, more: str, more_kind: str) -> str | None:
 
 def _cpu(message: str, more: str, more_kind: str) -> str | None:
     if _RELEASE.search(message) or more.startswith("Tainted: ["):
-        return None
+        return " " if _BUILD.match(more) else None
     return " " if more_kind in ("", "cpu", "hardware") else None
 
 
 def _reserve(message: str, more: str, more_kind: str) -> str | None:
     return " " if _NUMBERS.match(more) else None
+
+
+def _protection(message: str, more: str, more_kind: str) -> str | None:
+    return None if message.count("kB") == 2 or more_kind != "" else " "
 
 
 def _choice(message: str, more: str, more_kind: str) -> str | None:
@@ -206,7 +233,7 @@ def _words(message: str, more: str, more_kind: str) -> str | None:
 
 
 def _kill_or_choice(message: str, more: str, more_kind: str) -> str | None:
-    if "Kill process" in message and "Killed" not in message:
+    if "ill process" in message and "Killed" not in message:
         return _choice(message, more, more_kind)
     return _kill(message, more, more_kind)
 
@@ -235,6 +262,7 @@ _RULES: Final[dict[str, Callable[[str, str, str], str | None]]] = {
     "table": _table,
     "cpu": _cpu,
     "reserve": _reserve,
+    "protection": _protection,
     "counter": _counter,
 }
 """Rules for text without timestamps."""
@@ -244,12 +272,20 @@ _STAMPED: Final[dict[str, Callable[[str, str, str], str | None]]] = {
 }
 
 
-def hard_width(lines: list[str]) -> int:
-    """The width of a text that was broken anywhere to fit a terminal; 0 when it was not.
+class Widths(NamedTuple):
+    """How wide a text is, judged by lines that seem to go on in the next.
 
-    Then every line that goes on in the next has the same length. Lines of mail that was broken at blanks
-    have not.
+    ``widest``: the longest of them. ``hard``: the width at which a terminal broke its lines anywhere, 0 where
+    none did: then every line that goes on in the next has the same length, unlike those of mail that was
+    broken at blanks.
     """
+
+    widest: int
+    hard: int
+
+
+def widths(lines: list[str]) -> Widths:
+    """Measure a block of text."""
     lengths = set()
     kinds = set()
     count = 0
@@ -261,4 +297,5 @@ def hard_width(lines: list[str]) -> int:
             kinds.add(kind_of(split(previous)[1].strip()))
             count += 1
         previous = line
-    return lengths.pop() if len(lengths) == 1 and count >= 3 and len(kinds) > 1 else 0
+    widest = max((length for length in lengths if length < _WIDEST), default=0)
+    return Widths(widest, widest if len(lengths) == 1 and count >= 3 and len(kinds) > 1 else 0)

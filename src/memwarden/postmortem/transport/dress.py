@@ -10,7 +10,6 @@ _ANSI: Final = re.compile(
 )
 _QUOTE: Final = re.compile(r"^[ \t]*(?:>[ \t]?)+", re.MULTILINE)
 _ENTITY: Final = re.compile(r"&(?:lt|gt|quot|#39|nbsp|amp);")
-_CONTROL: Final = re.compile(r"[\0\x01]")
 _ENTITIES: Final = (
     ("&lt;", "<"),
     ("&gt;", ">"),
@@ -21,7 +20,7 @@ _ENTITIES: Final = (
 )
 _BREAK: Final = re.compile(r"<br ?/?>[ \t]*$", re.MULTILINE)
 _BLANKS: Final = str.maketrans(
-    {"\xa0": " ", "\u2007": " ", "\u202f": " ", "\u200b": None, "\ufeff": None, "\0": None, "\x01": None}
+    {"\xa0": " ", "\u2007": " ", "\u202f": " ", "\u200b": None, "\ufeff": None, "\x01": None}
 )
 
 
@@ -33,7 +32,7 @@ def undress(text: str) -> str:
     >>> undress("> > \x1b[33mMem-Info:\x1b[0m\r")
     'Mem-Info:'
     """
-    if not text.isascii() or _CONTROL.search(text):
+    if not text.isascii() or "\x01" in text:
         text = text.translate(_BLANKS)
     if "\r" in text:
         text = "\n".join([line.strip("\r").replace("\r", " ") for line in text.split("\n")])

@@ -79,7 +79,7 @@ _ANY: Final = re.compile(
 _OTHER_PROGRAM: Final = re.compile(
     rf"\s*(?P<wall>{_DATE}) (?P<host>\S+) (?:[^\s\[\]:]+(?:\[\d+\])?|\([\w-]+\)\[\d+\]): "
 )
-_INNER: Final = re.compile(rf" ?(?:(?P<host>[\w.*-]+) {_TAG}: ?|c\d+ +(?:\d+ )?|\(\d+\)\[\d+:[^\]]*\])")
+_INNER: Final = re.compile(rf" *(?:(?P<host>[\w.*-]+) {_TAG}: ?|c\d+ +(?:\d+ )?|\(\d+\)\[\d+:[^\]]*\])")
 """What may stand behind the seconds since boot: host and tag of short-monotonic, Android's CPU and task."""
 _MORE: Final = re.compile(r"\s*(?:\[ *\d+\.\d+ <|\[[^\]]* \d{4}\]|<\d|\d+,\d+,\d+,)")
 _BARE: Final = re.compile(r"\s*\[(?: *(?:pid|\d+) *\]|<|[0-9a-f]{8,16}\])")

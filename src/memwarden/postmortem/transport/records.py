@@ -20,6 +20,7 @@ _PRETTY: Final = re.compile(
 _HEAD: Final = re.compile(r"\w{2,5} \d{4}-\d\d-\d\d \d\d:\d\d:\d\d\S* \S+ \[s=[0-9a-f]+;")
 _LENGTH: Final = re.compile(r".{0,12}?\0{5,7}", re.DOTALL)
 _OPENERS: Final = ("MESSAGE", "__CURSOR")
+_BETWEEN: Final = frozenset(("", "{", "}", "},", "[", "]"))
 
 
 class Record(NamedTuple):
@@ -104,11 +105,10 @@ class Records:
 
     def _other(self, text: str) -> tuple[bool, Record | None]:
         """A line that is no field: the blank line or brace between records, or the end of them all."""
+        if text.strip() in _BETWEEN:
+            return self.open or text.strip() != "", self.end()
         if not self.open:
             return False, None
-        if text.strip() in ("", "{", "}", "},", "[", "]"):
-            record = self.end()
-            return True, record
         if text[:1] in (" ", "\t"):
             # -o verbose indents the further lines of a message
             self._message.append(text)
