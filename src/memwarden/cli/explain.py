@@ -50,10 +50,13 @@ def run(args: argparse.Namespace) -> int:
         if sys.stdin.isatty():
             raise UsageError("which log? Name a file, - for standard input, --live or --journal")
         args.files = ["-"]
-    found: list[Incident] = []
-    for log in _logs(args):
-        found += _incidents(log)
-    _print(args, found)
+    # All are opened before anything is printed: a name that is wrong must not leave half an answer.
+    incidents = _incidents(list(_logs(args)))
+    if args.output is None:
+        for piece in _rendered(args, incidents):
+            sys.stdout.write(piece)
+    else:
+        common.write_file(args.output, "".join(_rendered(args, incidents)), force=args.force)
     return 0
 
 
@@ -68,18 +71,47 @@ def _logs(args: argparse.Namespace) -> Iterator[Log]:
         yield kernel_log.journal()
 
 
-def _incidents(log: Log) -> list[Incident]:
+def _rendered(args: argparse.Namespace, incidents: Iterable[Incident]) -> Iterable[str]:
+    if args.format == "json":
+        from memwarden.present import explain_json
+
+        return explain_json.text(incidents)
+    if args.format == "markdown":
+        from memwarden.present import explain_markdown
+
+        return [explain_markdown.text(incidents)]
+    if args.format == "html":
+        from memwarden.present import explain_html
+
+        return [explain_html.page(incidents)]
+    from memwarden.cli.parser import WITHOUT_TERMINAL
+    from memwarden.present import explain_text
+    from memwarden.present.colour import PLAIN, Paint
+
+    if args.output is not None:
+        return [explain_text.text(incidents, WITHOUT_TERMINAL, PLAIN)]
+    return [explain_text.text(incidents, common.width(), Paint(common.use_color(args)))]
+
+
+def _incidents(logs: Iterable[Log]) -> Iterator[Incident]:
+    for log in logs:
+        yield from _incidents_of(log)
+
+
+def _incidents_of(log: Log) -> Iterator[Incident]:
     from memwarden.postmortem.read import find_reports
     from memwarden.postmortem.verdict import judge
 
-    counted = _Counted(log, progress=sys.stderr.isatty())
-    found = [judge(report) for report in find_reports(counted, file=log.name)]
-    counted.done()
+    chunks = _Counted(log, progress=sys.stderr.isatty())
+    found = 0
+    for report in find_reports(chunks, file=log.name):
+        found += 1
+        yield judge(report)
+    chunks.done()
     for note in log.notes:
         _note(note)
     if not found:
-        _note(_nothing(log.name, counted))
-    return found
+        _note(_nothing(log.name, chunks))
 
 
 class _Counted:
@@ -91,13 +123,13 @@ class _Counted:
         self._told = 0
         self.bytes = 0
         self.lines = 0
-        self.last = b"\n"
+        self._last = b"\n"
 
     def __iter__(self) -> Iterator[bytes]:
         for chunk in self._chunks:
             self.bytes += len(chunk)
             self.lines += chunk.count(b"\n")
-            self.last = chunk[-1:] or self.last
+            self._last = chunk[-1:] or self._last
             if self._progress and self.bytes - self._told >= PROGRESS_BYTES:
                 self._told = self.bytes
                 sys.stderr.write(f"\r{self.bytes >> 20} MiB read")
@@ -106,56 +138,22 @@ class _Counted:
 
     def done(self) -> None:
         """Count a last line without its end; wipe the progress line."""
-        self.lines += self.last != b"\n"
+        self.lines += self._last != b"\n"
         if self._told:
             sys.stderr.write("\r" + " " * 24 + "\r")
 
 
-def _nothing(name: str, counted: _Counted) -> str:
-    if not counted.bytes:
+def _nothing(name: str, read: _Counted) -> str:
+    if not read.bytes:
         return f"{name}: is empty; there is nothing to explain"
-    lines = "1 line" if counted.lines == 1 else f"{counted.lines} lines"
+    lines = "1 line" if read.lines == 1 else f"{read.lines} lines"
     return (
-        f"{name}: no OOM report found in {lines}. If a process was killed: is this the kernel's log, "
-        "of that day "
-        "and that machine? Try --journal, an older log file (kern.log.1), or the node's log instead "
-        "of the container's. "
-        "A kill by systemd-oomd, earlyoom or a container's stop is not in it"
+        f"{name}: no OOM report found in {lines}. If a process was killed: is this the kernel's log, of that "
+        "day and that machine? Try --journal, an older file (kern.log.1), or the node's log instead of the "
+        "container's. Kills by systemd-oomd, earlyoom or a container's stop are not the kernel's"
     )
 
 
 def _note(sentence: str) -> None:
     sys.stdout.flush()
     sys.stderr.write(f"memwarden: {sentence}\n")
-
-
-def _print(args: argparse.Namespace, incidents: list[Incident]) -> None:
-    text = _rendered(args, incidents)
-    if args.output is None:
-        sys.stdout.write(text)
-    else:
-        common.write_file(args.output, text, force=args.force)
-
-
-def _rendered(args: argparse.Namespace, incidents: list[Incident]) -> str:
-    if args.format == "json":
-        import json
-
-        from memwarden.present import explain_json
-
-        return json.dumps(explain_json.document(incidents), indent=2) + "\n"
-    if args.format == "markdown":
-        from memwarden.present import explain_markdown
-
-        return explain_markdown.text(incidents)
-    if args.format == "html":
-        from memwarden.present import explain_html
-
-        return explain_html.page(incidents)
-    from memwarden.present import explain_text
-    from memwarden.present.colour import Paint
-
-    if not incidents:
-        return ""
-    colour = args.output is None and common.use_color(args)
-    return explain_text.text(incidents, 80 if args.output else common.width(), Paint(colour))

@@ -77,7 +77,10 @@ def _with_points(worked: Facts) -> tuple[TaskRow, ...]:
         weightless = not one.row.oom_score_adj
         if not permille and not one.open and ((total is not None and total.exact) or weightless):
             points[one.row.line] = one.listed.points
-    return tuple(replace(row, badness_pages=points.get(row.line)) for row in worked.report.tasks)
+    return tuple(
+        replace(row, badness_pages=points[row.line]) if row.line in points else row
+        for row in worked.report.tasks
+    )
 
 
 def _container(who: Identity | None) -> Container | None:

@@ -9,13 +9,13 @@ from html import escape as html_escape
 from typing import TYPE_CHECKING
 
 from memwarden.present.explain_page import frame
-from memwarden.present.explain_table import MANY, first_seen, groups, limit_of, numbers, where
-from memwarden.present.explain_view import Item, Ranked, View, line_list, view
+from memwarden.present.explain_table import MANY, Brief, Group, brief, groups, title
+from memwarden.present.explain_view import WHY_THIS, Item, Ranked, View, line_list, view
 from memwarden.present.svg import Segment, class_of, stacked_bar
-from memwarden.present.text import ABSENT, counted, escape, percent, size
+from memwarden.present.text import ABSENT, escape, percent, size
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from memwarden.postmortem.model import Incident
 
@@ -23,17 +23,22 @@ RANKED_AT_ONCE = 10
 """Rows of the ranking that are shown before the rest is unfolded."""
 
 
-def page(incidents: Sequence[Incident]) -> str:
+def page(incidents: Iterable[Incident]) -> str:
     """The whole page."""
-    title = counted(len(incidents), "OOM report")
-    body = [f"<h1>{title}</h1>"] if len(incidents) != 1 else []
-    if len(incidents) > MANY:
-        body.append(_summary_table(incidents))
-    body += [_one(incident, number, len(incidents)) for number, incident in enumerate(incidents, 1)]
-    if not incidents:
+    briefs: list[Brief] = []
+    bodies: list[str] = []
+    for number, incident in enumerate(incidents, 1):
+        briefs.append(brief(incident))
+        bodies.append(_body(incident, number))
+    body = [f"<h1>{title(briefs)}</h1>"] if len(briefs) != 1 else []
+    if len(briefs) > MANY:
+        body.append(_summary_table(briefs))
+    if not briefs:
         body.append("<p>No OOM report was found in what was read.</p>")
-    name = said(incidents[0].verdict.summary) if len(incidents) == 1 else title
-    return frame(name, "\n".join(body))
+    for number, (one, rest) in enumerate(zip(briefs, bodies, strict=True), 1):
+        head = f'<span class="count">{number} of {len(briefs)}</span> ' if len(briefs) > 1 else ""
+        body.append(f'<article id="i{number}"><h2>{head}{said(one.summary)}</h2>\n{rest}\n</article>')
+    return frame(said(briefs[0].summary) if len(briefs) == 1 else title(briefs), "\n".join(body))
 
 
 def said(text: str) -> str:
@@ -45,42 +50,36 @@ def said(text: str) -> str:
     return html_escape(escape(text))
 
 
-def _summary_table(incidents: Sequence[Incident]) -> str:
-    rows = []
-    for group in groups(incidents):
-        limit = limit_of(group.first)
-        first = group.numbers[0]
-        rows.append(
-            f'<tr><td><a href="#i{first}">{numbers(group.numbers)}</a></td><td class="n">{group.kills}</td>'
-            f"<td>{said(first_seen(group.first))}</td><td>{said(where(group.first))}</td>"
-            f"<td>{said(', '.join(group.comms)) or ABSENT}</td>"
-            f'<td class="n">{ABSENT if limit is None else size(limit)}</td>'
-            f"<td>{group.first.verdict.cause}</td></tr>"
-        )
+def _summary_table(briefs: Sequence[Brief]) -> str:
+    rows = "".join(_group(group) for group in groups(briefs))
     return (
         '<div class="wide"><table><thead><tr><th>No</th><th class="n">Kills</th><th>First seen</th>'
         '<th>Where</th><th>Processes</th><th class="n">Limit</th><th>Cause</th></tr></thead><tbody>'
-        f"{''.join(rows)}</tbody></table></div>"
+        f"{rows}</tbody></table></div>"
     )
 
 
-def _one(incident: Incident, number: int, of: int) -> str:
-    shown = view(incident)
-    head = f'<span class="count">{number} of {of}</span> ' if of > 1 else ""
+def _group(group: Group) -> str:
+    first = group.first
+    return (
+        f'<tr><td><a href="#i{group.numbers[0]}">{group.range}</a></td><td class="n">{group.kills}</td>'
+        f"<td>{said(first.seen)}</td><td>{said(first.where)}</td>"
+        f"<td>{said(', '.join(group.comms)) or ABSENT}</td>"
+        f'<td class="n">{size(first.limit)}</td><td>{first.cause}</td></tr>'
+    )
+
+
+def _body(incident: Incident, number: int) -> str:
+    shown, name = view(incident), f"i{number}"
     facts = "".join(
-        f"<div><dt>{label}</dt><dd>{_sentence(item, link=f'i{number}')}</dd></div>"
-        for label, item in shown.facts
+        f"<div><dt>{label}</dt><dd>{_sentence(item, link=name)}</dd></div>" for label, item in shown.facts
     )
-    parts = [
-        f'<article id="i{number}"><h2>{head}{said(shown.summary)}</h2>',
-        f'<p class="place">{said(shown.place)}</p><dl>{facts}</dl>',
-        _picture(shown),
-    ]
-    for title, items in shown.sections:
-        sentences = "".join(f"<p>{_sentence(item, link=f'i{number}')}</p>" for item in items)
-        ranking = _ranking(shown) if title == "Why this process" else ""
-        parts.append(f"<section><h3>{title}</h3>{sentences}{ranking}</section>")
-    parts += [_steps(shown), _helped(shown), _evidence(shown, f"i{number}"), "</article>"]
+    parts = [f'<p class="place">{said(shown.place)}</p><dl>{facts}</dl>', _picture(shown)]
+    for heading, items in shown.sections:
+        sentences = "".join(f"<p>{_sentence(item, link=name)}</p>" for item in items)
+        ranking = _ranking(shown) if heading == WHY_THIS else ""
+        parts.append(f"<section><h3>{heading}</h3>{sentences}{ranking}</section>")
+    parts += [_steps(shown), _helped(shown), _evidence(shown, name)]
     return "\n".join(part for part in parts if part)
 
 

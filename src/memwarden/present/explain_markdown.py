@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from memwarden.present.explain_table import MANY, first_seen, groups, limit_of, numbers, where
-from memwarden.present.explain_view import Item, Ranked, View, line_list, top, view
-from memwarden.present.text import ABSENT, counted, escape, percent, size
+from memwarden.present.explain_table import MANY, Brief, Group, brief, groups, title
+from memwarden.present.explain_view import WHY_THIS, Item, Ranked, View, line_list, top, view
+from memwarden.present.text import ABSENT, escape, percent, size
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from memwarden.postmortem.model import Incident
 
@@ -18,15 +18,19 @@ SPECIAL: Final = re.compile(r"([\\`*_{}\[\]<>#|~!@&$])")
 """What Markdown, or a tracker's dialect of it (mentions, HTML), could take for markup."""
 
 
-def text(incidents: Sequence[Incident]) -> str:
+def text(incidents: Iterable[Incident]) -> str:
     """All incidents, a table of them first where there are more than three."""
-    if not incidents:
+    briefs: list[Brief] = []
+    bodies: list[list[str]] = []
+    for incident in incidents:
+        briefs.append(brief(incident))
+        bodies.append(_body(incident))
+    if not briefs:
         return "No OOM report found.\n"
-    parts: list[str] = []
-    if len(incidents) > MANY:
-        parts += [*_summary_table(incidents), ""]
-    for number, incident in enumerate(incidents, 1):
-        parts += _one(incident, number, len(incidents))
+    parts = [*_summary_table(briefs), ""] if len(briefs) > MANY else []
+    for number, (one, body) in enumerate(zip(briefs, bodies, strict=True), 1):
+        head = f"{number} of {len(briefs)}: " if len(briefs) > 1 else ""
+        parts += [f"## {head}{plain(one.summary)}", "", *body]
     return "\n".join(parts).rstrip("\n") + "\n"
 
 
@@ -61,40 +65,39 @@ def block(lines: Sequence[str], kind: str = "") -> list[str]:
     return [f"{fence}{kind}", *shown, fence]
 
 
-def _summary_table(incidents: Sequence[Incident]) -> list[str]:
-    found = groups(incidents)
-    rows = [
-        f"| {numbers(group.numbers)} | {group.kills} | {plain(first_seen(group.first))} | "
-        f"{plain(where(group.first))} "
-        f"| {plain(', '.join(group.comms)) or ABSENT} | {size_or_dash(group.first)} | "
-        f"{group.first.verdict.cause} |"
-        for group in found
-    ]
+def _summary_table(briefs: Sequence[Brief]) -> list[str]:
     return [
-        f"# {counted(len(incidents), 'OOM report')}",
+        f"# {title(briefs)}",
         "",
         "| No | Kills | First seen | Where | Processes | Limit | Cause |",
         "|---|---:|---|---|---|---:|---|",
-        *rows,
+        *(_group(group) for group in groups(briefs)),
     ]
 
 
-def size_or_dash(incident: Incident) -> str:
-    """The limit that was hit."""
-    limit = limit_of(incident)
-    return ABSENT if limit is None else size(limit)
+def _group(group: Group) -> str:
+    first = group.first
+    cells = (
+        group.range,
+        str(group.kills),
+        plain(first.seen),
+        plain(first.where),
+        plain(", ".join(group.comms)) or ABSENT,
+        size(first.limit),
+        first.cause,
+    )
+    return f"| {' | '.join(cells)} |"
 
 
-def _one(incident: Incident, number: int, of: int) -> list[str]:
+def _body(incident: Incident) -> list[str]:
     shown = view(incident)
-    head = f"{number} of {of}: " if of > 1 else ""
-    lines = [f"## {head}{plain(shown.summary)}", "", f"{plain(shown.place)}", ""]
+    lines = [plain(shown.place), ""]
     lines += [f"- **{label}:** {_sentence(item)}" for label, item in shown.facts]
     lines += _picture(shown)
-    for title, items in shown.sections:
-        lines += ["", f"### {title}", ""]
+    for heading, items in shown.sections:
+        lines += ["", f"### {heading}", ""]
         lines += [f"- {_sentence(item)}" for item in items]
-        if title == "Why this process":
+        if heading == WHY_THIS:
             lines += _ranking(shown)
     lines += _steps(shown) + _helped(shown) + _evidence(shown)
     return [*lines, ""]
@@ -113,8 +116,8 @@ def _picture(shown: View) -> list[str]:
         f"| {bar.name} | {size(bar.size_bytes)} | {percent(bar.size_bytes, shown.whole_bytes)} |"
         for bar in shown.drawn
     ]
-    title = f"### Where the memory was, of {shown.whole_name}, {size(shown.whole_bytes)}"
-    return ["", title, "", "| What | Size | Share |", "|---|---:|---:|", *rows]
+    heading = f"### Where the memory was, of {shown.whole_name}, {size(shown.whole_bytes)}"
+    return ["", heading, "", "| What | Size | Share |", "|---|---:|---:|", *rows]
 
 
 def _ranking(shown: View) -> list[str]:

@@ -29,30 +29,50 @@ COLUMNS: Final = (
 )
 
 
+class Brief(NamedTuple):
+    """What the table and the heading need of an incident, which itself need not be kept.
+
+    ``limit`` is the cgroup's limit that was hit, ``None`` for the machine; names are as in the log.
+    """
+
+    summary: str
+    where: str
+    cause: str
+    seen: str
+    limit: Limit | None
+    comms: tuple[str, ...]
+
+
 class Group(NamedTuple):
     """Incidents of one place with one cause: their numbers, counted from 1, and the first of them."""
 
     numbers: tuple[int, ...]
-    first: Incident
+    first: Brief
     kills: int
     comms: tuple[str, ...]
 
+    @property
+    def range(self) -> str:
+        """The numbers in at most nine characters: ``1``, ``1-4``, ``1,3``, ``1,..99``."""
+        first, last = self.numbers[0], self.numbers[-1]
+        if first == last:
+            return str(first)
+        if last - first == len(self.numbers) - 1:
+            return f"{first}-{last}"
+        return f"{first},{last}" if len(self.numbers) == 2 else f"{first},..{last}"
 
-def groups(incidents: Sequence[Incident]) -> list[Group]:
-    """Repeated kills of the same unit drawn together, in order of their first."""
-    found: dict[tuple[str, str], list[tuple[int, Incident]]] = {}
-    for number, incident in enumerate(incidents, 1):
-        found.setdefault((where(incident), incident.verdict.cause), []).append((number, incident))
-    return [_group(members) for members in found.values()]
 
-
-def _group(members: list[tuple[int, Incident]]) -> Group:
-    dead = [victim for _, incident in members for victim in incident.report.victims]
-    return Group(
-        tuple(number for number, _ in members),
-        members[0][1],
-        len(dead),
-        tuple(dict.fromkeys(victim.comm for victim in dead)),
+def brief(incident: Incident) -> Brief:
+    """The little that is kept of an incident."""
+    report = incident.report
+    memcg = report.memcg if report.scope == "memcg" else None
+    return Brief(
+        incident.verdict.summary,
+        where(incident),
+        incident.verdict.cause,
+        first_seen(incident),
+        memcg.limit_bytes if memcg is not None else None,
+        tuple(victim.comm for victim in report.victims),
     )
 
 
@@ -67,47 +87,50 @@ def where(incident: Incident) -> str:
     return incident.unit or path or ("machine" if report.scope == "system" else ABSENT)
 
 
-def summary_table(incidents: Sequence[Incident], width: int, paint: Paint) -> list[str]:
+def first_seen(incident: Incident) -> str:
+    """The date and time without fraction and zone, or seconds since boot."""
+    when = incident.report.when
+    if when.wall is not None:
+        return when.wall.partition(".")[0].partition(",")[0].replace("T", " ")[:24]
+    return ABSENT if when.monotonic_us is None else f"{when.monotonic_us / 1_000_000:.0f} s"
+
+
+def groups(briefs: Sequence[Brief]) -> list[Group]:
+    """Repeated kills of the same place drawn together, in order of their first."""
+    found: dict[tuple[str, str], list[tuple[int, Brief]]] = {}
+    for number, one in enumerate(briefs, 1):
+        found.setdefault((one.where, one.cause), []).append((number, one))
+    return [_group(members) for members in found.values()]
+
+
+def _group(members: list[tuple[int, Brief]]) -> Group:
+    dead = [comm for _, one in members for comm in one.comms]
+    return Group(tuple(number for number, _ in members), members[0][1], len(dead), tuple(dict.fromkeys(dead)))
+
+
+def title(briefs: Sequence[Brief]) -> str:
+    """``12 OOM reports``."""
+    return counted(len(briefs), "OOM report")
+
+
+def summary_table(briefs: Sequence[Brief], width: int, paint: Paint) -> list[str]:
     """The table with its title."""
-    found = groups(incidents)
+    found = groups(briefs)
     places = counted(len(found), "place and cause", "places and causes")
-    title = f"{counted(len(incidents), 'OOM report')}, {places}"
-    return [paint(title, "bold"), "", *render(COLUMNS, [_row(group) for group in found], width, paint)]
+    head = paint(f"{title(briefs)}, {places}", "bold")
+    return [head, "", *render(COLUMNS, [_row(group) for group in found], width, paint)]
 
 
 def _row(group: Group) -> Row:
     more = f" +{len(group.comms) - 1}" if len(group.comms) > 1 else ""
     return Row(
         (
-            numbers(group.numbers),
+            group.range,
             str(group.kills),
-            first_seen(group.first),
-            escape(where(group.first)),
+            escape(group.first.seen),
+            escape(group.first.where),
             escape(group.comms[0]) + more if group.comms else ABSENT,
-            short_size(limit_of(group.first)),
-            group.first.verdict.cause,
+            short_size(group.first.limit),
+            group.first.cause,
         )
     )
-
-
-def numbers(found: tuple[int, ...]) -> str:
-    """``1``, ``1-4``, ``1,3,..9``: at most eight characters."""
-    if len(found) == 1:
-        return str(found[0])
-    if found[-1] - found[0] == len(found) - 1:
-        return f"{found[0]}-{found[-1]}"
-    return f"{found[0]},{found[1]}" if len(found) == 2 else f"{found[0]},..{found[-1]}"
-
-
-def first_seen(incident: Incident) -> str:
-    """The date and time without fraction and zone, or seconds since boot."""
-    when = incident.report.when
-    if when.wall is not None:
-        return escape(when.wall.partition(".")[0].partition(",")[0].replace("T", " ")[:24])
-    return ABSENT if when.monotonic_us is None else f"{when.monotonic_us / 1_000_000:.0f} s"
-
-
-def limit_of(incident: Incident) -> Limit | None:
-    """The limit that was hit; nothing for the machine."""
-    memcg = incident.report.memcg
-    return memcg.limit_bytes if memcg is not None and incident.report.scope == "memcg" else None

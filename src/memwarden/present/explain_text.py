@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from memwarden.present.colour import PLAIN, Paint
-from memwarden.present.explain_table import MANY, summary_table
-from memwarden.present.explain_view import Item, Ranked, View, line_list, top, view
+from memwarden.present.explain_table import MANY, Brief, brief, summary_table
+from memwarden.present.explain_view import WHY_THIS, Item, Ranked, View, line_list, top, view
 from memwarden.present.table import Column, Row, render
 from memwarden.present.text import ABSENT, cells, cut, escape, percent, short_size, size
 from memwarden.present.wrap import wrap
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable
 
     from memwarden.postmortem.model import Incident
 
@@ -31,23 +31,29 @@ RANKING: Final = (
 )
 
 
-def text(incidents: Sequence[Incident], width: int = 80, paint: Paint = PLAIN) -> str:
-    """All incidents, a table of them first where there are more than three."""
+def text(incidents: Iterable[Incident], width: int = 80, paint: Paint = PLAIN) -> str:
+    """All incidents, a table of them first where there are more than three; empty for none.
+
+    Incidents are drawn as they come and not kept.
+    """
     width = max(width, LEAST)
-    parts: list[str] = []
-    if len(incidents) > MANY:
-        parts += [*summary_table(incidents, width, paint), ""]
-    for number, incident in enumerate(incidents, 1):
-        parts += one(incident, width, paint, number=number, of=len(incidents))
-    return "\n".join(parts).rstrip("\n") + "\n"
+    briefs: list[Brief] = []
+    bodies: list[list[str]] = []
+    for incident in incidents:
+        briefs.append(brief(incident))
+        bodies.append(_body(incident, width, paint))
+    parts = [*summary_table(briefs, width, paint), ""] if len(briefs) > MANY else []
+    for number, (one, body) in enumerate(zip(briefs, bodies, strict=True), 1):
+        head = f"[{number} of {len(briefs)}] " if len(briefs) > 1 else ""
+        parts += [paint(line, "bold") for line in wrap(head + escape(one.summary), width)]
+        parts += body
+    return "\n".join(parts).rstrip("\n") + "\n" if parts else ""
 
 
-def one(incident: Incident, width: int, paint: Paint, *, number: int = 1, of: int = 1) -> list[str]:
-    """The lines of one incident, a blank line at the end."""
+def _body(incident: Incident, width: int, paint: Paint) -> list[str]:
+    """The lines of one incident below its summary, a blank line at the end."""
     shown = view(incident)
-    head = f"[{number} of {of}] " if of > 1 else ""
-    lines = [paint(line, "bold") for line in wrap(head + escape(shown.summary), width)]
-    lines += [paint(line, "dim") for line in wrap(escape(shown.place), width)]
+    lines = [paint(line, "dim") for line in wrap(escape(shown.place), width)]
     lines.append("")
     for label, item in shown.facts:
         lines += _labelled(label, item, width, paint)
@@ -56,7 +62,7 @@ def one(incident: Incident, width: int, paint: Paint, *, number: int = 1, of: in
         lines += ["", paint(title, "bold")]
         for item in items:
             lines += _sentence(item, width)
-        if title == "Why this process":
+        if title == WHY_THIS:
             lines += _ranking(shown, width, paint)
     lines += _steps(shown, width, paint) + _helped(shown, width, paint) + _evidence(shown, width, paint)
     return [*lines, ""]

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from memwarden.postmortem.names import PARTS
 from memwarden.present.explain_keys import all_evidence
-from memwarden.present.text import counted
 from memwarden.units import Max
 
 if TYPE_CHECKING:
     from memwarden.postmortem.model import Advice, Incident, Statement, TaskRow
 
+WHY_THIS: Final = "Why this process"
+"""The section that the ranking belongs to."""
 KEY_LINES: Final = 12
 LINES_PER_STATEMENT: Final = 4
 TOP_TASKS: Final = 5
@@ -109,7 +110,7 @@ def view(incident: Incident) -> View:
         sections=tuple(
             (title, items)
             for title, items in (
-                ("Why this process", _items(verdict.why_victim) + _check(incident)),
+                (WHY_THIS, _items(verdict.why_victim) + _check(incident)),
                 ("Why while memory was free", _items(verdict.why_while_free)),
                 ("Worth knowing", _items(verdict.statements)),
             )
@@ -240,8 +241,3 @@ def line_list(numbers: tuple[int, ...]) -> str:
             runs.append([number, number])
     text = ", ".join(f"{first}" if first == last else f"{first}-{last}" for first, last in runs)
     return f"line{'s' if len(numbers) > 1 else ''} {text}"
-
-
-def count_title(incidents: int) -> str:
-    """``1 OOM report``."""
-    return counted(incidents, "OOM report")
