@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from lab.check import Check
@@ -20,16 +21,47 @@ MIB = 1 << 20
 PAGE = 4096
 
 
-def incidents(recording: Recording) -> list[Incident]:
-    """What explain makes of the records of this scenario."""
-    return [
-        judge(report) for report in find_reports([recording.kmsg], file=f"{recording.scenario.name}.kmsg")
-    ]
+def incidents(log: bytes) -> list[Incident]:
+    """What explain makes of a log."""
+    return [judge(report) for report in find_reports([log], file="lab")]
+
+
+def check_transport(recording: Recording) -> Iterator[Check]:
+    """Records of /dev/kmsg and the text of dmesg are the same reports.
+
+    ``kernel/printk/printk.c:record_print_text`` (v6.1) stamps each line of a record and cuts what no
+    longer fits: syslog(2), which the guest's dmesg uses, may lack the last lines of the statistics.
+    """
+    kmsg, dmesg = incidents(recording.kmsg), incidents(recording.dmesg)
+    yield Check("dmesg", len(kmsg) == len(dmesg), f"{len(dmesg)} incidents in dmesg, {len(kmsg)} in kmsg")
+    for number, (one, other) in enumerate(zip(kmsg, dmesg, strict=False), 1):
+        first, second = _essence(one), _essence(other)
+        differ = [f"{key}: {first[key]} / {second[key]}"[:160] for key in first if first[key] != second[key]]
+        stat, cut = (each.report.memcg.stat if each.report.memcg else {} for each in (one, other))
+        differ += [
+            f"{key}: {stat.get(key)} / {value}" for key, value in cut.items() if stat.get(key) != value
+        ]
+        yield Check("dmesg", not differ, f"incident {number}, kmsg / dmesg: {'; '.join(differ)}")
+        if differ:
+            return
+
+
+def _essence(incident: Incident) -> dict[str, object]:
+    """An incident without the numbers of its lines and without the statistics."""
+    report = incident.report
+    return {
+        "cause": incident.verdict.cause,
+        "invoker": report.invoker,
+        "memcg": replace(report.memcg, stat={}) if report.memcg else None,
+        "node": report.node,
+        "tasks": [replace(row, line=0) for row in report.tasks],
+        "victims": [replace(victim, line=0) for victim in report.victims],
+    }
 
 
 def check_report(recording: Recording) -> Iterator[Check]:
     """Every figure of the first report that a file of the guest has too."""
-    found = incidents(recording)
+    found = incidents(recording.kmsg)
     yield Check("explain", bool(found), f"{len(found)} incidents")
     if not found:
         return

@@ -39,7 +39,6 @@ _LEFT_OUT = re.compile(
 _KEPT_SYSCTL = re.compile(
     r"/(swappiness|panic_on_oom|oom_kill_allocating_task|oom_dump_tasks|overcommit_\w+)$"
 )
-_MARK = re.compile(r"lab: scenario (\S+) (begins|ends)")
 
 
 class Entry(NamedTuple):
@@ -94,18 +93,6 @@ def _repeats(path: str) -> bool:
     return bool(_LEFT_OUT.search(path))
 
 
-def dmesg_of(boot: Path, scenario: str) -> str:
-    """The part of the guest's dmesg between the marks of this scenario."""
-    kept, inside = [], False
-    for line in (boot / "dmesg").read_text(errors="backslashreplace").splitlines():
-        mark = _MARK.search(line)
-        if mark:
-            inside = mark[1] == scenario and mark[2] == "begins"
-        elif inside:
-            kept.append(line)
-    return "\n".join(kept) + "\n"
-
-
 def write(scenarios: Collection[str] = ()) -> list[Path]:
     """Take over what the last run left: all that the fixtures lack, and what is named even if it is there.
 
@@ -142,8 +129,7 @@ def _one(recording: Recording) -> Iterator[Fixture]:
             yield Fixture(name, log.with_suffix(".kmsg"), _cut(recording.kmsg))
         yield Fixture(name, log.with_suffix(".json"), _facts(recording))
     if name in ("single", "hostile", "global-adj", "v1-single"):
-        text = dmesg_of(recording.folder.parent, name).encode()
-        yield Fixture(name, log.with_suffix(".dmesg"), _cut(text))
+        yield Fixture(name, log.with_suffix(".dmesg"), _cut(recording.dmesg))
 
 
 def _cut(data: bytes) -> bytes:

@@ -48,6 +48,14 @@ class Recording:
         """The kernel's records of this scenario, as /dev/kmsg gave them."""
         return (self.folder / "kmsg").read_bytes()
 
+    @cached_property
+    def dmesg(self) -> bytes:
+        """The same as dmesg printed it: what stands between the marks of this scenario."""
+        text = (self.folder.parent / "dmesg").read_bytes()
+        marks = [f"lab: scenario {self.scenario.name} {word}\n".encode() for word in ("begins", "ends")]
+        after = text.rpartition(marks[0])[2]
+        return after.partition(marks[1])[0].rpartition(b"\n")[0] + b"\n"
+
     @property
     def names(self) -> dict[int, str]:
         """Pid to name in the scenario's row."""

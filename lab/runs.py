@@ -107,6 +107,9 @@ def _report(boot: Boot, only: Sequence[str]) -> str | None:
         f"done after {result.seconds:.0f} s",
         flush=True,
     )
+    for line in (result.out / "stdout").read_text(errors="replace").splitlines():
+        if line.endswith("; once more"):
+            print(f"lab: {boot.name}: {line}", flush=True)
     if result.exit_status:
         return f"{boot.name}: the job ended with {result.exit_status}: {vm.tail_of_job(result)}"
     return None

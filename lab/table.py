@@ -13,7 +13,7 @@ from lab.compare import (
     check_victim,
     predicted,
 )
-from lab.explained import check_report
+from lab.explained import check_report, check_transport
 from lab.guest.scenarios import BY_NAME
 from lab.protected import check_protection
 from lab.recordings import Recording, boots_on_disk, recordings
@@ -21,7 +21,18 @@ from lab.recordings import Recording, boots_on_disk, recordings
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-KINDS = ("victim", "arithmetic", "group", "oom_score", "sums", "reading", "explain", "protection", "staging")
+KINDS = (
+    "victim",
+    "arithmetic",
+    "group",
+    "oom_score",
+    "sums",
+    "reading",
+    "explain",
+    "dmesg",
+    "protection",
+    "staging",
+)
 
 
 class Outcome(NamedTuple):
@@ -50,7 +61,8 @@ class Outcome(NamedTuple):
 
 
 COMPARISONS = (
-    check_victim, check_group, check_scores, check_sums, check_reading, check_report, check_protection,
+    check_victim, check_group, check_scores, check_sums, check_reading, check_report, check_transport,
+    check_protection,
 )  # fmt: skip
 
 
