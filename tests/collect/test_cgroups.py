@@ -59,7 +59,7 @@ def test_every_file_of_v2_fills_its_field(tmp_path):
             "io.pressure": "some avg10=0.00 avg60=0.00 avg300=0.00 total=15\n",
             "cpu.stat": {"usage_usec": 16},
             "io.stat": "8:0 rbytes=17 wbytes=18 rios=1 wios=1 dbytes=0 dios=0\n",
-            "cgroup.controllers": "cpu memory\n",
+            "cgroup.controllers": "cpu io memory\n",
             "cgroup.events": {"populated": 1, "frozen": 0},
             "cgroup.stat": {"nr_descendants": 19, "nr_dying_descendants": 20},
             "cgroup.threads": "30\n31\n",
@@ -76,7 +76,7 @@ def test_every_file_of_v2_fills_its_field(tmp_path):
     assert (a.events, a.events_local, a.swap_events) == ({"oom": 10}, {"oom": 11}, {"fail": 12})
     assert [each.some.total_us for each in (a.memory_pressure, a.cpu_pressure, a.io_pressure)] == [13, 14, 15]
     assert (a.cpu_usage_us, a.io_bytes) == (16, {"8:0": (17, 18)})
-    assert (a.controllers, a.populated, a.frozen) == (("cpu", "memory"), True, False)
+    assert (a.controllers, a.populated, a.frozen) == (("cpu", "io", "memory"), True, False)
     assert (a.descendants, a.dying_descendants, a.threads, a.procs) == (19, 20, 2, (30,))
     assert (a.has_kill, a.has_reclaim) == (False, False)
 

@@ -71,6 +71,23 @@ def test_a_hostile_machine_reads_back_the_same(tmp_path):
     assert len(taken[0].processes) == len(HOSTILE)
 
 
+def test_later_snapshots_are_as_complete_as_the_first(tmp_path):
+    root = machine(tmp_path)
+    root.add_cgroup("/a", {**CGROUP, "cgroup.kill": 1, "memory.reclaim": 1, "memory.peak": "junk\n"})
+    root.add_cgroup("/b", CGROUP)
+    clock = ManualClock()
+    source = Live(str(root.proc), str(root.path), clock=clock)
+    out = io.BytesIO()
+    taken = []
+    for number, each in enumerate(record(source, out, clock, Schedule(5, 10), cgroup_root="/sys/fs/cgroup")):
+        taken.append(each)
+        root.add_cgroup(("/b", "/c", "/c", "/a")[number % 4], {**CGROUP, "memory.current": number})
+    source.close()
+    assert taken[4].cgroups["/a"].has_kill
+    assert taken[4].cgroups["/c"].current_bytes == 2
+    assert_same(taken, out.getvalue())
+
+
 def test_what_vanished_is_recorded_as_vanished(tmp_path):
     root = machine(tmp_path)
     root.add_cgroup("/a", CGROUP)

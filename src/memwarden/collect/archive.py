@@ -9,7 +9,7 @@ from memwarden.errors import InputError, ReadError
 from memwarden.state.snapshot import Instant
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from memwarden.collect.rootar import Entry
 
@@ -89,6 +89,16 @@ class ArchiveDirectory:
     def read(self, name: str) -> bytes:
         """The recorded content of a file here. A directory is recorded with its files: ENOENT for others."""
         return self._archive.read(_join(self.path, name), "ENOENT")
+
+    def read_all(self, names: Sequence[str]) -> list[bytes | ReadError]:
+        """The recorded contents of some files here, or their errors."""
+        return [self._read_or_error(name) for name in names]
+
+    def _read_or_error(self, name: str) -> bytes | ReadError:
+        try:
+            return self.read(name)
+        except ReadError as error:
+            return error
 
     def subdirectories(self) -> list[tuple[str, int]]:
         """The directories here."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from memwarden.collect.cgroup_v2 import CgroupFile, thread_count
+from memwarden.collect.cgroup_v2 import cgroup_file, thread_count
 from memwarden.kernel import cgroup_procs, scalar, v1_limit, v1_memory_stat, v1_oom_control
 
 if TYPE_CHECKING:
@@ -28,18 +28,18 @@ def _stat(text: str) -> tuple[object, ...]:
 
 
 FILES: Final = (
-    CgroupFile(USAGE, ("current_bytes",), scalar.parse_number),
-    CgroupFile("memory.max_usage_in_bytes", ("peak_bytes",), scalar.parse_number),
-    CgroupFile("memory.limit_in_bytes", ("max_bytes",), v1_limit.parse),
-    CgroupFile("memory.soft_limit_in_bytes", ("v1_soft_limit_bytes",), v1_limit.parse),
-    CgroupFile("memory.failcnt", ("v1_failcnt",), scalar.parse_number),
-    CgroupFile("memory.memsw.usage_in_bytes", ("v1_memsw_current_bytes",), scalar.parse_number),
-    CgroupFile("memory.memsw.limit_in_bytes", ("v1_memsw_max_bytes",), v1_limit.parse),
-    CgroupFile("memory.memsw.failcnt", ("v1_memsw_failcnt",), scalar.parse_number),
-    CgroupFile("memory.kmem.usage_in_bytes", ("v1_kmem_current_bytes",), scalar.parse_number),
-    CgroupFile("memory.swappiness", ("v1_swappiness",), scalar.parse_number),
-    CgroupFile("memory.oom_control", ("v1_oom_kill_disable", "v1_under_oom", "events_local"), _oom_control),
-    CgroupFile("memory.stat", ("stat", "swap_current_bytes", "v1_hierarchical_max_bytes"), _stat),
-    CgroupFile("tasks", ("threads",), thread_count),
-    CgroupFile("cgroup.procs", ("procs",), cgroup_procs.parse),
+    cgroup_file(USAGE, scalar.parse_number, "current_bytes"),
+    cgroup_file("memory.max_usage_in_bytes", scalar.parse_number, "peak_bytes"),
+    cgroup_file("memory.limit_in_bytes", v1_limit.parse, "max_bytes"),
+    cgroup_file("memory.soft_limit_in_bytes", v1_limit.parse, "v1_soft_limit_bytes"),
+    cgroup_file("memory.failcnt", scalar.parse_number, "v1_failcnt"),
+    cgroup_file("memory.memsw.usage_in_bytes", scalar.parse_number, "v1_memsw_current_bytes"),
+    cgroup_file("memory.memsw.limit_in_bytes", v1_limit.parse, "v1_memsw_max_bytes"),
+    cgroup_file("memory.memsw.failcnt", scalar.parse_number, "v1_memsw_failcnt"),
+    cgroup_file("memory.kmem.usage_in_bytes", scalar.parse_number, "v1_kmem_current_bytes"),
+    cgroup_file("memory.swappiness", scalar.parse_number, "v1_swappiness"),
+    cgroup_file("memory.oom_control", _oom_control, "v1_oom_kill_disable", "v1_under_oom", "events_local"),
+    cgroup_file("memory.stat", _stat, "stat", "swap_current_bytes", "v1_hierarchical_max_bytes"),
+    cgroup_file("tasks", thread_count, "threads"),
+    cgroup_file("cgroup.procs", cgroup_procs.parse, "procs"),
 )

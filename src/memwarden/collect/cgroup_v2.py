@@ -17,6 +17,7 @@ from memwarden.kernel import (
     psi,
     scalar,
 )
+from memwarden.state.cgroup import Cgroup
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,11 +26,31 @@ Value: TypeAlias = Any  # what a parser gives; the fields of Cgroup have the typ
 
 
 class CgroupFile(NamedTuple):
-    """A file, the fields it fills and how; ``parse`` gives one value, or as many as there are fields."""
+    """A file, how it is parsed, and which fields of a Cgroup it fills, by their positions.
+
+    ``parse`` gives one value, or as many as there are fields.
+    """
 
     name: str
-    fields: tuple[str, ...]
     parse: Callable[[str], Value]
+    slots: tuple[int, ...]
+
+    def put(self, values: list[Value], text: str) -> None:
+        """Parse the text and put what it means into the values of a Cgroup; raises ``ParseError``."""
+        value = self.parse(text)
+        if len(self.slots) == 1:
+            values[self.slots[0]] = value
+        else:
+            for slot, part in zip(self.slots, value, strict=True):
+                values[slot] = part
+
+
+_SLOTS: Final = {name: slot for slot, name in enumerate(Cgroup._fields)}
+
+
+def cgroup_file(name: str, parse: Callable[[str], Value], *fields: str) -> CgroupFile:
+    """The entry of a file that fills the named fields."""
+    return CgroupFile(name, parse, tuple([_SLOTS[field] for field in fields]))
 
 
 def _cpu(text: str) -> int | None:
@@ -53,40 +74,43 @@ def thread_count(text: str) -> int:
     return len(cgroup_procs.parse(text))
 
 
+CONTROLLERS: Final = "cgroup.controllers"
+"""Which controllers a cgroup has, and with them which files."""
+
 USAGE: Final = "memory.current"
 """The file that every cgroup with the memory controller has but the root, and no other."""
 
-WRITE_ONLY: Final = {"cgroup.kill": "has_kill", "memory.reclaim": "has_reclaim"}
-"""Files that can only be written, to the fields that say whether they are there."""
+WRITE_ONLY: Final = {"cgroup.kill": _SLOTS["has_kill"], "memory.reclaim": _SLOTS["has_reclaim"]}
+"""Files that can only be written, to the positions of the fields that say whether they are there."""
 
 FILES: Final = (
-    CgroupFile(USAGE, ("current_bytes",), scalar.parse_number),
-    CgroupFile("memory.peak", ("peak_bytes",), scalar.parse_number),
-    CgroupFile("memory.min", ("min_bytes",), scalar.parse),
-    CgroupFile("memory.low", ("low_bytes",), scalar.parse),
-    CgroupFile("memory.high", ("high_bytes",), scalar.parse),
-    CgroupFile("memory.max", ("max_bytes",), scalar.parse),
-    CgroupFile("memory.oom.group", ("oom_group",), scalar.parse_switch),
-    CgroupFile("memory.swap.current", ("swap_current_bytes",), scalar.parse_number),
-    CgroupFile("memory.swap.peak", ("swap_peak_bytes",), scalar.parse_number),
-    CgroupFile("memory.swap.high", ("swap_high_bytes",), scalar.parse),
-    CgroupFile("memory.swap.max", ("swap_max_bytes",), scalar.parse),
-    CgroupFile("memory.zswap.current", ("zswap_current_bytes",), scalar.parse_number),
-    CgroupFile("memory.zswap.max", ("zswap_max_bytes",), scalar.parse),
-    CgroupFile("memory.zswap.writeback", ("zswap_writeback",), scalar.parse_switch),
-    CgroupFile("memory.stat", ("stat",), memory_stat.parse),
-    CgroupFile("memory.numa_stat", ("numa_stat",), memory_numa_stat.parse),
-    CgroupFile("memory.events", ("events",), memory_events.parse),
-    CgroupFile("memory.events.local", ("events_local",), memory_events.parse),
-    CgroupFile("memory.swap.events", ("swap_events",), memory_events.parse_swap),
-    CgroupFile("memory.pressure", ("memory_pressure",), psi.parse),
-    CgroupFile("cpu.pressure", ("cpu_pressure",), psi.parse),
-    CgroupFile("io.pressure", ("io_pressure",), psi.parse),
-    CgroupFile("cpu.stat", ("cpu_usage_us",), _cpu),
-    CgroupFile("io.stat", ("io_bytes",), _io),
-    CgroupFile("cgroup.controllers", ("controllers",), controllers.parse),
-    CgroupFile("cgroup.events", ("populated", "frozen"), cgroup_events.parse),
-    CgroupFile("cgroup.stat", ("descendants", "dying_descendants"), _descendants),
-    CgroupFile("cgroup.threads", ("threads",), thread_count),
-    CgroupFile("cgroup.procs", ("procs",), cgroup_procs.parse),
+    cgroup_file(CONTROLLERS, controllers.parse, "controllers"),
+    cgroup_file(USAGE, scalar.parse_number, "current_bytes"),
+    cgroup_file("memory.peak", scalar.parse_number, "peak_bytes"),
+    cgroup_file("memory.min", scalar.parse, "min_bytes"),
+    cgroup_file("memory.low", scalar.parse, "low_bytes"),
+    cgroup_file("memory.high", scalar.parse, "high_bytes"),
+    cgroup_file("memory.max", scalar.parse, "max_bytes"),
+    cgroup_file("memory.oom.group", scalar.parse_switch, "oom_group"),
+    cgroup_file("memory.swap.current", scalar.parse_number, "swap_current_bytes"),
+    cgroup_file("memory.swap.peak", scalar.parse_number, "swap_peak_bytes"),
+    cgroup_file("memory.swap.high", scalar.parse, "swap_high_bytes"),
+    cgroup_file("memory.swap.max", scalar.parse, "swap_max_bytes"),
+    cgroup_file("memory.zswap.current", scalar.parse_number, "zswap_current_bytes"),
+    cgroup_file("memory.zswap.max", scalar.parse, "zswap_max_bytes"),
+    cgroup_file("memory.zswap.writeback", scalar.parse_switch, "zswap_writeback"),
+    cgroup_file("memory.stat", memory_stat.parse, "stat"),
+    cgroup_file("memory.numa_stat", memory_numa_stat.parse, "numa_stat"),
+    cgroup_file("memory.events", memory_events.parse, "events"),
+    cgroup_file("memory.events.local", memory_events.parse, "events_local"),
+    cgroup_file("memory.swap.events", memory_events.parse_swap, "swap_events"),
+    cgroup_file("memory.pressure", psi.parse, "memory_pressure"),
+    cgroup_file("cpu.pressure", psi.parse, "cpu_pressure"),
+    cgroup_file("io.pressure", psi.parse, "io_pressure"),
+    cgroup_file("cpu.stat", _cpu, "cpu_usage_us"),
+    cgroup_file("io.stat", _io, "io_bytes"),
+    cgroup_file("cgroup.events", cgroup_events.parse, "populated", "frozen"),
+    cgroup_file("cgroup.stat", _descendants, "descendants", "dying_descendants"),
+    cgroup_file("cgroup.threads", thread_count, "threads"),
+    cgroup_file("cgroup.procs", cgroup_procs.parse, "procs"),
 )

@@ -10,7 +10,7 @@ from memwarden.collect.rootar import Dir, Failed, File
 from memwarden.errors import ReadError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from memwarden.collect.rootar import Entry
     from memwarden.collect.source import Directory, Source
@@ -30,6 +30,8 @@ class Recorder:
         self.name = source.name
         self.live = source.live
         self.entries: dict[str, Entry] = {}
+        self.directories: dict[str, RecordedDirectory] = {}
+        self.before: dict[str, RecordedDirectory] = {}
 
     @property
     def facts(self) -> Mapping[str, str]:
@@ -43,6 +45,7 @@ class Recorder:
         """Begin another snapshot."""
         self._instant = self._source.instant()
         self.entries = {}
+        self.before, self.directories = self.directories, {}
 
     def instant(self) -> Instant:
         """When this snapshot was taken."""
@@ -74,7 +77,8 @@ class Recorder:
             self.entries[path + "/"] = Failed(error.errno_name)
             raise
         self.entries[path] = Dir(directory.inode)
-        return RecordedDirectory(self, directory)
+        opened = self.directories[path] = RecordedDirectory(self, directory)
+        return opened
 
 
 def _without_secrets(path: str, data: bytes) -> bytes:
@@ -93,18 +97,32 @@ class RecordedDirectory:
         self._directory = directory
         self.path = directory.path
         self.inode = directory.inode
+        self.files: dict[str, Entry] = {}
 
     def read(self, name: str) -> bytes:
         """Read and keep a file here."""
-        entries = self._recorder.entries
-        path = f"{self.path}/{name}"
         try:
             data = self._directory.read(name)
         except ReadError as error:
-            entries[path] = Failed(error.errno_name)
+            self._keep(name, Failed(error.errno_name))
             raise
-        entries[path] = File(data)
+        self._keep(name, File(data))
         return data
+
+    def read_all(self, names: Sequence[str]) -> list[bytes | ReadError]:
+        """Read and keep some files here; what was found of the others before still holds."""
+        before = self._recorder.before.get(self.path)
+        if before is not None and before.inode == self.inode:
+            for name, entry in before.files.items():
+                self._keep(name, entry)
+        found = self._directory.read_all(names)
+        for name, data in zip(names, found, strict=True):
+            self._keep(name, Failed(data.errno_name) if isinstance(data, ReadError) else File(data))
+        return found
+
+    def _keep(self, name: str, entry: Entry) -> None:
+        self.files[name] = entry
+        self._recorder.entries[f"{self.path}/{name}"] = entry
 
     def subdirectories(self) -> list[tuple[str, int]]:
         """The directories here; they are kept when they are opened."""

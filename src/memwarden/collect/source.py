@@ -10,8 +10,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
+    from memwarden.errors import ReadError
     from memwarden.state.snapshot import Instant
 
 
@@ -31,6 +32,9 @@ class Directory(Protocol):
 
     def read(self, name: str) -> bytes:
         """The whole content of a file in this directory, from its start."""
+
+    def read_all(self, names: Sequence[str]) -> list[bytes | ReadError]:
+        """The contents of some files in this directory; the error in place of one that gave none."""
 
     def subdirectories(self) -> list[tuple[str, int]]:
         """Names and inode numbers of the directories in this one, in no particular order."""

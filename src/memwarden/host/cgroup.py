@@ -9,10 +9,16 @@ from __future__ import annotations
 
 import os
 from errno import ENODEV
-from typing import Final
+from os import pread
+from typing import TYPE_CHECKING, Final
 
+from memwarden.errors import ReadError
 from memwarden.host import files
 from memwarden.host.directory import exists
+from memwarden.host.files import FIRST, WHOLE
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 HOT: Final = frozenset(
     (
@@ -29,8 +35,6 @@ HOT: Final = frozenset(
     )
 )
 """Files that change with every page charged; limits and the like change when somebody writes them."""
-LISTS: Final = frozenset(("cgroup.procs", "cgroup.threads", "tasks"))
-"""Files of more than one ``seq_file`` record, which one read may return in part."""
 LEAF_LINKS: Final = 2
 """``fs/kernfs/inode.c:kernfs_refresh_inode``: a directory has two links and one for each directory in it."""
 
@@ -67,24 +71,47 @@ class CgroupDirectory:
 
     def read(self, name: str) -> bytes:
         """The whole content of a file here."""
-        fd = self.open_files.get(name)
         try:
-            if fd is None:
-                return self._read_closed(name)
-            return _content(fd, name)
+            fd = self.open_files.get(name)
+            return self._read_closed(name) if fd is None else files.read_fd(fd)
         except OSError as error:
-            if error.errno == ENODEV:
-                self.close_files()
-            raise files.failed(f"{self.path}/{name}", error) from None
+            raise self._failed(name, error) from None
+
+    def _failed(self, name: str, error: OSError) -> ReadError:
+        if error.errno == ENODEV:
+            self.close_files()
+        return files.failed(f"{self.path}/{name}", error)
+
+    def read_all(self, names: Sequence[str]) -> list[bytes | ReadError]:
+        """The contents of some files here, or their errors; the innermost loop of a snapshot."""
+        found: list[bytes | ReadError] = []
+        add = found.append
+        fd_of = self.open_files.get
+        for name in names:
+            fd = fd_of(name)
+            if fd is not None:
+                try:
+                    data = pread(fd, FIRST, 0)
+                except OSError as error:
+                    add(self._failed(name, error))
+                    continue
+                if len(data) < WHOLE:
+                    add(data)
+                    continue
+            try:
+                add(self.read(name))
+            except ReadError as error:
+                add(error)
+        return found
 
     def _read_closed(self, name: str) -> bytes:
         fd = os.open(name, files.FILE_FLAGS, dir_fd=self._open())
         if self.allowance.left > 0 and (name in HOT or not self.allowance.hot_only):
             self.open_files[name] = fd
             self.allowance.left -= 1
-            return _content(fd, name)
+            return files.read_fd(fd)
         try:
-            return _content(fd, name)
+            return files.read_fd(fd)
         finally:
             os.close(fd)
 
@@ -162,7 +189,3 @@ class CgroupDirectory:
             if directory.kept:
                 directory.kept = False
                 directory.allowance.left += 1
-
-
-def _content(fd: int, name: str) -> bytes:
-    return files.read_fd(fd) if name in LISTS else files.read_record(fd)

@@ -7,8 +7,13 @@ process it was opened for, so a pid that is used again gives errors, not another
 from __future__ import annotations
 
 import os
+from typing import TYPE_CHECKING
 
+from memwarden.errors import ReadError
 from memwarden.host import files
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 class OpenDirectory:
@@ -27,6 +32,16 @@ class OpenDirectory:
             return files.read_at(self._fd, name)
         except OSError as error:
             raise files.failed(f"{self.path}/{name}", error) from None
+
+    def read_all(self, names: Sequence[str]) -> list[bytes | ReadError]:
+        """The contents of some files here, or their errors."""
+        return [self._read_or_error(name) for name in names]
+
+    def _read_or_error(self, name: str) -> bytes | ReadError:
+        try:
+            return self.read(name)
+        except ReadError as error:
+            return error
 
     def subdirectories(self) -> list[tuple[str, int]]:
         """The directories here."""

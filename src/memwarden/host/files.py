@@ -13,6 +13,11 @@ from typing import Final
 from memwarden.errors import ReadError
 
 CHUNK: Final = 1 << 16
+FIRST: Final = 1 << 13
+"""Bytes asked for at first; nearly every file has fewer."""
+WHOLE: Final = 4000
+"""``fs/seq_file.c:seq_read_iter`` ends a read early where the next record does not fit into its buffer,
+which is at least a page: what is shorter than a page by a line of a list is the whole file."""
 FILE_FLAGS: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 """``O_NONBLOCK`` so that a FIFO in somebody's idea of a ``/proc`` does not hang us."""
 DIRECTORY_FLAGS: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -28,35 +33,25 @@ def failed(path: str, error: OSError) -> ReadError:
 
 
 def read_fd(fd: int) -> bytes:
-    """The whole content of an open file from its start; raises ``OSError``.
+    """The whole content of an open file from its start; raises ``OSError``."""
+    data = os.pread(fd, FIRST, 0)
+    return data if len(data) < WHOLE else _to_the_end(fd, data)
 
-    ``fs/seq_file.c:seq_read_iter`` ends a read early between two records, so only an empty read is the end.
-    """
-    data = os.pread(fd, CHUNK, 0)
-    if not data:
-        return data
+
+def _to_the_end(fd: int, data: bytes) -> bytes:
     parts = [data]
     offset = len(data)
     while more := os.pread(fd, CHUNK, offset):
         parts.append(more)
         offset += len(more)
-    return data if len(parts) == 1 else b"".join(parts)
-
-
-def read_record(fd: int) -> bytes:
-    """The content of a file that is one record, like most of a process or cgroup; raises ``OSError``.
-
-    ``seq_file`` gives a record that fits in one piece, so that the read that would find the end is saved.
-    """
-    data = os.pread(fd, CHUNK, 0)
-    return data if len(data) < CHUNK else read_fd(fd)
+    return b"".join(parts)
 
 
 def read_at(directory_fd: int, name: str) -> bytes:
-    """The content of a file of one record in an open directory; raises ``OSError``."""
+    """The whole content of a file in an open directory; raises ``OSError``."""
     fd = os.open(name, FILE_FLAGS, dir_fd=directory_fd)
     try:
-        return read_record(fd)
+        return read_fd(fd)
     finally:
         os.close(fd)
 
