@@ -1,5 +1,6 @@
 """Writes the parts of the documentation that the program itself knows best.
 
+The command line's reference, the schemas, and in every ``console`` block what its commands print now.
 ``python docs/generate.py`` writes them; ``--check`` only says which are stale (exit 1).
 """
 
@@ -8,11 +9,17 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
+import subprocess
 import sys
 from importlib import import_module
 from pathlib import Path
 
-REFERENCE = Path(__file__).parent / "reference"
+REPOSITORY = Path(__file__).parent.parent
+REFERENCE = REPOSITORY / "docs" / "reference"
+RUN = ("README.md", "docs/tutorial.md", "docs/how-to/*.md")
+"""Documents whose ``console`` blocks are run again, in a shell at the top of the checkout."""
+CONSOLE = re.compile(r"^```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 # Where each JSON document's schema is built: module and function.
 SCHEMAS = {
@@ -63,12 +70,44 @@ def schema(module: str, function: str) -> str:
     return json.dumps(getattr(import_module(module), function)(), indent=2) + "\n"
 
 
+def rerun(text: str) -> str:
+    """A document with what the commands of its ``console`` blocks print now."""
+    return CONSOLE.sub(lambda block: f"```console\n{_printed(block[1])}```", text)
+
+
+def _printed(block: str) -> str:
+    commands = [line for line in block.splitlines() if line.startswith("$ ")]
+    return "\n".join(f"{command}\n{_output(command[2:])}" for command in commands)
+
+
+def _output(command: str) -> str:
+    environment = {
+        "PATH": f"{Path(sys.executable).parent}:{os.environ.get('PATH', os.defpath)}",
+        "LC_ALL": "C.UTF-8",
+        "COLUMNS": "80",
+    }
+    done = subprocess.run(
+        ["sh", "-c", command],
+        cwd=REPOSITORY,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    return done.stdout
+
+
 def documents() -> dict[Path, str]:
-    """Every generated file and what it should hold."""
+    """Every file that is generated, or partly, and what it should hold."""
     os.environ["COLUMNS"] = "80"  # the same text on every terminal
     found = {REFERENCE / "cli.md": command_line()}
     for thing, where in SCHEMAS.items():
         found[REFERENCE / "schemas" / f"{thing}.1.json"] = schema(*where)
+    for pattern in RUN:
+        for path in sorted(REPOSITORY.glob(pattern)):
+            found[path] = rerun(path.read_text(encoding="utf-8"))
     return found
 
 
@@ -82,7 +121,7 @@ def main() -> int:
         if path.exists() and path.read_text(encoding="utf-8") == text:
             continue
         stale += 1
-        print(f"{'stale' if check else 'written'}: docs/{path.relative_to(REFERENCE.parent)}")
+        print(f"{'stale' if check else 'written'}: {path.relative_to(REPOSITORY)}")
         if not check:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, encoding="utf-8")

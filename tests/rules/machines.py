@@ -64,7 +64,7 @@ def snapshot(
         host=host or HostFacts(cpus=2),
         traits=traits or KernelTraits(),
         cgroup_mode=CgroupMode.V2,
-        meminfo=meminfo,  # type: ignore[arg-type]
+        meminfo=meminfo,  # type: ignore[arg-type]  # tests give part of it
         sysctl=MappingProxyType(sysctl or {}),
         cgroups=MappingProxyType(made),
         processes=MappingProxyType({one.pid: one for one in processes}),

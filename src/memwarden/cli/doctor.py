@@ -19,7 +19,7 @@ EPILOG = """\
 examples:
   memwarden doctor                      this machine
   memwarden doctor --root web1.rootar   a recording
-  memwarden doctor --format json | jq '.findings[] | select(.act)'
+  memwarden doctor --format json | jq .findings
 
 Exits with 1 when a finding asks for action (marked !), else with 0.
 """

@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 HELP = "find OOM reports in kernel logs and say why each process died"
 EPILOG = """\
 examples:
-  memwarden explain /var/log/kern.log          one file; .gz, .xz, .zst as they are
-  dmesg | memwarden explain -                  standard input
-  sudo memwarden explain --live                what the kernel's buffer still holds
-  memwarden explain --journal                  the kernel's messages of this boot
-  memwarden explain kern.log --format html -o oom.html     a page for the ticket
+  memwarden explain /var/log/kern.log       one file; .gz, .xz, .zst as they are
+  dmesg | memwarden explain -               standard input
+  sudo memwarden explain --live             what the kernel's buffer still holds
+  memwarden explain --journal               the kernel's messages of this boot
+  memwarden explain kern.log --format html -o oom.html   a page for the ticket
 
 The log may come from another machine: dmesg, syslog, journalctl in any format,
 serial console, docker and Kubernetes logs, cut, wrapped or interleaved.

@@ -22,7 +22,7 @@ EPILOG = """\
 examples:
   memwarden status                             all cgroups as a tree
   memwarden status --flat --top 10             the ten closest to their limit
-  memwarden status /system.slice --watch 2     every two seconds, below one cgroup
+  memwarden status /system.slice --watch 2     one cgroup, every two seconds
   memwarden status --flat --sort reclaimable   where there is most to free
   memwarden status --root web1.rootar          of a recording
 
