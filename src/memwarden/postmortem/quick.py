@@ -31,7 +31,7 @@ _PLAIN: Final = frozenset(
 def quick(draft: Draft, line: int, message: str) -> bool:
     """Read one whole message into an open report that has no end yet; False when it needs a closer look."""
     block = draft.block
-    if block == "table" and message[:1] == "[":
+    if block == "table" and message[:1] == "[" and "\\x" not in message:
         return _row(draft, line, message)
     message = message.rstrip()
     if block == "memcg":
@@ -40,7 +40,7 @@ def quick(draft: Draft, line: int, message: str) -> bool:
     elif block == "top" and "+0x" in message and "invoked" not in message:
         return trace(draft, line, message)
     kind = kind_of(message)
-    if kind not in _PLAIN or "#012" in message or "\\x0a" in message:
+    if kind not in _PLAIN or "#012" in message or "\\x" in message:
         return False
     return read(READERS[kind], draft, line, message)
 

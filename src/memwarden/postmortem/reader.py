@@ -9,6 +9,7 @@ from memwarden.postmortem.assemble import Assembler
 from memwarden.postmortem.kinds import kind_of, repair
 from memwarden.postmortem.quick import quick
 from memwarden.postmortem.transport.dress import undress
+from memwarden.postmortem.transport.escapes import ONE_LINE, RECORD, unescape
 from memwarden.postmortem.transport.jsonline import parse_json
 from memwarden.postmortem.transport.prefix import embedded, split
 from memwarden.postmortem.transport.records import Records
@@ -104,6 +105,8 @@ class Reader:
         if "\0" in line:
             line = line.replace("\0", "")
         stamp, message = split(line)
+        if "\\x" in message and RECORD.match(line):
+            message = unescape(message)
         if stamp is not None and stamp.kernel:
             self._unshaped += 1
             if self._shape is None or self._unshaped >= _UNSHAPED:
@@ -138,9 +141,13 @@ class Reader:
         self._piece(number, stamp if inner is None else inner.within(stamp), text, 0)
 
     def _piece(self, number: int, stamp: Stamp | None, message: str, length: int) -> None:
-        r"""One line; rsyslog writes the newlines of a message as ``#012``, /dev/kmsg as ``\x0a``."""
-        if "#012" in message or "\\x0a" in message:
-            for piece in message.replace("\\x0a", "#012").split("#012"):
+        r"""One message; rsyslog writes its newlines as ``#012``, /dev/kmsg as ``\x0a``."""
+        if "#012" in message or "\\x0a" in message or "\n" in message:
+            message = message.replace("\\x0a", "\n").replace("#012", "\n")
+            if kind_of(message.lstrip().partition("\n")[0]) in ONE_LINE:
+                self._one(number, stamp, message, length)
+                return
+            for piece in message.split("\n"):
                 self._one(number, stamp, piece, 0)
                 stamp = stamp or self._stamp
         else:
