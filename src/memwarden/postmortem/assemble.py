@@ -49,6 +49,9 @@ _OF_A_TRACE: Final = frozenset(("cpu", "process", "trace-start", "trace", "hardw
 """Behind the kill these are another's."""
 _STALE_LINES: Final = 5_000
 """So many lines after its last one a report is over, if another one begins."""
+_PASTED_LINES: Final = 3
+_RATE_LINES: Final = 400
+"""Ten reports in five seconds are printed (``DEFAULT_RATELIMIT_BURST``); of more only the kill lines."""
 _WARNED_LINES: Final = 5
 """A header so close behind an allocation failure stands inside that: the trace below is not its own."""
 _OPEN_AT_ONCE: Final = 64
@@ -84,7 +87,8 @@ class Assembler:
     @property
     def invoker(self) -> str:
         """Who invoked the OOM killer in the report that was read last, as far as known."""
-        return self._last.header.comm if self._last is not None and self._last.header is not None else ""
+        header = self._last.header if self._last is not None else None
+        return (header.comm or "") if header is not None else ""
 
     def at(self, stamp: Stamp | None) -> Draft | None:
         """The report of this origin that has no end yet."""
@@ -120,6 +124,7 @@ class Assembler:
             if kind == "header" and line - self._warned < _WARNED_LINES:
                 fresh.block = "foreign"
             fresh.last_us = monotonic_us(fresh.stamp.mono)
+            fresh.held_back = draft is not None and line - draft.last_line < _RATE_LINES
             self._begin(fresh)
 
     def _draft(self, stamp: Stamp, kind: str, message: str) -> Draft | None:
@@ -135,9 +140,8 @@ class Assembler:
     def _is_new(self, draft: Draft, line: int, stamp: Stamp | None, kind: str, message: str) -> bool:
         """Whether a message begins another report of the same origin."""
         if kind == "header":
-            return not (
-                draft.header is not None and draft.header_text == message and line - draft.last_line < 4
-            )
+            # A line that was pasted twice is one line.
+            return draft.ended or draft.header_text != message or line - draft.last_line > _PASTED_LINES
         if not draft.ended:
             return False
         if kind == "kill":

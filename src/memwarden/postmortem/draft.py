@@ -112,6 +112,8 @@ class Draft:
     """Lines between the first and the last that no block could read."""
     pending_unparsed: int = 0
     """The same since the last line that was read; they count once another line of the report follows."""
+    held_back: bool = False
+    """Another report ended just before: the rate limit held back the beginning of this one."""
     last_us: int | None = None
     """Time since boot of the last line."""
     marks: list[Mark] = field(default_factory=list)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from memwarden.postmortem.blocks.kill import parse_choice, parse_group, parse_kill, parse_reaper
+from memwarden.postmortem.blocks.kill import KillLine, parse_choice, parse_group, parse_kill, parse_reaper
 from memwarden.postmortem.blocks.oomkill import parse_oom_kill
 from memwarden.postmortem.draft import KillDraft
 from memwarden.postmortem.transport.stamp import monotonic_us
@@ -12,7 +12,7 @@ from memwarden.postmortem.transport.stamp import monotonic_us
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from memwarden.postmortem.blocks.kill import KillLine
+    from memwarden.postmortem.blocks.kill import Reaped
     from memwarden.postmortem.draft import Draft
     from memwarden.postmortem.transport.stamp import Stamp
 
@@ -104,11 +104,18 @@ def reaper(draft: Draft, line: int, message: str) -> bool:
     parsed = parse_reaper(message)
     if parsed is None:
         return False
+    if not draft.is_oom:
+        draft.kills.append(KillDraft(line, _nothing_but(parsed), "other"))
     draft.mark("reaper", line, message)
     for known in draft.kills:
         if known.kill.pid == parsed.pid:
             known.reaped, known.left_anon_kb = parsed.done, parsed.anon_rss_kb
     return True
+
+
+def _nothing_but(reaped: Reaped) -> KillLine:
+    """The victim of a kill whose line is lost."""
+    return KillLine("", reaped.pid, reaped.comm, None, None, None, None, None, None, None, whole=False)
 
 
 def no_victim(draft: Draft, line: int, message: str) -> bool:
@@ -154,6 +161,7 @@ def same_report(draft: Draft, line: int, stamp: Stamp | None, message: str) -> b
     before, now = draft.last_us, monotonic_us(stamp.mono if stamp else None)
     return (
         headless
+        and not draft.held_back
         and parsed.reason.startswith("Memory cgroup")
         and before is not None
         and now is not None

@@ -69,9 +69,9 @@ def cpu(draft: Draft, line: int, message: str) -> bool:
 
 
 def _same_task(draft: Draft, comm: str) -> bool:
-    if draft.header is None:
+    ours = draft.header.comm if draft.header is not None else None
+    if ours is None:
         return True
-    ours = draft.header.comm
     return comm.startswith(ours) or ours.startswith(comm) or ours.endswith(comm)
 
 

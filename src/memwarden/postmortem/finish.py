@@ -97,7 +97,8 @@ def _invoker(draft: Draft) -> Invoker:
     pid = draft.cpu.pid if draft.cpu else None
     if header is None:
         return Invoker(comm=draft.cpu.comm if draft.cpu else None, pid=pid)
-    return Invoker(header.comm, pid, header.gfp_mask, header.gfp_flags, header.order, header.oom_score_adj)
+    comm = header.comm or (draft.cpu.comm if draft.cpu else None)
+    return Invoker(comm, pid, header.gfp_mask, header.gfp_flags, header.order, header.oom_score_adj)
 
 
 def _task_path(draft: Draft) -> str | None:

@@ -41,6 +41,7 @@ _STARTS: Final[tuple[tuple[str, str], ...]] = (
     ("excessive unreclaimable slab", "slab-none"),
     ("Name ", "slab-head"),
     ("oom-kill:", "oom-kill"),
+    ("oom-killer: gfp_mask=", "header"),
     ("oom_reaper:", "reaper"),
     ("oom_kill_process:", "suppressed"),
     ("dump_header:", "suppressed"),

@@ -31,7 +31,10 @@ _PIECE: Final = 1 << 20
 _HITS: Final = (b"ut of memory", b"invoked oom-k", b"oom-kill:constraint=")
 """Every report has one of these; each costs about half a second per GiB."""
 _WATCH_HITS: Final = (b"oom_reaper", b"Killed process", b"oom-kill")
-_HEAD_HITS: Final = (*_WATCH_HITS, b"total_vm", b"emory cgroup stats for", b": usage ")
+_HEAD_HITS: Final = (
+    *(*_WATCH_HITS, b"total_vm", b"emory cgroup stats for", b": usage "),
+    *(b"ill process ", b"killed as a result"),
+)
 _JSON_HITS: Final = (b'"MESSAGE"',)
 """journalctl writes a message that is not plain text as an array of numbers."""
 _LONGEST: Final = 32

@@ -1,8 +1,8 @@
 """The first line: ``X invoked oom-killer: gfp_mask=..., order=..., oom_score_adj=...``.
 
-``mm/oom_kill.c:dump_header``. Forms by age: ``oomkilladj=`` (2.6.24), ``oom_adj=`` (2.6.30), both
-``oom_adj=`` and ``oom_score_adj=`` (2.6.36), flag names after the mask (4.6), ``nodemask=`` between
-(4.10 to 4.20). A comm is up to 15 bytes of anything.
+``mm/oom_kill.c:dump_header``. Forms by age: nobody named (up to 2.6.18), ``oomkilladj=`` (2.6.19),
+``oom_adj=`` (2.6.30), both ``oom_adj=`` and ``oom_score_adj=`` (2.6.36), flag names after the mask
+(4.6), ``nodemask=`` between (4.10 to 4.20). A comm is up to 15 bytes of anything.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ class Header(NamedTuple):
     ``oom_adj`` is the old scale (-17 to 15); ``None`` where a field is missing or cut off.
     """
 
-    comm: str
+    comm: str | None
     gfp_mask: int | None = None
     gfp_flags: tuple[str, ...] | None = None
     order: int | None = None
@@ -27,8 +27,10 @@ class Header(NamedTuple):
 
 
 _INVOKED: Final = " invoked oom-killer"
-_GFP: Final = re.compile(r"gfp_mask=(0x[0-9a-fA-F]+|\d+)(?:\(([^)]*)\))?")
-_ORDER: Final = re.compile(r"\border=(-?\d+)")
+_NOBODY: Final = "oom-killer: gfp_mask="
+# What follows a figure shows that no digit of it was cut off.
+_GFP: Final = re.compile(r"gfp_mask=(0x[0-9a-fA-F]+|\d+)(?:\(([^)]*)\)|(?=,))")
+_ORDER: Final = re.compile(r"\border=(-?\d+)(?=,|$)")
 _SCORE_ADJ: Final = re.compile(r"\boom_score_adj=(-?\d+)")
 _ADJ: Final = re.compile(r"\boom(?:kill|_)adj=(-?\d+)")
 _NODEMASK: Final = re.compile(r"\bnodemask=(\(null\)|[\d,-]*\d)")
@@ -40,12 +42,14 @@ def parse_header(message: str) -> Header | None:
     >>> parse_header("cc1 invoked oom-killer: gfp_mask=0xcc0(GFP_KERNEL), order=0, oom_score_adj=0")[:4]
     ('cc1', 3264, ('GFP_KERNEL',), 0)
     """
-    comm, _, rest = message.partition(_INVOKED)
+    comm, found, rest = message.partition(_INVOKED)
+    if not found:
+        comm, rest = "", message.removeprefix("oom-killer") if message.startswith(_NOBODY) else "-"
     if rest[:1] not in ("", ":", " ") or len(comm.encode()) > 64:
         return None
     gfp = _GFP.search(rest)
     return Header(
-        comm=comm,
+        comm=comm or None,
         gfp_mask=int(gfp[1], 0) if gfp else None,
         gfp_flags=_flags(gfp[2]) if gfp else None,
         order=_number(_ORDER, rest),

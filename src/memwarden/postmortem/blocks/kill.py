@@ -48,7 +48,8 @@ class Reaped(NamedTuple):
 
 _KILLED: Final = re.compile(r"(?P<reason>[^:]*?):? ?\bKilled\s+process\s+(?P<pid>\d+)(?P<rest>.*)", re.DOTALL)
 _COMM: Final = re.compile(
-    r"(?:, UID (\d+),)? *\((.{0,64}?)\)(?=,? UID|,? total-vm|,? vsz|,?\s*$)(?:, UID (\d+),?)?", re.DOTALL
+    r"(?:, UID (\d+),)? *\((.{0,64})\)(?=,? UID \d|,? total-vm|,? vsz:|\.?,?\s*$)(?:, UID (\d+),?)?",
+    re.DOTALL,
 )
 _FIELD: Final = re.compile(r"(total-vm|vsz|anon-rss|file-rss|shmem-rss|pgtables): ?(\d+) ?kB")
 _UID: Final = re.compile(r"\bUID: ?(\d+)(?= |,|$)")
@@ -90,7 +91,7 @@ def parse_kill(message: str) -> KillLine | None:
         shmem_rss_kb=fields.get("shmem-rss"),
         pgtables_kb=fields.get("pgtables"),
         oom_score_adj=int(adj[1]) if adj else None,
-        whole="file-rss" in fields or not rest.strip().rpartition(")")[2],
+        whole="file-rss" in fields or rest.rstrip(" .").endswith(")"),
     )
 
 

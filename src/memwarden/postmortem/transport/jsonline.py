@@ -31,8 +31,9 @@ def parse_json(line: str) -> tuple[Stamp, list[str]] | None:
     lines = text.rstrip("\n").split("\n")
     if "MESSAGE" in fields:
         return stamp_of({name: text_of(value) for name, value in fields.items()}), lines
-    kernel = not any(name in fields for name in _EVENT)
-    return Stamp(_first(fields, _TIME) or None, _first(fields, _HOST) or None, kernel=kernel), lines
+    if any(name in fields for name in _EVENT):
+        lines = []
+    return Stamp(_first(fields, _TIME) or None, _first(fields, _HOST) or None), lines
 
 
 def _first(fields: dict[str, object], names: tuple[str, ...]) -> str:
