@@ -217,7 +217,7 @@ class TestCgroupCauses:
         found = helped(owned_by("/a"), "memcg-anon")
         assert found[0].startswith("A limit of 128 MiB or more: 100 MiB charged, and a quarter")
         assert found[1].startswith(
-            "Swap for the cgroup (memory.swap.max is 0): 40.0 MiB had not been used lately"
+            "Swap for the cgroup (memory.swap.max is 0): the kernel counted 40.0 MiB as inactive"
         )
         assert found[2].startswith("memory.high at 84.7 MiB")  # 100 / 1.18
 
@@ -297,6 +297,11 @@ class TestOtherVictim:
     def test_when_no_number_can_be_given(self, made):
         assert advice_numbers.other_adj(facts(made)) is None
 
+    def test_one_that_died_with_it_is_no_other(self):
+        both = (victim(2, 30), victim(3, 20, via="oom.group"))
+        made = memcg_report(memcg_facts(64), task(2, 30), task(3, 20), victims=both)
+        assert not any("another victim" in one for one in helped(made, "memcg-anon"))
+
     def test_only_where_memory_had_run_out(self):
         made = self.made(task(2, 30), task(3, 20))
         assert helped(made, "manual") == []
@@ -326,7 +331,9 @@ class TestMachine:
         assert commands(made, "system-anon")[0].startswith(
             "fallocate -l 320MiB /swapfile && chmod 600 /swapfile"
         )
-        assert helped(made, "system-anon")[0].startswith("320 MiB of swap: 300 MiB of anonymous memory")
+        assert helped(made, "system-anon")[0].startswith(
+            "320 MiB of swap: the kernel counted 300 MiB as inactive"
+        )
         more = system_report(node_facts(1000, 100, 0, active_anon=500, inactive_anon=300), victims=())
         assert commands(more, "system-anon") == []
         assert helped(more, "system-anon")[0].startswith("320 MiB of more swap")

@@ -167,6 +167,32 @@ class TestCheck:
         assert found.checked is None
         assert "how much swap" in found.note
 
+    def test_unknown_swap_is_bounded_from_above(self):
+        facts = memcg_facts(64, swap_limit_bytes=MAX)
+        found = self.outcome(task(2, 30), task(3, 10, 200), task(4, 1, 300), facts=facts)
+        # Equal points at a total of 7424 * 1000 / 300 = 24746 pages (p4 before p3): 8362 above the limit.
+        assert found.note.endswith("the choice fits with less than 32.7 MiB of swap")
+
+    def test_unknown_swap_is_bounded_from_below(self):
+        facts = memcg_facts(64, swap_limit_bytes=MAX)
+        found = self.outcome(task(2, 10, 300), task(3, 30), facts=facts)
+        # 5120 pages of lead over 300 of adj: equal at 17066 pages, 682 above the limit.
+        assert found.checked is None
+        assert found.note.endswith("the choice fits with at least 2.66 MiB of swap")
+
+    def test_without_a_limit_all_memory_is_bounded(self):
+        found = self.outcome(task(2, 30), task(3, 10, 5), facts=memcg_facts(None))
+        # 5120 pages over 5: equal at 1024000 pages, 4000 MiB.
+        assert found.note.endswith("the choice fits with less than 3.91 GiB of memory and swap in all")
+
+    def test_thousandths_may_be_too_coarse(self):
+        rule = traits(BadnessRule.PERMILLE)
+        facts = memcg_facts(64, swap_limit_bytes=200 * MIB)
+        rows = (task(2, 30.0), task(3, 30.02))
+        found = self.outcome(*rows, facts=facts, traits=rule)
+        assert found.checked is None
+        assert found.note.endswith("scores in thousandths are too coarse to tell")
+
     def test_unknown_swap_cannot_save_a_wrong_choice(self):
         facts = memcg_facts(64, swap_limit_bytes=MAX)
         assert self.outcome(task(2, 10), task(3, 30, 300), facts=facts).checked is False

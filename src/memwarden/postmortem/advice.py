@@ -36,7 +36,8 @@ def _other_victim(facts: Facts, cause: Cause) -> tuple[str, ...]:
     if not cause.startswith(("memcg-", "system-")):
         return ()
     other = advice_numbers.other_adj(facts)
-    if other is None or not facts.report.victims:
+    dead = {victim.pid for victim in facts.report.victims}
+    if other is None or not dead or other.instead.pid in dead:
         return ()
     held = (other.instead.rss_pages or 0) * facts.report.host.page_size_bytes
     return (

@@ -139,8 +139,9 @@ def _swap(facts: Facts, cause: Cause) -> tuple[str, ...]:
         return ()
     return (
         (
-            f"Swap for the cgroup (memory.swap.max is 0): {size(idle)} had not been used lately and could "
-            "have gone there."
+            f"Swap for the cgroup (memory.swap.max is 0): the kernel counted {size(idle)} as "
+            "inactive, which is "
+            "what it swaps first."
         ),
     )
 

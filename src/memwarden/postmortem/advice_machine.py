@@ -68,7 +68,7 @@ def _add_swap(facts: Facts) -> tuple[Advice, ...]:
         "/swapfile && "
         "swapon /swapfile"
     )
-    return (Advice(f"Add swap: {size(idle)} had not been used lately and could have gone there.", command),)
+    return (Advice(f"Add swap: the kernel counted {size(idle)} as inactive, which it swaps first.", command),)
 
 
 def _shmem(facts: Facts) -> tuple[Advice, ...]:
@@ -234,7 +234,10 @@ def _swap_helped(facts: Facts) -> tuple[str, ...]:
         return ()
     more = "more " if node.total_swap_bytes else ""
     return (
-        f"{size(rounded_up(idle))} of {more}swap: {size(idle)} of anonymous memory had not been used lately.",
+        (
+            f"{size(rounded_up(idle))} of {more}swap: the kernel counted {size(idle)} as inactive, which "
+            "it swaps first."
+        ),
     )
 
 

@@ -39,7 +39,7 @@ def wanted_limit(facts: Facts) -> int | None:
 
 
 def idle_anon_bytes(facts: Facts) -> int | None:
-    """Anonymous memory not used lately (the inactive list), which swap could have taken.
+    """Anonymous memory on the inactive list, which reclaim looks at first.
 
     ``None`` where it is not printed, or too little to make a difference.
     """

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from memwarden.postmortem.cause_limit import LimitHit, limit_hit
 from memwarden.postmortem.cause_zones import ZoneVerdict, zone_verdict
 from memwarden.postmortem.choice import Choice, check
-from memwarden.postmortem.filled_memcg import memcg_fill
+from memwarden.postmortem.filled_memcg import memcg_fill, with_swap
 from memwarden.postmortem.filled_system import nodes_fill, system_fill
 from memwarden.rules.identity import Identity, identify
 
@@ -33,20 +33,22 @@ class Facts:
     home: Identity | None
 
 
-def _fill(report: OomReport) -> Fill | None:
+def _fill(report: OomReport, limit: LimitHit) -> Fill | None:
     if report.scope == "memcg":
-        return memcg_fill(report)
+        fill = memcg_fill(report)
+        return with_swap(fill, limit.usage_bytes) if limit.which == "memory+swap" else fill
     return nodes_fill(report) if report.scope in ("cpuset", "mempolicy") else system_fill(report)
 
 
 def facts(report: OomReport) -> Facts:
     """Do the arithmetic."""
     memcg = report.scope == "memcg"
+    limit = limit_hit(report)
     oom_path = report.memcg.oom_path if report.memcg is not None else None
     return Facts(
         report=report,
-        limit=limit_hit(report),
-        fill=_fill(report),
+        limit=limit,
+        fill=_fill(report, limit),
         zones=None if memcg else zone_verdict(report),
         choice=check(report),
         owner=identify(oom_path) if oom_path is not None else None,

@@ -10,8 +10,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from memwarden.postmortem.choice_rank import Scored, rule_is_assumed, rule_of, scored
-from memwarden.postmortem.choice_total import Total, narrowed, total_pages
+from memwarden.postmortem.choice_total import UNBOUNDED_PAGES, Total, narrowed, total_pages
 from memwarden.state.traits import BadnessRule
+from memwarden.units import size
 
 if TYPE_CHECKING:
     from memwarden.postmortem.model import OomReport, TaskRow
@@ -86,7 +87,9 @@ def _checked(report: OomReport, rule: BadnessRule) -> Choice:
     if selected is None:
         note = "the table says that the victim could not be chosen (init, or oom_score_adj -1000)"
         return replace(scores, checked=False, note=note)
-    return _compare(scores, selected, everyone, last_of_equals=_last_of_equals(report, rule))
+    return _compare(
+        scores, selected, everyone, page=page_of(report), last_of_equals=_last_of_equals(report, rule)
+    )
 
 
 def page_of(report: OomReport) -> int:
@@ -119,7 +122,7 @@ def _obstacle(report: OomReport, rule: BadnessRule) -> str | None:
 
 
 def _compare(
-    scores: Choice, selected: Scored, everyone: tuple[Scored, ...], *, last_of_equals: bool
+    scores: Choice, selected: Scored, everyone: tuple[Scored, ...], *, page: int, last_of_equals: bool
 ) -> Choice:
     ends = range(len(selected.most))
     rivals = [one for one in everyone if one is not selected]
@@ -133,7 +136,7 @@ def _compare(
         return replace(scores, checked=False, note=note, leader=leader)
     unsure = [one for one in rivals if any(one.ceiling(end) > selected.floor(end) for end in ends)]
     if unsure:
-        return replace(scores, note=_doubt(unsure, selected, scores.total))
+        return replace(scores, note=_doubt(unsure, selected, scores.total, page))
     equal = [one for one in rivals if any(one.ceiling(end) == selected.floor(end) for end in ends)]
     if not equal:
         return replace(
@@ -166,11 +169,34 @@ def _within_lag(leader: Scored, selected: Scored) -> bool:
     return lead <= max(LAG_PAGES, selected.listed.memory_pages * LAG_PERCENT // 100)
 
 
-def _doubt(unsure: list[Scored], selected: Scored, total: Total | None) -> str:
+def _doubt(unsure: list[Scored], selected: Scored, total: Total | None, page: int) -> str:
     if any(one.open for one in (*unsure, selected)):
         return (
             "the table does not list everything the score counted (swap and page tables before 3.7, the "
             "bonus of root processes before 4.17), so the choice can be bounded but not checked"
         )
     why = total.why if total is not None and total.why else "the text does not say how much memory counted"
-    return f"{why}, which decides what oom_score_adj weighed; the choice fits some amounts and not others"
+    return f"{why}, which decides what oom_score_adj weighed; {_bound(unsure, selected, total, page)}"
+
+
+def _bound(unsure: list[Scored], selected: Scored, total: Total | None, page: int) -> str:
+    """From which amount on another would have led: lead in memory over the difference of oom_score_adj.
+
+    ``memory + adj * (total / 1000)`` of two tasks are equal at ``total = lead / difference * 1000``.
+    """
+    least, most = 0, UNBOUNDED_PAGES
+    for one in unsure:
+        lead = selected.listed.memory_pages - one.listed.memory_pages
+        difference = one.listed.oom_score_adj - selected.listed.oom_score_adj
+        if difference == 0:
+            return "scores in thousandths are too coarse to tell"
+        equal = lead * 1000 // difference
+        if difference > 0:
+            most = min(most, equal)
+        else:
+            least = max(least, equal)
+    base = 0 if total is None else total.low
+    what = "memory and swap in all" if total is None else "swap"
+    texts = [f"at least {size((least - base) * page)}"] if least > base else []
+    texts += [f"less than {size((most - base) * page)}"] if most < UNBOUNDED_PAGES else []
+    return f"the choice fits with {' and '.join(texts)} of {what}"

@@ -1,9 +1,9 @@
 """What filled the limit or the machine: parts that add up, and the rest that nothing in the text explains.
 
 The words of the parts are ``anon``, ``file``, ``shmem``, ``kernel``, ``sockets``, ``swap cache``,
-``leaving`` (of a process that just ends), ``hugepages``, ``unevictable``, ``free`` and ``unexplained``.
-Parts never overlap: subsets that the kernel prints beside their whole (``file_mapped``, ``anon_thp``,
-``dirty``) are notes, never parts.
+``leaving`` (of a process that just ends), ``swapped`` (under a memory+swap limit), ``hugepages``,
+``unevictable``, ``free`` and ``unexplained``. Parts never overlap: subsets that the kernel prints beside
+their whole (``file_mapped``, ``anon_thp``, ``dirty``) are notes, never parts.
 """
 
 from __future__ import annotations

@@ -8,6 +8,7 @@ it is what anon, file, sockets and swap cache leave of the usage, since nothing 
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from memwarden.postmortem.filled import Fill, ordered, table_fill
@@ -121,6 +122,15 @@ def _with_kmem(fill: Fill, memcg: MemcgFacts) -> Fill:
     parts = ordered(sizes)
     rest = max(0, (memcg.usage_bytes or 0) - sum(part.size_bytes for part in parts))
     return Fill(memcg.usage_bytes, parts, unexplained_bytes=rest, basis="table")
+
+
+def with_swap(fill: Fill | None, both_bytes: int | None) -> Fill | None:
+    """The parts of memory and swap together: what is in swap is one more part of ``both_bytes``."""
+    if fill is None or fill.whole_bytes is None or both_bytes is None:
+        return fill
+    swapped = max(0, both_bytes - fill.whole_bytes)
+    parts = ordered({**{part.word: part.size_bytes for part in fill.parts}, "swapped": swapped})
+    return replace(fill, whole_bytes=fill.whole_bytes + swapped, parts=parts)
 
 
 def swapped_bytes(report: OomReport) -> int | None:

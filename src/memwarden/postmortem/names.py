@@ -24,6 +24,7 @@ PARTS: Final = {
     "sockets": "socket buffers",
     "swap cache": "swap cache (pages on their way to or from swap)",
     "leaving": "memory of a process that was just ending (no longer mapped, not yet given back)",
+    "swapped": "swapped-out memory",
     "hugepages": "huge pages set aside (hugetlb)",
     "unevictable": "locked memory",
     "unexplained": "memory that nothing in the report explains",

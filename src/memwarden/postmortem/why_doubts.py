@@ -22,7 +22,7 @@ def doubts(facts: Facts, cause: Cause) -> tuple[Statement, ...]:
     """The sentences that apply."""
     return (
         *_incomplete(facts),
-        *(_invoker(facts) if cause != "manual" else ()),
+        *_invoker(facts, cause),
         *_swap_shut(facts),
         *_lowered(facts),
         *_leaving(facts),
@@ -42,13 +42,17 @@ def _incomplete(facts: Facts) -> tuple[Statement, ...]:
     return (Statement(f"The text does not hold the whole report{unread}; what it lacks is not guessed."),)
 
 
-def _invoker(facts: Facts) -> tuple[Statement, ...]:
-    """Who asked is not who is to blame."""
+def _invoker(facts: Facts, cause: Cause) -> tuple[Statement, ...]:
+    """Who asked is not who is to blame, except where the request itself was the trouble."""
     report = facts.report
     comm, pid = report.invoker.comm, report.invoker.pid
-    if comm is None or not report.victims or any(comm == victim.comm for victim in report.victims):
+    if comm is None or cause == "manual":
         return ()
     who = comm if pid is None else f"{comm} (thread {pid})"
+    if cause in ("fragmentation", "low-zone", "numa-bound"):
+        return (Statement(f"The request that could not be met came from {who}.", lines(report, "header")),)
+    if not report.victims or any(comm == victim.comm for victim in report.victims):
+        return ()
     text = f"{who} only happened to ask for memory when none was left; that does not make it the cause."
     return (Statement(text, lines(report, "header")),)
 

@@ -49,7 +49,8 @@ def _decided(facts: Facts) -> list[Statement]:
                 f"{choice.note[0].upper()}{choice.note[1:]}.", lines(report, "kill", "table"), "possible"
             )
         ]
-    if choice.by_order:
+    doubtful = choice.checked is None and choice.leader is None
+    if choice.by_order or (doubtful and report.victims):
         return [
             Statement(f"{choice.note[0].upper()}{choice.note[1:]}.", lines(report, "table", "kill"), "likely")
         ]

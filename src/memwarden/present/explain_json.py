@@ -41,15 +41,21 @@ def text(incidents: Iterable[Incident]) -> Iterator[str]:
 
 
 def _incident_text(incident: dict[str, Any]) -> str:
-    lines = [f'      "{key}": {_value_text(value)}' for key, value in incident.items()]
-    return "    {\n" + ",\n".join(lines) + "\n    }"
+    return "    " + _object_text(incident, "    ")
 
 
-def _value_text(value: Any) -> str:
+def _object_text(values: dict[str, Any], indent: str) -> str:
+    lines = [f'{indent}  "{key}": {_value_text(key, value, indent + "  ")}' for key, value in values.items()]
+    return "{\n" + ",\n".join(lines) + f"\n{indent}}}"
+
+
+def _value_text(key: str, value: Any, indent: str) -> str:
+    if key == "verdict":
+        return _object_text(value, indent)
     if not isinstance(value, list) or not value:
         return json.dumps(value)
-    rows = ",\n        ".join(json.dumps(one) for one in value)
-    return f"[\n        {rows}\n      ]"
+    rows = f",\n{indent}  ".join(json.dumps(one) for one in value)
+    return f"[\n{indent}  {rows}\n{indent}]"
 
 
 def schema() -> dict[str, Any]:

@@ -13,6 +13,7 @@ COLOURS: Final = {
     "sockets": "#e69f00",
     "swap-cache": "#009e73",
     "leaving": "#8a7a5c",
+    "swapped": "#66b89f",
     "hugepages": "#b8a800",
     "unevictable": "#7f3c8d",
     "unexplained": "#8c8c8c",

@@ -20,7 +20,7 @@ MANY: Final = 3
 
 COLUMNS: Final = (
     Column("NO", right=False),
-    Column("KILLS"),
+    Column("KILLS", drop=3),
     Column("FIRST SEEN", right=False, drop=2),
     Column("WHERE", right=False, flexible=True),
     Column("PROCESS", right=False, flexible=True, least=8),
@@ -65,15 +65,22 @@ class Group(NamedTuple):
 def brief(incident: Incident) -> Brief:
     """The little that is kept of an incident."""
     report = incident.report
-    memcg = report.memcg if report.scope == "memcg" else None
     return Brief(
         incident.verdict.summary,
         where(incident),
         incident.verdict.cause,
         first_seen(incident),
-        memcg.limit_bytes if memcg is not None else None,
+        limit_hit(incident),
         tuple(victim.comm for victim in report.victims),
     )
+
+
+def limit_hit(incident: Incident) -> Limit | None:
+    """The cgroup's limit that was hit; ``None`` for the machine."""
+    memcg = incident.report.memcg
+    if memcg is None or incident.report.scope != "memcg":
+        return None
+    return memcg.memsw_limit_bytes if incident.verdict.cause == "memcg-swap-limit" else memcg.limit_bytes
 
 
 def where(incident: Incident) -> str:

@@ -18,13 +18,15 @@ if TYPE_CHECKING:
 
 LABEL: Final = 9
 """Cells of the labels Died, Limit, Filled, Cause and the space behind them."""
+FIGURES: Final = 19
+"""Cells beside a bar and its name: gaps, the size and the share."""
 LEAST: Final = 40
 """Narrower than this is not tried."""
 
 RANKING: Final = (
-    Column("POINTS", keep_empty=False),
+    Column("POINTS", keep_empty=False, drop=1),
     Column("MEMORY"),
-    Column("SWAP"),
+    Column("SWAP", drop=2),
     Column("ADJ"),
     Column("PID"),
     Column("PROCESS", right=False, flexible=True),
@@ -87,15 +89,15 @@ def _sentence(item: Item, width: int) -> list[str]:
 def _picture(shown: View, width: int, paint: Paint) -> list[str]:
     if not shown.bars or not shown.whole_bytes:
         return []
-    rows = shown.drawn
-    name = max((cells(bar.name) for bar in rows), default=0)
-    room = max(10, width - name - 20)
-    lines = ["", paint(f"Where the memory was, of {shown.whole_name}, {size(shown.whole_bytes)}", "bold")]
-    for bar in rows:
+    name = min(max((cells(bar.name) for bar in shown.drawn), default=0), width // 3)
+    room = width - name - FIGURES
+    title = f"Where the memory was, of {shown.whole_name}, {size(shown.whole_bytes)}"
+    lines = ["", *(paint(line, "bold") for line in wrap(title, width))]
+    for bar in shown.drawn:
         length = min(room, -(-bar.size_bytes * room // shown.whole_bytes))
         figures = f"{size(bar.size_bytes):>8}  {percent(bar.size_bytes, shown.whole_bytes):>4}"
         drawn = ("." if bar.word == "free" else "#") * length
-        lines.append(f"  {bar.name:<{name}}  {drawn:<{room}} {figures}".rstrip())
+        lines.append(f"  {cut(bar.name, name):<{name}}  {drawn:<{room}} {figures}".rstrip())
     return lines
 
 

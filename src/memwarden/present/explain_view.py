@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from memwarden.postmortem.names import PARTS
+from memwarden.postmortem.names import SHORT_PARTS
 from memwarden.present.explain_keys import all_evidence
+from memwarden.present.explain_table import limit_hit
 from memwarden.units import Max
 
 if TYPE_CHECKING:
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
 WHY_THIS: Final = "Why this process"
 """The section that the ranking belongs to."""
-KEY_LINES: Final = 12
+KEY_LINES: Final = 14
 LINES_PER_STATEMENT: Final = 4
 TOP_TASKS: Final = 5
 """Rows of the ranking in text; HTML shows them all."""
@@ -42,6 +43,9 @@ CAUSES: Final = {
     "unknown": "the text holds too little",
 }
 """Each cause in words."""
+
+BAR_NAMES: Final = {"free": "free", "unexplained": "not explained", "leaving": "ending process"}
+"""Names that a sentence spells out."""
 
 SURE: Final = {"certain": "certain", "likely": "likely", "possible": "only possible"}
 
@@ -132,7 +136,13 @@ def _key_lines(incident: Incident) -> tuple[tuple[int, str], ...]:
     verdict = incident.verdict
     first = [one for _, one in _first(incident) if one is not None]
     found: dict[int, str] = {}
-    for statement in (*first, *verdict.why_victim, *verdict.why_while_free, *verdict.statements):
+    for statement in (
+        *first[:2],
+        *verdict.why_while_free,
+        *first[2:],
+        *verdict.why_victim,
+        *verdict.statements,
+    ):
         found.update(statement.evidence[:LINES_PER_STATEMENT])
     chosen = dict(list(found.items())[:KEY_LINES])
     return tuple(sorted(chosen.items()))
@@ -189,13 +199,13 @@ def _check(incident: Incident) -> tuple[Item, ...]:
 
 
 def _bar_name(word: str) -> str:
-    return "free" if word == "free" else PARTS[word].partition(" (")[0].removeprefix("memory that ")
+    return BAR_NAMES.get(word) or SHORT_PARTS[word]
 
 
 def _whole(incident: Incident) -> tuple[int | None, str]:
-    memcg, whole = incident.report.memcg, incident.verdict.filled_of_bytes
-    if incident.report.scope == "memcg" and memcg is not None:
-        limit = memcg.limit_bytes
+    whole = incident.verdict.filled_of_bytes
+    if incident.report.scope == "memcg":
+        limit = limit_hit(incident)
         if limit is not None and not isinstance(limit, Max) and (whole is None or limit >= whole):
             return limit, "the limit"
         return whole, "what was in use"
