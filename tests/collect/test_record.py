@@ -356,6 +356,11 @@ def test_a_link_is_not_written_through(cli, tmp_path, monkeypatch):
     assert (tmp_path / "victim").read_text() == "precious"
 
 
+def asleep(pid):
+    with open(f"/proc/{pid}/stat") as file:
+        return file.read().rpartition(")")[2].split()[0] == "S"
+
+
 @pytest.mark.live
 def test_interrupted_between_two_snapshots(tmp_path):
     path = tmp_path / "x.rootar"
@@ -363,7 +368,8 @@ def test_interrupted_between_two_snapshots(tmp_path):
         [sys.executable, "-m", "memwarden", "record", "-o", path, "--interval", "3600"],
         stdout=subprocess.PIPE,
     )
-    while not (path.exists() and path.stat().st_size):
+    # The first snapshot is written and it sleeps, which it does not do while it reads and writes.
+    while not (path.exists() and path.stat().st_size and asleep(process.pid)):
         assert process.poll() is None
     process.send_signal(2)
     out, _ = process.communicate()
