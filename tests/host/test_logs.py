@@ -208,8 +208,10 @@ def test_a_recording_is_opened_as_binary(file):
 
 
 def test_a_directory(tmp_path):
-    with pytest.raises(InputError, match=rf"^{tmp_path}: is a directory; name the files in it$"):
+    with pytest.raises(InputError, match=rf"^{tmp_path}: is a directory, not a log; name a file$"):
         logs.open_file(str(tmp_path))
+    with pytest.raises(InputError, match="is a directory, not a recording; name a file$"):
+        logs.open_file(str(tmp_path), binary=True)
 
 
 def test_a_file_that_is_not_there(tmp_path):

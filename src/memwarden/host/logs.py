@@ -58,15 +58,14 @@ def open_file(path: str, *, binary: bool = False) -> Log:
     """
     name = "standard input" if path == STDIN else path
     notes: list[str] = []
-    chunks = decompressed(_chunks(_open(path), name), name, notes)
+    fd = 0 if path == STDIN else _open(path, "recording" if binary else "log")
+    chunks = decompressed(_chunks(fd, name), name, notes)
     if not binary:
         chunks = _checked(chunks, name)
     return Log(name, chunks, notes)
 
 
-def _open(path: str) -> int:
-    if path == STDIN:
-        return 0
+def _open(path: str, wanted: str) -> int:
     try:
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except PermissionError as error:
@@ -78,8 +77,8 @@ def _open(path: str) -> int:
     kind = os.fstat(fd).st_mode
     if stat.S_ISDIR(kind) or stat.S_ISBLK(kind):
         os.close(fd)
-        what = "a directory; name the files in it" if stat.S_ISDIR(kind) else "a block device, not a log"
-        raise InputError(f"{path}: is {what}")
+        what = "directory" if stat.S_ISDIR(kind) else "block device"
+        raise InputError(f"{path}: is a {what}, not a {wanted}; name a file")
     return fd
 
 
