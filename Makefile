@@ -7,7 +7,7 @@ STAMP := $(VENV)/.installed
 # MEMWARDEN_LAB=required: a machine that cannot boot the lab's kernels fails the tests instead of skipping them.
 MEMWARDEN_LAB ?=
 
-.PHONY: help run test lint types imports unit lab lab-required bench docs venv clean
+.PHONY: help run test lint types imports unit lab lab-required bench fuzz docs venv clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | sort | expand -t 16
@@ -52,6 +52,10 @@ lab-required: ## the same, and a kernel that does not boot is a failure
 
 bench: $(STAMP) ## measured claims, as ratios
 	$(BIN)/python -m bench
+
+fuzz: $(STAMP) ## coverage-guided fuzzing of the parsers for a minute
+	@$(BIN)/python -m pip install -qq --group fuzz
+	$(BIN)/python tests/fuzz/fuzz_parsers.py -max_total_time=60
 
 docs: $(STAMP) ## regenerate the CLI reference and the JSON schemas
 	$(BIN)/python docs/generate.py

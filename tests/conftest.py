@@ -18,6 +18,9 @@ REPOSITORY = Path(__file__).parent.parent
 GOLDEN = Path(__file__).parent / "golden"
 OOMLOGS = REPOSITORY.parent / "shared" / "oomlogs"
 
+# Needs atheris, which the suite does not (make fuzz).
+collect_ignore = ["fuzz"]
+
 # The same examples on every run and no clock: a slow machine must not turn a test red.
 settings.register_profile(
     "default", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
