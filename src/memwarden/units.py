@@ -76,6 +76,7 @@ def least(first: Limit, *rest: Limit) -> Limit:
     return tightest
 
 
+_LARGEST: Final = 1 << 512  # a float holds it; figures of damaged text may be larger
 _UNIT_NAMES: Final = ("B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB")
 
 
@@ -98,7 +99,7 @@ def scaled(value: int) -> tuple[str, str]:
     (('1.00', 'MiB'), ('999', 'B'))
     """
     # 1023.5 and more would print as 1024, so it takes the next unit.
-    magnitude, unit = float(abs(value)), 0
+    magnitude, unit = float(min(abs(value), _LARGEST)), 0
     while magnitude >= (1000 if unit == 0 else 999.5) and unit < len(_UNIT_NAMES) - 1:
         magnitude /= 1024
         unit += 1

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from memwarden.postmortem import advice_numbers, names
 from memwarden.postmortem.advice_limit import systemctl
 from memwarden.postmortem.advice_quote import option_safe, rounded_up, spelled
+from memwarden.postmortem.cause_limit import requested_bytes
 from memwarden.postmortem.model import Advice
 from memwarden.rules.identity import identify
 from memwarden.units import KIB, size
@@ -214,10 +215,9 @@ def helped(facts: Facts, cause: Cause) -> tuple[str, ...]:
     if cause == "system-anon":
         return (*_swap_helped(facts), *_cap_helped(facts))
     if cause == "fragmentation":
-        order = facts.report.invoker.order or 0
         return (
             (
-                f"A free piece of {size(facts.report.host.page_size_bytes << order)}, by compaction or a "
+                f"A free piece of {size(requested_bytes(facts.report))}, by compaction or a "
                 "larger reserve (vm.min_free_kbytes)."
             ),
         )

@@ -17,6 +17,9 @@ up to this much fails although usage is still below the limit by less than it.""
 SETTLED: Final = 200
 """Half a percent of the limit: what other tasks free between the failed charge and the printing."""
 
+HIGHEST_ORDER: Final = 20
+"""Above every architecture's MAX_PAGE_ORDER (``include/linux/mmzone.h``: 10, on some 13)."""
+
 Which = Literal["memory", "memory+swap", "kmem", "none", "unknown"]
 
 
@@ -44,7 +47,7 @@ def limit_hit(report: OomReport) -> LimitHit:
     memcg = report.memcg
     if memcg is None:
         return LimitHit("unknown")
-    slack = max(CHARGE_PAGES, 1 << max(0, report.invoker.order or 0)) * report.host.page_size_bytes
+    slack = max(CHARGE_PAGES * report.host.page_size_bytes, requested_bytes(report))
     counters = _counters(memcg)
     near = tuple(
         which for which, usage, limit, _ in counters if _near(usage, limit, slack, floor=memcg.usage_bytes)
@@ -57,6 +60,11 @@ def limit_hit(report: OomReport) -> LimitHit:
         return LimitHit("unknown", usage, limit, memcg.failcnt)
     unlimited = all(isinstance(limit, Max) for _, _, limit, _ in counters if limit is not None)
     return LimitHit("none" if unlimited else "memory", usage, limit, memcg.failcnt)
+
+
+def requested_bytes(report: OomReport) -> int:
+    """What was asked for in one piece: 2^order pages. The order of damaged text may be any number."""
+    return report.host.page_size_bytes << min(max(0, report.invoker.order or 0), HIGHEST_ORDER)
 
 
 def _counters(memcg: MemcgFacts) -> tuple[tuple[Which, int | None, Limit | None, int | None], ...]:

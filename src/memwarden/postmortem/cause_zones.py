@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from memwarden.postmortem.cause_limit import requested_bytes
 from memwarden.postmortem.filled_system import managed_bytes
 
 if TYPE_CHECKING:
@@ -100,8 +101,8 @@ def zone_verdict(report: OomReport) -> ZoneVerdict | None:
     kept = [_kept(zone, highest, names, page) for zone in eligible]
     over = [_usable(zone, movable=movable) - reserve for zone, reserve in zip(eligible, kept, strict=True)]
     passing = tuple(zone for zone, room in zip(eligible, over, strict=True) if room > (zone.min_bytes or 0))
-    order = max(0, report.invoker.order or 0)
-    able = [_has_block(zone, page << order, movable=movable) for zone in passing] if order else [True]
+    wanted = requested_bytes(report)
+    able = [_has_block(zone, wanted, movable=movable) for zone in passing] if wanted > page else [True]
     free = sum(zone.free_bytes or 0 for zone in zones)
     managed = managed_bytes(node) if node is not None else None
     return ZoneVerdict(

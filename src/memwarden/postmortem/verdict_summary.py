@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from memwarden.postmortem import names
+from memwarden.postmortem.cause_limit import requested_bytes
 from memwarden.units import size
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ def _manual(facts: Facts) -> str:
 
 def _fragmentation(facts: Facts) -> str:
     order = facts.report.invoker.order or 0
-    wanted = size(facts.report.host.page_size_bytes << order)
+    wanted = size(requested_bytes(facts.report))
     return f"memory was free, but not {wanted} in one piece (order {order}) where the request may take it."
 
 

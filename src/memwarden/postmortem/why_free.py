@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from memwarden.postmortem import names
+from memwarden.postmortem.cause_limit import requested_bytes
 from memwarden.postmortem.cause_zones import ZONES
 from memwarden.postmortem.model import Statement
 from memwarden.postmortem.why_lines import lines, zone_lines
@@ -113,10 +114,10 @@ def _fragmentation(facts: Facts) -> Statement:
     zones, report = facts.zones, facts.report
     assert zones is not None
     order = report.invoker.order or 0
-    wanted = report.host.page_size_bytes << order
     free = sum(zone.free_bytes or 0 for zone in zones.passing)
     text = (
-        f"The request was for {size(wanted)} in one piece (order {order}). {_upper(zones.passing)} "
+        f"The request was for {size(requested_bytes(report))} in one piece (order {order}). "
+        f"{_upper(zones.passing)} "
         f"had {size(free)} free, but "
         "no free piece of that size that the request may use: memory was fragmented."
     )
