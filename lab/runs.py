@@ -29,7 +29,7 @@ GUEST_FILES = (
     "rootar.py",
     "scenarios.py",
 )
-_SWAP_MIB = 256
+_SWAP_MIB = 128
 
 
 class Boot(NamedTuple):

@@ -83,7 +83,7 @@ class Stage:
             return
         step, stop = (16 * MIB, 40 * MIB) if self.scenario.limit is None else (MIB, 3 * MIB)
         if self.scenario.limit is None and self.scenario.swap:
-            stop = 96 * MIB  # while it swaps, the machine gives up with more than that nominally free
+            stop = 160 * MIB  # before it swaps in earnest, for then anybody's page may be the last
         if self.scenario.bound:
             stop = 64 * MIB  # of which the watermarks take a third
         tiny = self.scenario.limit is not None and self.tree.limit(self.scenario.limit) < 8 * MIB
@@ -120,6 +120,8 @@ class Stage:
 
     def act(self) -> None:
         """Push it over, in the way the row says, until somebody died or the time is over."""
+        if self.deaths():
+            raise RuntimeError(f"{self.result['died']} died while the machine was recorded")
         begin = time.monotonic()
         kills = self.tree.kills(self.scenario.limit)
         getattr(self, "_act_" + self.scenario.act.replace("-", "_"))(kills)
@@ -158,7 +160,7 @@ class Stage:
         for _ in range(limit):
             if self.tree.kills("/t") != kills or time.monotonic() > deadline:
                 break
-            self.push(2 * MIB, 2.0)
+            self.push(4 * MIB, 4.0)
             row = {name: self.tree.usage(group) for name, group in path}
             row["low_events"] = _event(self.tree.events()[self._kept_group()]["memory.events"], "low")
             trail.append(row)
