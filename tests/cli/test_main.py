@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import runpy
 import subprocess
 import sys
 from importlib import import_module
@@ -161,3 +162,12 @@ def test_a_full_disk_is_said():
         )
     assert done.returncode == 3
     assert done.stderr == b"memwarden: input or output failed: No space left on device\n"
+
+
+def test_the_package_runs_as_a_module(capsys, monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["memwarden", "--version"])
+    with pytest.raises(SystemExit) as stopped:
+        runpy.run_module("memwarden", run_name="__main__")
+    assert stopped.value.code == 0
+    assert capsys.readouterr().out == f"memwarden {__version__}\n"
+    runpy.run_module("memwarden.__main__")  # imported, not run
