@@ -210,7 +210,7 @@ def test_a_recording_is_opened_as_binary(file):
 def test_a_directory(tmp_path):
     with pytest.raises(InputError, match=rf"^{tmp_path}: is a directory, not a log; name a file$"):
         logs.open_file(str(tmp_path))
-    with pytest.raises(InputError, match="is a directory, not a recording; name a file$"):
+    with pytest.raises(InputError, match=r"is a directory, not a recording; name a file$"):
         logs.open_file(str(tmp_path), binary=True)
 
 
