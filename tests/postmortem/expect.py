@@ -35,7 +35,7 @@ def check(report: OomReport, world: World, transport: str = "bare") -> None:
         check_node(report, world)
     else:
         assert report.node is None
-    assert [row_facts(row, era) for row in report.tasks] == [task_facts(task, era) for task in rows(world)]
+    assert [row_facts(row) for row in report.tasks] == [task_facts(task, era) for task in rows(world)]
     names = [row.comm for row in report.tasks]
     assert names == [task.comm for task in rows(world)] or broken
     check_victims(report, world)
@@ -151,7 +151,7 @@ def zone_facts(zone: ZoneFacts) -> dict[str, Any]:
     }
 
 
-def row_facts(row: TaskRow, era: Era) -> tuple[int | None, ...]:
+def row_facts(row: TaskRow) -> tuple[int | None, ...]:
     """One row of the table, comparable."""
     return (
         *(

@@ -211,7 +211,8 @@ def test_page_tables_in_pages_up_to_4_14():
         ("[ 1] 0 1 9 8 57344 360 -1000 x", "pgtables_bytes"),
         ("[ 1] 0 1 9 8 22 3 360 -1000 x", "nr_pmds"),
         ("[ 1] 0 1 9 8 7 1 0 57344 360 -1000 Web Content", "rss_shmem"),
-        ("[ 1] 0 1 9 8 57344 360 -1000 531", "pgtables_bytes"),
+        ("[ 1] 0 1 9 8 7 -17 -1000 x", "oom_adj"),
+        ("[ 1] 0 1 9 8 7 0 0 x", "?"),
     ],
 )
 def test_the_columns_of_a_table_whose_head_is_lost(row: str, column: str):
@@ -220,6 +221,9 @@ def test_the_columns_of_a_table_whose_head_is_lost(row: str, column: str):
     assert tasks.parse_row(row, 1, columns) is not None
 
 
-@pytest.mark.parametrize("row", ["[ 1] 0 1 9 x", "[ 1] 1 2 3 4 5 6 7 8 9 10 11 12 13 x", "[ 1] x"])
+@pytest.mark.parametrize(
+    "row",
+    ["[ 1] 0 1 9 8 57344 360 -1000 531", "[ 1] 0 1 9 x", "[ 1] 1 2 3 4 5 6 7 8 9 10 11 12 13 x", "[ 1] x"],
+)
 def test_rows_that_no_kernel_printed(row: str):
     assert tasks.guess_columns(row) == ()

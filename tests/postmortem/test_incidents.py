@@ -276,6 +276,7 @@ def test_lines_that_were_pasted_twice_are_one_report():
     doubled = [record for record in records for _ in range(2)]
     report = only(TRANSPORTS["dmesg"](doubled))
     assert [victim.pid for victim in report.victims] == [TASKS[2].pid, TASKS[1].pid]
+    assert [row.pid for row in report.tasks] == [task.pid for task in TASKS]
     assert report.memcg is not None
     assert report.memcg.stat == world.stat
 

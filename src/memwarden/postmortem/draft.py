@@ -92,6 +92,8 @@ class Draft:
     mem: MemInfoDraft = field(default_factory=MemInfoDraft)
     columns: tuple[str, ...] = ()
     has_table: bool = False
+    table_cut: bool = False
+    """The right edge of the table is cut off: names are lost."""
     tasks_state: bool = False
     """The line before the table, of 4.19 and later, was seen."""
     rows: list[RawRow] = field(default_factory=list)

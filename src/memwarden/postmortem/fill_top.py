@@ -7,9 +7,16 @@ from typing import TYPE_CHECKING, Final
 
 from memwarden.postmortem.blocks.cpu import parse_cpu
 from memwarden.postmortem.blocks.header import parse_header
-from memwarden.postmortem.blocks.tasks import guess_columns, parse_columns, parse_row
+from memwarden.postmortem.blocks.tasks import (
+    cut_columns,
+    guess_columns,
+    parse_columns,
+    parse_cut_row,
+    parse_row,
+)
 
 if TYPE_CHECKING:
+    from memwarden.postmortem.blocks.tasks import RawRow
     from memwarden.postmortem.draft import Draft
 
 ROWS_KEPT: Final = 100_000
@@ -115,11 +122,11 @@ def tasks_state(draft: Draft, line: int, message: str) -> bool:
 def table(draft: Draft, line: int, message: str) -> bool:
     """The head of the task table."""
     columns = parse_columns(message)
-    if "total_vm" not in columns:
+    if not columns:
         return False
     if columns[-1] != "name":
-        draft.damaged = True
-        return False
+        columns = cut_columns(message)
+        draft.damaged = draft.table_cut = True
     draft.columns = columns
     draft.has_table = True
     draft.block = "table"
@@ -134,13 +141,19 @@ def row(draft: Draft, line: int, message: str) -> bool:
         if not draft.columns:
             return False
         draft.damaged = True
-    parsed = parse_row(message, line, draft.columns)
+    parsed = (parse_cut_row if draft.table_cut else parse_row)(message, line, draft.columns)
     if parsed is None:
         return False
     if len(draft.rows) >= ROWS_KEPT:
         draft.rows_dropped += 1
         return True
     draft.block = "table"
-    draft.rows.append(parsed)
-    draft.row_texts.append(message)
+    keep_row(draft, parsed, message)
     return True
+
+
+def keep_row(draft: Draft, parsed: RawRow, message: str) -> None:
+    """Add a row to the table; no kernel lists a process twice in a row, but a pasted text may."""
+    if not draft.rows or draft.rows[-1].pid != parsed.pid:
+        draft.rows.append(parsed)
+        draft.row_texts.append(message)

@@ -188,4 +188,4 @@ def _marks(draft: Draft, victims: tuple[Victim, ...]) -> tuple[Mark, ...]:
 def _weights(draft: Draft) -> list[int]:
     """Pages that each row holds, in memory and in swap."""
     places = [draft.columns.index(name) for name in ("rss", "swapents") if name in draft.columns]
-    return [sum([row.numbers[place] for place in places]) for row in draft.rows]
+    return [sum([row.numbers[place] or 0 for place in places]) for row in draft.rows]

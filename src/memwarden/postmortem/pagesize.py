@@ -72,9 +72,9 @@ def _from_rows(draft: Draft) -> int | None:
         return None
     place = draft.columns.index("total_vm")
     for known in draft.kills[:4]:
-        count = next((row.numbers[place] for row in draft.rows if row.pid == known.kill.pid), 0)
+        count = next((row.numbers[place] for row in draft.rows if row.pid == known.kill.pid), None)
         kb = known.kill.total_vm_kb
-        if count > 0 and kb and kb * _KIB % count == 0 and kb * _KIB // count in _SIZES:
+        if count and count > 0 and kb and kb * _KIB % count == 0 and kb * _KIB // count in _SIZES:
             return kb * _KIB // count
     return None
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from memwarden.postmortem.blocks.tasks import RawRow
-from memwarden.postmortem.fill_top import ROWS_KEPT, trace
+from memwarden.postmortem.fill_top import ROWS_KEPT, keep_row, trace
 from memwarden.postmortem.kinds import kind_of
 from memwarden.postmortem.model import Mark
 from memwarden.postmortem.readers import READERS, read
@@ -31,7 +31,7 @@ _PLAIN: Final = frozenset(
 def quick(draft: Draft, line: int, message: str) -> bool:
     """Read one whole message into an open report that has no end yet; False when it needs a closer look."""
     block = draft.block
-    if block == "table" and message[:1] == "[" and "\\x" not in message:
+    if block == "table" and message[:1] == "[" and not draft.table_cut and "\\x" not in message:
         return _row(draft, line, message)
     message = message.rstrip()
     if block == "memcg":
@@ -56,8 +56,7 @@ def _row(draft: Draft, line: int, message: str) -> bool:
         row = RawRow(line, int(head[1:]), list(map(int, fields)), name.rstrip())
     except ValueError:
         return False
-    draft.rows.append(row)
-    draft.row_texts.append(message)
+    keep_row(draft, row, message)
     return True
 
 

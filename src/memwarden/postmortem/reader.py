@@ -105,14 +105,14 @@ class Reader:
         if "\0" in line:
             line = line.replace("\0", "")
         stamp, message = split(line)
-        if "\\x" in message and RECORD.match(line):
-            message = unescape(message)
         if stamp is not None and stamp.kernel:
             self._unshaped += 1
             if self._shape is None or self._unshaped >= _UNSHAPED:
                 self._shape = shape_of(line[: len(line) - len(message)], stamp)
                 self._shape_stamp = stamp
                 self._unshaped = _UNSHAPED
+        if "\\x" in message and RECORD.match(line):
+            message = unescape(message)
         self._piece(number, stamp, message, len(line))
 
     def _structured(self, number: int, line: str) -> bool:
@@ -159,11 +159,11 @@ class Reader:
         kind = kind_of(message)
         if kind == "" and message:
             kind, message = repair(message)
-            if kind == "" and (inside := embedded(message)) is not None:
-                before, inner, after = inside
-                self._one(number, stamp, before, 0)
-                self._one(number, inner if stamp is None else inner.within(stamp), after, 0)
-                return
+        if kind in ("", "header") and (inside := embedded(message)) is not None:
+            before, inner, after = inside
+            self._one(number, stamp, before, 0)
+            self._one(number, inner if stamp is None else inner.within(stamp), after, 0)
+            return
         if stamp is None and self._number:
             if self._goes_on(message, kind, length, blank_start):
                 self._blank = blank_end

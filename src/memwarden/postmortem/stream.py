@@ -33,7 +33,7 @@ _HITS: Final = (b"ut of memory", b"invoked oom-k", b"oom-kill:constraint=")
 _WATCH_HITS: Final = (b"oom_reaper", b"Killed process", b"oom-kill")
 _HEAD_HITS: Final = (
     *(*_WATCH_HITS, b"total_vm", b"emory cgroup stats for", b": usage "),
-    *(b"ill process ", b"killed as a result"),
+    *(b"ill process ", b"lled process ", b"killed as a result", b"m-kill:constraint", b"m_reaper: "),
 )
 _JSON_HITS: Final = (b'"MESSAGE"',)
 """journalctl writes a message that is not plain text as an array of numbers."""
@@ -83,7 +83,9 @@ class Lines:
             self._searched = max(self._position, len(self._buffer) - _LONGEST)
             piece = self._read()
             if piece is None:
+                unended = self._position < len(self._buffer) and not self._buffer.endswith(b"\n")
                 self._pass_over(len(self._buffer))
+                self.number += unended
                 return False
             self._append(piece)
 
@@ -248,7 +250,24 @@ def _pieces(chunks: Iterable[bytes]) -> Iterator[bytes]:
             break
     wide = start[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
     decoder = codecs.getincrementaldecoder("utf-16")("replace")
-    for chunk in chain((start,), rest):
+    for chunk in _coalesced(chain((start,), rest)):
         text = decoder.decode(chunk).encode("utf-8", "replace") if wide else chunk
         for offset in range(0, len(text), _PIECE):
             yield text[offset : offset + _PIECE] if len(text) > _PIECE else text
+
+
+def _coalesced(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """No small chunks but the last: each costs a look at all that came shortly before it."""
+    small: list[bytes] = []
+    size = 0
+    for chunk in chunks:
+        if not small and len(chunk) >= _BLOCK:
+            yield chunk
+            continue
+        small.append(chunk)
+        size += len(chunk)
+        if size >= _BLOCK:
+            yield b"".join(small)
+            small, size = [], 0
+    if small:
+        yield b"".join(small)

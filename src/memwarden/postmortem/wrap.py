@@ -25,8 +25,7 @@ _KILL_MORE: Final = re.compile(
 _KILL_FIELDS: Final = re.compile(
     r"\b(?:total-vm|anon-rss|file-rss|shmem-rss|pgtables):\d+kB|\bUID:\d+|\badj:-?\d+|d process \d+ \("
 )
-_KB_MORE: Final = re.compile(r"all_unreclaimable\?|[\w()]*:? ?\d*[kK]?B?\b(?: |$)|(?:yes|no)$")
-_KB_TOKEN: Final = re.compile(r"(?<![a-z0-9_])[a-z][a-z0-9_]{1,40}(?:\([a-z]{1,9}\))?: ?\d+ ?[kK]B")
+_KB_MORE: Final = re.compile(r"[a-z_]*\? ?(?:yes|no)?$|[\w()]*:? ?\d*[kK]?B?\b(?: |$)|(?:yes|no)$")
 _BLOCKS_END: Final = re.compile(r"= ?\d+kB$")
 _BLOCKS_MORE: Final = re.compile(r"\d*\*? ?\d*k?B|\([A-Z]+\)|[A-Z]*\)|= ")
 _NUMBERS: Final = re.compile(r"[\d ]+$")
@@ -154,10 +153,7 @@ def _kilobytes(message: str, more: str, more_kind: str) -> str | None:
         return " " if message.endswith(("kB", ")", "=")) else ""
     if more_kind not in ("", "counter") or not _KB_MORE.match(more):
         return None
-    if message.endswith("all_unreclaimable?"):
-        return " "
-    together = len(_KB_TOKEN.findall(message + more))
-    return "" if together > len(_KB_TOKEN.findall(f"{message} {more}")) else " "
+    return " " if message.endswith(("kB", "KB", ":", "?")) else ""
 
 
 def _usage(message: str, more: str, more_kind: str) -> str | None:

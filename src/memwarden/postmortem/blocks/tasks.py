@@ -17,10 +17,15 @@ if TYPE_CHECKING:
 
 _HEAD: Final = re.compile(r"\[ *pid *\] +(uid\b.*)")
 _ROW: Final = re.compile(r"\[ *(\d+)\] +(\d.*)", re.DOTALL)
-_NUMBER: Final = re.compile(r"-?\d+$")
+_NUMBER: Final = re.compile(r"-?\d{1,18}$")
 
-_SEVEN_OLD: Final = ("uid", "tgid", "total_vm", "rss", "nr_ptes", "swapents", "oom_score_adj", "name")
-_SEVEN_NEW: Final = ("uid", "tgid", "total_vm", "rss", "pgtables_bytes", "swapents", "oom_score_adj", "name")
+_LAST_TWO: Final = ("oom_score_adj", "name")
+_SEVEN: Final = {
+    "both": ("uid", "tgid", "total_vm", "rss", "cpu", "oom_adj", *_LAST_TWO),
+    "ptes": ("uid", "tgid", "total_vm", "rss", "nr_ptes", "swapents", *_LAST_TWO),
+    "bytes": ("uid", "tgid", "total_vm", "rss", "pgtables_bytes", "swapents", *_LAST_TWO),
+    "": ("uid", "tgid", "total_vm", "rss", "?", "??", *_LAST_TWO),
+}
 _BY_COUNT: Final[dict[int, tuple[str, ...]]] = {
     6: ("uid", "tgid", "total_vm", "rss", "cpu", "oom_adj", "name"),
     8: ("uid", "tgid", "total_vm", "rss", "nr_ptes", "nr_pmds", "swapents", "oom_score_adj", "name"),
@@ -36,7 +41,8 @@ class RawRow(NamedTuple):
 
     line: int
     pid: int
-    numbers: list[int]
+    numbers: list[int | None]
+    """``None`` for columns that are cut off."""
     name: str
 
 
@@ -44,6 +50,23 @@ def parse_columns(message: str) -> tuple[str, ...]:
     """The columns behind ``[ pid ]``, as printed; empty when the head is cut."""
     found = _HEAD.match(message)
     return tuple(found[1].split()) if found else ()
+
+
+def cut_columns(message: str) -> tuple[str, ...]:
+    """The columns of a head that is cut off at the right, but for the last, which may be cut itself."""
+    return (*parse_columns(message)[:-1], "name")
+
+
+def parse_cut_row(message: str, line: int, columns: Sequence[str]) -> RawRow | None:
+    """A row that is cut off at the right: its name is lost, and its last figure may be cut."""
+    head, _, rest = message.partition("]")
+    fields = rest.split()[: len(columns)][:-1]
+    try:
+        numbers: list[int | None] = [int(field) for field in fields]
+        missing = len(columns) - 1 - len(numbers)
+        return RawRow(line, int(head[1:]), numbers + [None] * missing, "") if numbers else None
+    except ValueError:
+        return None
 
 
 def parse_row(message: str, line: int, columns: Sequence[str]) -> RawRow | None:
@@ -64,28 +87,32 @@ def parse_row(message: str, line: int, columns: Sequence[str]) -> RawRow | None:
         return None
 
 
-def _exactly(fields: list[str], count: int) -> list[int]:
+def _exactly(fields: list[str], count: int) -> list[int | None]:
     if len(fields) != count:
         raise ValueError
     return [int(field) for field in fields]
 
 
 def guess_columns(message: str) -> tuple[str, ...]:
-    """The columns of a table whose head is lost, from one row; empty when no kernel printed such a row.
-
-    Seven numbers are either ``nr_ptes`` or ``pgtables_bytes``; the latter is in bytes, whole pages
-    of 1 KiB or more, and came with a wider pid (4.19).
-    """
+    """The columns of a table whose head is lost, from one row; empty when no kernel printed such a row."""
     found = _ROW.match(message)
     if found is None:
         return ()
     fields = found[2].split()
-    count = 0
-    while count < len(fields) - 1 and _NUMBER.match(fields[count]):
-        count += 1
-    if count == 7:
-        return _SEVEN_NEW if int(fields[4]) >= 1024 and int(fields[4]) % 1024 == 0 else _SEVEN_OLD
-    return _BY_COUNT.get(count, ())
+    count = next((place for place, field in enumerate(fields) if not _NUMBER.match(field)), 0)
+    return _SEVEN[_seven(int(fields[4]), int(fields[5]))] if count == 7 else _BY_COUNT.get(count, ())
+
+
+def _seven(fifth: int, sixth: int) -> str:
+    """Which of the tables with seven figures: what only one of them can hold, or ``""``.
+
+    ``pgtables_bytes`` are whole pages in bytes; ``oom_adj`` is -17 to 15 and may be negative.
+    """
+    if fifth >= 4096 and fifth % 1024 == 0:
+        return "bytes"
+    if sixth < 0:
+        return "both"
+    return "ptes" if sixth > 15 else ""
 
 
 def row_builder(columns: Sequence[str], page_size: int) -> Callable[[RawRow], TaskRow]:
@@ -114,13 +141,18 @@ def row_builder(columns: Sequence[str], page_size: int) -> Callable[[RawRow], Ta
             numbers[anon],
             numbers[file],
             numbers[shmem],
-            sum([numbers[where] for where in tables]) * scale if tables else None,
+            _tables(numbers, tables, scale),
             numbers[swap],
             numbers[oom_adj],
             numbers[score_adj],
         )
 
     return build
+
+
+def _tables(numbers: list[Any], places: tuple[int, ...], scale: int) -> int | None:
+    pages = [numbers[place] for place in places]
+    return None if not pages or None in pages else sum(pages) * scale
 
 
 def _page_tables(place: dict[str, int], page_size: int) -> tuple[tuple[int, ...], int]:
