@@ -11,6 +11,7 @@ from tests.postmortem.verdict_reports import (
     memcg_report,
     node_facts,
     system_report,
+    task,
     victim,
     with_invoker,
 )
@@ -49,6 +50,16 @@ def test_who_asked_is_not_who_is_to_blame():
     assert said(with_invoker(made, pid=None))[0].startswith("asker only happened to ask")
     assert said(made, "manual") == []
     assert said(with_invoker(made, comm=None)) == []
+
+
+def test_who_asked_and_is_big_may_well_be_to_blame():
+    facts_ = memcg_facts(64, swap_limit_bytes=MAX)
+
+    def made(mib):
+        return memcg_report(facts_, task(1, 40), task(76, mib, -1000, comm="asker"))
+
+    assert said(made(20)) == []
+    assert said(made(19))[0].startswith("asker (thread 77) only happened to ask")
 
 
 def test_swap_that_is_shut_or_used_up():

@@ -60,6 +60,12 @@ def test_hostile_names():
     assert "`a`" not in loose
 
 
+def test_what_there_is_nothing_of_is_left_out():
+    shown = text([judge(report())])
+    for heading in ("Where the memory was", "Why this process", "What to do", "Log lines"):
+        assert heading not in shown
+
+
 def test_none_found():
     assert text([]) == "No OOM report found.\n"
 

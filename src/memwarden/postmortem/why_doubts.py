@@ -12,7 +12,7 @@ from memwarden.units import Max, size
 
 if TYPE_CHECKING:
     from memwarden.postmortem.cause_facts import Facts
-    from memwarden.postmortem.model import Cause
+    from memwarden.postmortem.model import Cause, OomReport
 
 LOWERED = 32
 """Usage a thirty-second above the limit is more than charges by force leave."""
@@ -51,10 +51,18 @@ def _invoker(facts: Facts, cause: Cause) -> tuple[Statement, ...]:
     who = comm if pid is None else f"{comm} (thread {pid})"
     if cause in ("fragmentation", "low-zone", "numa-bound"):
         return (Statement(f"The request that could not be met came from {who}.", lines(report, "header")),)
-    if not report.victims or any(comm == victim.comm for victim in report.victims):
+    if not report.victims or any(comm == victim.comm for victim in report.victims) or _is_big(report):
         return ()
     text = f"{who} only happened to ask for memory when none was left; that does not make it the cause."
     return (Statement(text, lines(report, "header")),)
+
+
+def _is_big(report: OomReport) -> bool:
+    """Whether the process that asked is among the biggest itself: then it may well be the cause."""
+    who = report.invoker
+    sizes = {row.line: (row.rss_pages or 0) + (row.swap_pages or 0) for row in report.tasks}
+    mine = [sizes[row.line] for row in report.tasks if who.pid in (row.pid, row.tgid) or row.comm == who.comm]
+    return bool(mine) and max(mine) * 2 >= max(sizes.values())
 
 
 def _swap_shut(facts: Facts) -> tuple[Statement, ...]:

@@ -43,20 +43,6 @@ def plain(text: str) -> str:
     return SPECIAL.sub(r"\\\1", escape(text))
 
 
-def code(text: str) -> str:
-    """Text of a log in a code span, which no run of backquotes in it can end.
-
-    >>> code("a`b")
-    '`` a`b ``'
-    """
-    shown = escape(text)
-    longest = max((len(run) for run in re.findall("`+", shown)), default=0)
-    if not longest:
-        return f"`{shown}`"
-    fence = "`" * (longest + 1)
-    return f"{fence} {shown} {fence}"
-
-
 def block(lines: Sequence[str], kind: str = "") -> list[str]:
     """A fenced block, the fence longer than any run of backquotes in it."""
     shown = [escape(line) for line in lines]
