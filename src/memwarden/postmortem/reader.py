@@ -14,6 +14,7 @@ from memwarden.postmortem.transport.jsonline import parse_json
 from memwarden.postmortem.transport.prefix import embedded, split
 from memwarden.postmortem.transport.records import Records
 from memwarden.postmortem.transport.shape import MARK, shape_of
+from memwarden.postmortem.transport.stamp import NO_STAMP
 from memwarden.postmortem.wrap import Widths, Wrapped, glue, widths
 
 if TYPE_CHECKING:
@@ -85,11 +86,25 @@ class Reader:
                 if whole and draft is not None and quick(draft, number + place, line[1:]):
                     self.assembler.took(draft, number + place)
                     continue
+            elif line[:1] == "[" and place < last and self._bare_row(number + place, line, lines[place + 1]):
+                continue
             self._line(number + place, raws[place])
             if self.bored or (self._unshaped >= _UNSHAPED and place < last):
                 self._unshaped = 0
                 return place + 1
         return len(lines)
+
+    def _bare_row(self, number: int, line: str, after: str) -> bool:
+        """Read a row of a table without fronts; it is whole for certain when another row follows."""
+        if self._shape is not None or kind_of(line) != "row" or kind_of(after) != "row":
+            return False
+        if self._number:
+            self._flush()
+        draft = self.assembler.at(NO_STAMP)
+        if draft is None or draft.block != "table" or not quick(draft, number, line):
+            return False
+        self.assembler.took(draft, number)
+        return True
 
     def pause(self) -> None:
         """The lines that come next do not follow those that were read."""
