@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -11,21 +12,18 @@ if TYPE_CHECKING:
 _KIB: Final = 1024
 _SIZES: Final = (4096, 8192, 16384, 65536)
 
-_RELEASE_SIZES: Final = (
-    ("64k", 65536),
-    ("16k", 16384),
-    ("ppc64", 65536),
-    ("ia64", 16384),
-    ("sparc64", 8192),
-    ("alpha", 8192),
-    ("el7.aarch64", 65536),
-    ("el8", 0),
-    ("x86_64", 4096),
-    ("amd64", 4096),
-    ("i686", 4096),
-    ("s390", 4096),
-    ("armv7", 4096),
-    ("armhf", 4096),
+_RELEASE_SIZES: Final = tuple(
+    (re.compile(hint), size)
+    for hint, size in (
+        (r"[-+_.]64k", 65536),
+        (r"[-+_.]16k", 16384),
+        # RHEL 7 and 8 and their kin build for 64 KiB on 64-bit ARM and POWER; RHEL 9 says so where it does.
+        (r"\.el[78]\w*\.aarch64", 65536),
+        (r"ppc64", 65536),
+        (r"sparc64|alpha", 8192),
+        (r"ia64", 16384),
+        (r"x86_64|amd64|i[3-6]86|[-.]686|s390|armv7|armhf|armmp", 4096),
+    )
 )
 
 
@@ -82,6 +80,6 @@ def _from_rows(draft: Draft) -> int | None:
 def _from_release(release: str | None) -> tuple[int, PageSizeBasis]:
     """Distributions put the machine, and some the page size, into the release string."""
     for hint, size in _RELEASE_SIZES:
-        if size and hint in (release or ""):
+        if hint.search(release or ""):
             return size, "architecture"
     return 4096, "assumed"

@@ -45,7 +45,8 @@ _REPORT_LINE: Final = re.compile(
     rb"\[ *\d+\] +\d+ +\d+ +\d|\[ *pid *\]|Tasks state|\dkB|\dKB|pages (?:RAM|[HhrcsnMi])|: usage "
     rb"|emory cgroup|Kill(?:ed)? process|oom_reaper|killed as a result|lowmem_reserve|Mem-Info|invoked\s*$"
     rb"|active_\w+:\d|\b[a-z_]+ \d+\s*$|\+0x[0-9a-f]+/0x|Comm: |Call [Tt]race|func:|allocation failure"
-    rb"|^[\s>]*\"?_*[A-Z][A-Z_]+\"?\s*[=:]|^[\s>]*[\d -]+\S*\s*$"
+    rb"|^[ \t>]*\"?_*[A-Z][A-Z_]+\"?\s*[=:]|^[ \t>]*[\d -]+\S*\s*$",
+    re.MULTILINE,
 )
 """What a line before a hit looks like when it belongs to the same report, or to the same journal record."""
 

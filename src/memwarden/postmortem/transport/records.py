@@ -11,7 +11,7 @@ import json
 import re
 from typing import Final, NamedTuple
 
-from memwarden.postmortem.transport.stamp import Stamp
+from memwarden.postmortem.transport.stamp import Stamp, unix_time
 
 _FIELD: Final = re.compile(r"[ \t]*(_{0,2}[A-Z][A-Z0-9_]{0,63})(?:=(.*))?$", re.DOTALL)
 _PRETTY: Final = re.compile(
@@ -37,35 +37,13 @@ def stamp_of(fields: dict[str, str]) -> Stamp:
     mono = fields.get("_SOURCE_MONOTONIC_TIMESTAMP") or fields.get("_SOURCE_BOOTTIME_TIMESTAMP")
     mono = mono or fields.get("__MONOTONIC_TIMESTAMP")
     wall = fields.get("_SOURCE_REALTIME_TIMESTAMP") or fields.get("__REALTIME_TIMESTAMP")
-    return Stamp(_date(wall), fields.get("_HOSTNAME"), _seconds(mono), kernel=kernel)
+    return Stamp(unix_time(wall), fields.get("_HOSTNAME"), _seconds(mono), kernel=kernel)
 
 
 def _seconds(microseconds: str | None) -> str | None:
     if microseconds is None or not microseconds.isdecimal():
         return None
     return f"{int(microseconds) // 1_000_000}.{int(microseconds) % 1_000_000:06d}"
-
-
-def _date(microseconds: str | None) -> str | None:
-    """Unix time in microseconds as ISO 8601 (proleptic Gregorian calendar, UTC).
-
-    >>> _date("1715266358123456")
-    '2024-05-09T14:52:38.123456Z'
-    """
-    if microseconds is None or not microseconds.isdecimal() or len(microseconds) > 17:
-        return None
-    seconds, fraction = divmod(int(microseconds), 1_000_000)
-    days, second = divmod(seconds, 86_400)
-    # Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms": days since 1970 to a civil date.
-    era, day_of_era = divmod(days + 719_468, 146_097)
-    year_of_era = (day_of_era - day_of_era // 1460 + day_of_era // 36_524 - day_of_era // 146_096) // 365
-    day_of_year = day_of_era - (365 * year_of_era + year_of_era // 4 - year_of_era // 100)
-    month = (5 * day_of_year + 2) // 153
-    day = day_of_year - (153 * month + 2) // 5 + 1
-    month = month + 3 if month < 10 else month - 9
-    year = year_of_era + era * 400 + (month <= 2)
-    clock = f"{second // 3600:02d}:{second // 60 % 60:02d}:{second % 60:02d}"
-    return f"{year:04d}-{month:02d}-{day:02d}T{clock}.{fraction:06d}Z"
 
 
 class Records:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime, timedelta
 from typing import Final, NamedTuple
 
 
@@ -32,10 +33,13 @@ class Stamp(NamedTuple):
 
 NO_STAMP: Final = Stamp()
 
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _SECONDS: Final = re.compile(r" *(\d{1,15})\.(\d+)")
 _ISO: Final = re.compile(
     r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(?:[.,](\d{1,9}))?\s*(Z|[+-]\d\d:?\d\d)?(?: UTC)?$"
 )
+_UNIX: Final = re.compile(r"(\d{9,10})\.(\d{6})$")
+_FULL: Final = re.compile(r"\S+ (\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d+)?) (\S+)$")
 _CTIME: Final = re.compile(r"\S+ +([A-Z][a-z]{2}) +(\d{1,2}) (\d\d:\d\d:\d\d) (\d{4})$")
 _MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
@@ -60,6 +64,11 @@ def wall_clock(printed: str | None) -> str | None:
     """
     if printed is None:
         return None
+    if (unix := _UNIX.match(printed)) is not None:
+        return unix_time(unix[1] + unix[2])
+    if (full := _FULL.match(printed)) is not None:
+        # The name of a zone does not tell its offset.
+        printed = full[1] + (" UTC" if full[2] == "UTC" else "")
     if (iso := _ISO.match(printed)) is not None:
         fraction = f".{iso[3]}" if iso[3] else ""
         zone = iso[4] or ("Z" if printed.endswith(" UTC") else "")
@@ -70,3 +79,15 @@ def wall_clock(printed: str | None) -> str | None:
     if ctime is not None and ctime[1] in _MONTHS:
         return f"{ctime[4]}-{_MONTHS.index(ctime[1]) + 1:02d}-{int(ctime[2]):02d}T{ctime[3]}"
     return printed
+
+
+def unix_time(microseconds: str | None) -> str | None:
+    """Unix time in microseconds as ISO 8601 in UTC.
+
+    >>> unix_time("1715266358123456")
+    '2024-05-09T14:52:38.123456Z'
+    """
+    if microseconds is None or not microseconds.isdecimal() or len(microseconds) > 17:
+        return None
+    when = _EPOCH + timedelta(microseconds=int(microseconds))
+    return f"{when:%Y-%m-%dT%H:%M:%S.%f}Z"
