@@ -163,7 +163,7 @@ def test_by_hand_has_order_minus_one():
 def test_half_of_the_machine_free():
     assert verdict(zone("Normal", 2100), ram=4096, free=2100).mostly_free
     assert not verdict(zone("Normal", 1000, managed_mib=4096), ram=4096, free=1000).mostly_free
-    assert not verdict(zone("Normal", 1000, managed_bytes=None), ram=None).mostly_free
+    assert not verdict(zone("Normal", 1000, managed_bytes=None, present_bytes=None), ram=None).mostly_free
 
 
 @pytest.mark.parametrize(

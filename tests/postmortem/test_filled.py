@@ -234,7 +234,31 @@ class TestSystem:
         assert system_fill(system_report(node_facts(None, swap_mib=None), victims=(victim(1),))) is None
 
 
+class TestOldSystem:
+    def test_one_list_for_anonymous_memory_and_files(self):
+        node = node_facts(
+            1000, pagecache=30, free=20, pagetables=5,
+            counters={"Active": 600, "inactive": 200, "slab": 50, "free": 20},
+        )  # fmt: skip
+        fill = system_fill(system_report(node))
+        assert mib(fill) == {"anon": 770, "kernel": 55, "file": 30}
+        assert fill.unexplained_bytes == 125 * MIB
+
+    def test_without_page_cache_the_lists_cannot_be_divided(self):
+        assert system_fill(system_report(node_facts(1000, counters={"Active": 600}))) is None
+
+    def test_divided_lists_count_by_themselves(self):
+        node = node_facts(1000, active_anon=300, pagecache=30, counters={"Active": 600, "slab": 9})
+        assert mib(system_fill(system_report(node))) == {"anon": 300, "kernel": 9}
+
+
 class TestManaged:
+    def test_old_zones_say_what_is_present(self):
+        zones = [zone("DMA", 1, managed_bytes=None), zone("Normal", 1, managed_bytes=None)]
+        assert managed_bytes(node_facts(None, zones=zones)) == 2048 * MIB
+        cut = [zone("DMA", 1, managed_bytes=None, present_bytes=None)]
+        assert managed_bytes(node_facts(None, zones=cut)) is None
+
     def test_zones_tell_best(self):
         zones = [zone("DMA", 1, managed_mib=15), zone("Normal", 1, managed_mib=985)]
         assert managed_bytes(node_facts(1200, reserved=100, zones=zones)) == 1000 * MIB

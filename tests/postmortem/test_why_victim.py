@@ -134,6 +134,18 @@ def test_a_small_victim_did_not_fill_it():
     )
 
 
+def test_a_victim_that_was_swapped_out_is_not_small():
+    shmem = memcg_facts(64, stat_mib={"anon": 4, "file": 60, "shmem": 60, "kernel": 0})
+    made = killed(task(2, 1, swap_pages=20 * PAGES), facts_=shmem, held=1)
+    assert not any("did not fill" in sentence for sentence in said(made, "memcg-shmem"))
+
+
+def test_a_victim_of_unknown_size_is_not_called_small():
+    shmem = memcg_facts(64, stat_mib={"anon": 4, "file": 60, "shmem": 60, "kernel": 0})
+    made = killed(task(2, 1), facts_=shmem, held=None)
+    assert not any("did not fill" in sentence for sentence in said(made, "memcg-shmem"))
+
+
 def test_a_small_victim_among_many():
     made = killed(
         task(2, 3), task(3, 40, -1000), facts_=memcg_facts(64, stat_mib={"anon": 60, "kernel": 4}), held=3

@@ -76,12 +76,24 @@ def nodes_fill(report: OomReport) -> Fill | None:
 
 def _has_lists(node: NodeFacts) -> bool:
     lists = (node.active_anon_bytes, node.inactive_anon_bytes, node.slab_unreclaimable_bytes)
-    return any(one is not None for one in lists)
+    return any(one is not None for one in lists) or _undivided(node) is not None
+
+
+def _undivided(node: NodeFacts) -> int | None:
+    """Before 2.6.28 there was one active and one inactive list for anonymous memory and files together."""
+    active = node.counters_bytes.get("Active")
+    if active is None or node.pagecache_bytes is None or node.active_anon_bytes is not None:
+        return None
+    return active + node.counters_bytes.get("inactive", 0)
 
 
 def _sizes(node: NodeFacts) -> dict[str, int]:
     counters = node.counters_bytes
     anon = (node.active_anon_bytes or 0) + (node.inactive_anon_bytes or 0) + counters.get("isolated_anon", 0)
+    file = (node.active_file_bytes or 0) + (node.inactive_file_bytes or 0) + counters.get("isolated_file", 0)
+    if (both := _undivided(node)) is not None:
+        file = min(both, node.pagecache_bytes or 0)
+        anon = both - file
     shmem = node.shmem_bytes or 0
     # Locked and hugetlb-backed shared memory is on the unevictable list: never more there than shmem itself.
     locked_shmem = max(0, min(shmem - anon, node.unevictable_bytes or 0))
@@ -90,13 +102,12 @@ def _sizes(node: NodeFacts) -> dict[str, int]:
         + max(node.slab_unreclaimable_bytes or 0, sum(node.unreclaimable_slabs_bytes.values()))
         + (node.pagetables_bytes or 0)
         + sum(counters.get(name, 0) for name in ("sec_pagetables", "bounce", "kernel_stack"))
+        + (counters.get("slab", 0) if node.slab_unreclaimable_bytes is None else 0)  # up to 2.6.31
     )
     return {
         "anon": max(0, anon - shmem),
         "shmem": shmem,
-        "file": (node.active_file_bytes or 0)
-        + (node.inactive_file_bytes or 0)
-        + counters.get("isolated_file", 0),
+        "file": file,
         "kernel": kernel,
         "unevictable": (node.unevictable_bytes or 0) - locked_shmem,
         "hugepages": node.hugepages_bytes or 0,
@@ -106,7 +117,8 @@ def _sizes(node: NodeFacts) -> dict[str, int]:
 def managed_bytes(node: NodeFacts) -> int | None:
     """What the page allocator hands out: the zones' managed memory, else pages RAM less pages reserved.
 
-    Zones are taken only where every zone of the text says it, since a cut line would hide a part.
+    Last, what the zones hold at all. Zones are taken only where every zone of the text says it, since a
+    cut line would hide a part.
     """
     managed = [zone.managed_bytes for zone in node.zones if zone.name != "Device"]
     known = [size for size in managed if size is not None]
@@ -115,9 +127,11 @@ def managed_bytes(node: NodeFacts) -> int | None:
         # Elided zones: the header's free memory cannot exceed what the zones hold.
         if by_zones >= sum(_counted(node)):
             return by_zones
-    if node.ram_bytes is None:
-        return None
-    return node.ram_bytes - (node.reserved_bytes or 0)
+    if node.ram_bytes is not None:
+        return node.ram_bytes - (node.reserved_bytes or 0)
+    # Up to 3.7 zones say what is present only, holes of the kernel's own included.
+    present = [zone.present_bytes for zone in node.zones]
+    return sum(size or 0 for size in present) if present and None not in present else None
 
 
 def _counted(node: NodeFacts) -> tuple[int, ...]:

@@ -179,10 +179,8 @@ def _bystander(facts: Facts) -> list[Statement]:
     victims, fill = facts.report.victims, facts.fill
     if not victims or fill is None or fill.whole_bytes is None or fill.largest is None:
         return []
-    held = sum(
-        (one.anon_rss_bytes or 0) + (one.file_rss_bytes or 0) + (one.shmem_rss_bytes or 0) for one in victims
-    )
-    if held >= fill.whole_bytes * BYSTANDER:
+    held = _held(facts)
+    if held is None or held >= fill.whole_bytes * BYSTANDER:
         return []
     share = names.percent(held, fill.whole_bytes)
     what = names.SHORT_PARTS[fill.largest.word]
@@ -195,6 +193,22 @@ def _bystander(facts: Facts) -> list[Statement]:
     else:
         text += _biggest(facts)
     return [Statement(text, lines(facts.report, "kill"), "likely")]
+
+
+def _held(facts: Facts) -> int | None:
+    """What the victims held: resident by their kill lines, or more by the table, which counts swap too."""
+    known = [one for one in facts.report.victims if one.anon_rss_bytes is not None]
+    if len(known) < len(facts.report.victims):
+        return None
+    held = sum(
+        (one.anon_rss_bytes or 0) + (one.file_rss_bytes or 0) + (one.shmem_rss_bytes or 0) for one in known
+    )
+    page = facts.report.host.page_size_bytes
+    dead = {one.pid for one in known}
+    listed = sum(
+        _memory(row, page) * page for row in facts.report.tasks if row.pid in dead or row.tgid in dead
+    )
+    return max(held, listed)
 
 
 def _others_ahead(facts: Facts) -> str:
