@@ -40,6 +40,13 @@ class Help(argparse.RawDescriptionHelpFormatter):
         # Given a width, argparse does not import shutil, which costs a third of its start-up.
         super().__init__(prog, max_help_position=24, width=min(width(), WITHOUT_TERMINAL))
 
+    def _format_action_invocation(self, action: argparse.Action) -> str:
+        # As Python 3.13 does it; older ones repeat the metavar behind each spelling.
+        if not action.option_strings or action.nargs == 0:
+            return super()._format_action_invocation(action)
+        metavar = self._format_args(action, self._get_default_metavar_for_optional(action))
+        return f"{', '.join(action.option_strings)} {metavar}"
+
 
 class Parser(argparse.ArgumentParser):
     """A verb's parser. Options have to be spelled out, so that a new one cannot break a script."""
