@@ -217,7 +217,7 @@ def test_a_directory(tmp_path):
 def test_a_file_that_is_not_there(tmp_path):
     with pytest.raises(InputError, match=r"/none: cannot be opened: No such file or directory$"):
         logs.open_file(str(tmp_path / "none"))
-    with pytest.raises(InputError, match="cannot be opened: .*embedded null"):
+    with pytest.raises(InputError, match=r"cannot be opened: .*embedded null"):
         logs.open_file("a\0b")
 
 
