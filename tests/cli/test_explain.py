@@ -174,8 +174,11 @@ def test_progress_only_on_a_terminal(monkeypatch):
         assert said == text
 
 
-def test_chunks_are_counted_as_lines():
-    counted = explain._Counted([b"a\nb", b"", b"c\nd"], progress=False)
-    assert list(counted) == [b"a\nb", b"", b"c\nd"]
-    counted.done()
-    assert (counted.bytes, counted.lines) == (6, 3)
+def test_what_the_text_is_like_is_said(cli, tmp_path):
+    log = tmp_path / "x.log"
+    log.write_bytes(SAMPLE.read_bytes() + b"x" * (1 << 20) + b"yz\n")
+    ran = cli("explain", log)
+    assert ran.code == 0
+    assert "Died     " in ran.out
+    lines = SAMPLE.read_bytes().count(b"\n") + 1
+    assert ran.err == f"memwarden: {log}: line {lines} is longer than 1 MiB: only its first 1 MiB was read\n"

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from memwarden.host.logs import Log
     from memwarden.postmortem.model import Incident
+    from memwarden.postmortem.scan import Scan
 
 HELP = "find OOM reports in kernel logs and say why each process died"
 EPILOG = """\
@@ -100,57 +101,42 @@ def _incidents(logs: Iterable[Log]) -> Iterator[Incident]:
 
 def _incidents_of(log: Log) -> Iterator[Incident]:
     from memwarden.postmortem.read import find_reports
+    from memwarden.postmortem.scan import Scan
     from memwarden.postmortem.verdict import judge
 
-    chunks = _Counted(log, progress=sys.stderr.isatty())
+    scan = Scan(log.name)
     found = 0
-    for report in find_reports(chunks, file=log.name):
+    for report in find_reports(_shown(log, on=sys.stderr.isatty()), file=log.name, scan=scan):
         found += 1
         yield judge(report)
-    chunks.done()
-    for note in log.notes:
+    for note in (*log.notes, *(f"{log.name}: {note}" for note in scan.notes)):
         _note(note)
     if not found:
-        _note(_nothing(log.name, chunks))
+        _note(_nothing(scan))
 
 
-class _Counted:
-    """Chunks on their way to the parser, counted, with progress for who waits."""
-
-    def __init__(self, chunks: Iterable[bytes], *, progress: bool) -> None:
-        self._chunks = chunks
-        self._progress = progress
-        self._told = 0
-        self.bytes = 0
-        self.lines = 0
-        self._last = b"\n"
-
-    def __iter__(self) -> Iterator[bytes]:
-        for chunk in self._chunks:
-            self.bytes += len(chunk)
-            self.lines += chunk.count(b"\n")
-            self._last = chunk[-1:] or self._last
-            if self._progress and self.bytes - self._told >= PROGRESS_BYTES:
-                self._told = self.bytes
-                sys.stderr.write(f"\r{self.bytes >> 20} MiB read")
-                sys.stderr.flush()
-            yield chunk
-
-    def done(self) -> None:
-        """Count a last line without its end; wipe the progress line."""
-        self.lines += self._last != b"\n"
-        if self._told:
-            sys.stderr.write("\r" + " " * 24 + "\r")
+def _shown(chunks: Iterable[bytes], *, on: bool) -> Iterator[bytes]:
+    """The chunks, with progress on standard error for who waits."""
+    read = told = 0
+    for chunk in chunks:
+        yield chunk
+        read += len(chunk)
+        if on and read - told >= PROGRESS_BYTES:
+            told = read
+            sys.stderr.write(f"\r{read >> 20} MiB read")
+            sys.stderr.flush()
+    if told:
+        sys.stderr.write("\r" + " " * 24 + "\r")
 
 
-def _nothing(name: str, read: _Counted) -> str:
-    if not read.bytes:
-        return f"{name}: is empty; there is nothing to explain"
-    lines = "1 line" if read.lines == 1 else f"{read.lines} lines"
+def _nothing(scan: Scan) -> str:
+    if not scan.size_bytes:
+        return f"{scan.file}: is empty; there is nothing to explain"
+    lines = "1 line" if scan.lines == 1 else f"{scan.lines} lines"
     return (
-        f"{name}: no OOM report found in {lines}. If a process was killed: is this the kernel's log, of that "
-        "day and that machine? Try --journal, an older file (kern.log.1), or the node's log instead of the "
-        "container's. Kills by systemd-oomd, earlyoom or a container's stop are not the kernel's"
+        f"{scan.file}: no OOM report found in {lines}. If a process was killed: is this the kernel's log, of "
+        "that day and that machine? Try --journal, an older file (kern.log.1), or the node's log instead of "
+        "the container's. Kills by systemd-oomd, earlyoom or a container's stop are not the kernel's"
     )
 
 
