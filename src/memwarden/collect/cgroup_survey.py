@@ -62,7 +62,7 @@ class Known:
             if file is SWITCH or file.name == cgroup_v2.CONTROLLERS:
                 return False
             try:
-                file.put_changes(values, old, new)
+                file.put(values, decode(new))
             except ParseError:
                 return False
         self.cgroup = Cgroup._make(values)

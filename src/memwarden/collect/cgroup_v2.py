@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
-from memwarden.collect.leniency import decode
-from memwarden.errors import ParseError
 from memwarden.kernel import (
     cgroup_events,
     cgroup_procs,
@@ -30,14 +28,12 @@ Value: TypeAlias = Any  # what a parser gives; the fields of Cgroup have the typ
 class CgroupFile(NamedTuple):
     """A file, how it is parsed, and which fields of a Cgroup it fills, by their positions.
 
-    ``parse`` gives one value, or as many as there are fields. Where ``merge`` is given, the value of some
-    lines can be merged into that of the whole file: lines that did not change are not parsed again.
+    ``parse`` gives one value, or as many as there are fields.
     """
 
     name: str
     parse: Callable[[str], Value]
     slots: tuple[int, ...]
-    merge: Callable[[Value, Value], Value] | None = None
 
     def put(self, values: list[Value], text: str) -> None:
         """Parse the text and put what it means into the values of a Cgroup; raises ``ParseError``."""
@@ -48,56 +44,13 @@ class CgroupFile(NamedTuple):
             for slot, part in zip(self.slots, value, strict=True):
                 values[slot] = part
 
-    def put_changes(self, values: list[Value], old: bytes, new: bytes) -> None:
-        """The same for a file that was parsed when it said ``old``."""
-        changed = b"" if self.merge is None else _changed_lines(old, new)
-        if self.merge is None or not changed:
-            self.put(values, decode(new))
-            return
-        slot = self.slots[0]
-        try:
-            values[slot] = self.merge(values[slot], self.parse(decode(changed)))
-        except ParseError:  # of lines that are all unknown, or that are wrong
-            self.put(values, decode(new))
-
-
-def _changed_lines(old: bytes, new: bytes) -> bytes:
-    """The lines of ``new`` that differ; nothing when it is not about the same figures in the same order."""
-    before, after = old.split(b"\n"), new.split(b"\n")
-    if len(before) != len(after):
-        return b""
-    changed = [(was, now) for was, now in zip(before, after, strict=True) if was != now]
-    for was, now in changed:
-        if was.partition(b" ")[0] != now.partition(b" ")[0]:
-            return b""
-    return b"".join([now + b"\n" for _, now in changed])
-
 
 _SLOTS: Final = {name: slot for slot, name in enumerate(Cgroup._fields)}
 
 
-def cgroup_file(
-    name: str,
-    parse: Callable[[str], Value],
-    *fields: str,
-    merge: Callable[[Value, Value], Value] | None = None,
-) -> CgroupFile:
+def cgroup_file(name: str, parse: Callable[[str], Value], *fields: str) -> CgroupFile:
     """The entry of a file that fills the named fields."""
-    return CgroupFile(name, parse, tuple([_SLOTS[field] for field in fields]), merge)
-
-
-def _merge_figures(whole: dict[str, int], part: dict[str, int]) -> dict[str, int]:
-    return {**whole, **part}
-
-
-def _merge_nodes(
-    whole: dict[int, dict[str, int]], part: dict[int, dict[str, int]]
-) -> dict[int, dict[str, int]]:
-    return {node: {**figures, **part[node]} for node, figures in whole.items()}
-
-
-def _merge_pressure(whole: psi.Psi, part: psi.Psi) -> psi.Psi:
-    return psi.Psi(part.some or whole.some, part.full or whole.full)
+    return CgroupFile(name, parse, tuple([_SLOTS[field] for field in fields]))
 
 
 def _cpu(text: str) -> int | None:
@@ -146,14 +99,14 @@ FILES: Final = (
     cgroup_file("memory.zswap.current", scalar.parse_number, "zswap_current_bytes"),
     cgroup_file("memory.zswap.max", scalar.parse, "zswap_max_bytes"),
     cgroup_file("memory.zswap.writeback", scalar.parse_switch, "zswap_writeback"),
-    cgroup_file("memory.stat", memory_stat.parse, "stat", merge=_merge_figures),
-    cgroup_file("memory.numa_stat", memory_numa_stat.parse, "numa_stat", merge=_merge_nodes),
+    cgroup_file("memory.stat", memory_stat.parse, "stat"),
+    cgroup_file("memory.numa_stat", memory_numa_stat.parse, "numa_stat"),
     cgroup_file("memory.events", memory_events.parse, "events"),
     cgroup_file("memory.events.local", memory_events.parse, "events_local"),
     cgroup_file("memory.swap.events", memory_events.parse_swap, "swap_events"),
-    cgroup_file("memory.pressure", psi.parse, "memory_pressure", merge=_merge_pressure),
-    cgroup_file("cpu.pressure", psi.parse, "cpu_pressure", merge=_merge_pressure),
-    cgroup_file("io.pressure", psi.parse, "io_pressure", merge=_merge_pressure),
+    cgroup_file("memory.pressure", psi.parse, "memory_pressure"),
+    cgroup_file("cpu.pressure", psi.parse, "cpu_pressure"),
+    cgroup_file("io.pressure", psi.parse, "io_pressure"),
     cgroup_file("cpu.stat", _cpu, "cpu_usage_us"),
     cgroup_file("io.stat", _io, "io_bytes"),
     cgroup_file("cgroup.events", cgroup_events.parse, "populated", "frozen"),
