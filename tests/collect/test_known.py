@@ -10,7 +10,6 @@ from memwarden.errors import ReadError
 from memwarden.state.cgroup import Cgroup
 
 BY_NAME = {file.name: file for file in FILES}
-NUMBER = st.integers(0, 2**64 - 1)
 
 
 def known(**texts):
