@@ -44,7 +44,8 @@ def test_every_path_that_is_named_exists():
         f"{relative(path)}: {name}"
         for path in documents()
         for name in CODE_PATH.findall(path.read_text())
-        if not re.search(r"[/_][A-Z]+\.", name)  # NAME.py stands for what somebody will write
+        # NAME.py stands for what somebody will write, and .cache for what was built.
+        if not re.search(r"[/_][A-Z]+\.|/\.cache\b", name)
         and not (REPOSITORY / name).exists()
         and not list(REPOSITORY.glob(name + "*"))
     ]
