@@ -89,11 +89,12 @@ def scored(report: OomReport, total: Total | None, rule: BadnessRule) -> tuple[S
     for row in report.tasks:
         if row.rss_pages is None or not may_be_chosen(row):
             continue
-        root = row.uid in (0, None)
-        least = _at(task_memory(row, page, cap_sys_admin=root), ends, rule)
-        most = _at(task_memory(row, page, hidden_pages=hidden), ends, rule)
-        if least and most:
-            listed = _at(task_memory(row, page), ends[:1], rule)
+        listed = least = most = _at(task_memory(row, page), ends, rule)
+        if row.uid in (0, None):
+            least = _at(task_memory(row, page, cap_sys_admin=True), ends, rule)
+        if hidden:
+            most = _at(task_memory(row, page, hidden_pages=hidden), ends, rule)
+        if listed:
             found.append(Scored(row, least, most, listed[0]))
     return tuple(found)
 

@@ -204,9 +204,8 @@ class NodeFacts:
     """Rows of "Memory allocations:" (6.10 with memory profiling), by call site."""
 
 
-@dataclass(frozen=True, slots=True)
-class TaskRow:
-    """One row of the task table. Pages as printed; ``*_bytes`` are pages times the page size."""
+class TaskRow(NamedTuple):
+    """One row of the task table: a tuple, since a log may hold a hundred thousand of them. Pages as printed; ``*_bytes`` are pages times the page size."""
 
     line: int
     pid: int

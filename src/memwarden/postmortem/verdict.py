@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from memwarden.postmortem.advice import advice, would_have_helped
@@ -78,7 +77,7 @@ def _with_points(worked: Facts) -> tuple[TaskRow, ...]:
         if not permille and not one.open and ((total is not None and total.exact) or weightless):
             points[one.row.line] = one.listed.points
     return tuple(
-        replace(row, badness_pages=points[row.line]) if row.line in points else row
+        row._replace(badness_pages=points[row.line]) if row.line in points else row
         for row in worked.report.tasks
     )
 

@@ -22,8 +22,11 @@ STAT_KEYS = (
 def lines(report: OomReport, *kinds: str) -> tuple[Evidence, ...]:
     """The first lines of each kind, in the order of the text."""
     found: list[Mark] = []
-    for kind in kinds:
-        found += [mark for mark in report.marks if mark.kind == kind][:PER_KIND]
+    left = dict.fromkeys(kinds, PER_KIND)
+    for mark in report.marks:
+        if left.get(mark.kind):
+            left[mark.kind] -= 1
+            found.append(mark)
     return evidence(found)
 
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from memwarden.postmortem.model import Incident
 
 SCHEMA: Final = "memwarden.explain/1"
+_INCIDENT: Final = Shape(INCIDENT)
 
 
 def document(incidents: Iterable[Incident]) -> dict[str, Any]:
@@ -22,7 +23,7 @@ def document(incidents: Iterable[Incident]) -> dict[str, Any]:
 
 def incident_document(incident: Incident) -> dict[str, Any]:
     """One incident of the document."""
-    found: dict[str, Any] = shaped(Shape(INCIDENT), incident)
+    found: dict[str, Any] = shaped(_INCIDENT, incident)
     return found
 
 

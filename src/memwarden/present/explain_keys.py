@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, get_args
 
@@ -38,6 +38,12 @@ class Shape:
     keys: tuple[Key, ...]
     many: bool = False
     or_null: bool = False
+    getters: tuple[tuple[str, Callable[[Any], Any]], ...] = field(init=False, repr=False, compare=False)
+    """Each key's name and how its value is had, worked out once for the many rows to come."""
+
+    def __post_init__(self) -> None:
+        """Work out the getters."""
+        object.__setattr__(self, "getters", tuple((key.name, key.getter()) for key in self.keys))
 
 
 class Key(NamedTuple):
@@ -49,21 +55,23 @@ class Key(NamedTuple):
     get: Callable[[Any], Any] | None = None
     """By default the attribute of the same name."""
 
-    def value(self, of: Any) -> Any:
-        """The value for the document."""
-        found = self.get(of) if self.get is not None else getattr(of, self.name)
-        if isinstance(self.kind, Shape):
-            return shaped(self.kind, found)
-        return limit_json(found) if self.kind is LIMIT else found
+    def getter(self) -> Callable[[Any], Any]:
+        """What gives the value for the document."""
+        get = self.get or attrgetter(self.name)
+        kind = self.kind
+        if isinstance(kind, Shape):
+            return lambda of: shaped(kind, get(of))
+        return (lambda of: limit_json(get(of))) if kind is LIMIT else get
 
 
 def shaped(shape: Shape, of: Any) -> Any:
     """The document of an object, of a sequence of objects, or null."""
     if of is None:
         return None
+    getters = shape.getters
     if shape.many:
-        return [shaped(Shape(shape.keys), one) for one in of]
-    return {key.name: key.value(of) for key in shape.keys}
+        return [{name: get(one) for name, get in getters} for one in of]
+    return {name: get(of) for name, get in getters}
 
 
 def _sentences(statements: tuple[Statement, ...]) -> str | None:
