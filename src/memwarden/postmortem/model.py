@@ -205,7 +205,10 @@ class NodeFacts:
 
 
 class TaskRow(NamedTuple):
-    """One row of the task table: a tuple, since a log may hold a hundred thousand of them. Pages as printed; ``*_bytes`` are pages times the page size."""
+    """One row of the task table. Pages as printed; ``*_bytes`` are pages times the page size.
+
+    A tuple, since a log may hold a hundred thousand rows.
+    """
 
     line: int
     pid: int
