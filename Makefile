@@ -1,5 +1,6 @@
 # Two commands: `make run` shows what memwarden does, `make test` proves it.
-# Everything is installed into .venv; nothing outside this folder is touched.
+# Everything is installed into .venv. Only the laboratory needs more: packages of Debian (QEMU above all), which
+# `make lab` installs when it runs as root, and without which it is skipped.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -45,6 +46,7 @@ unit: $(STAMP) ## unit, property, golden and repository tests, with the coverage
 	$(BIN)/python tests/coverage_gate.py
 
 lab: $(STAMP) ## real kernels in virtual machines, when this machine can boot them
+	@test "$$(id -u)" != 0 || $(BIN)/python -m lab install || true
 	$(BIN)/python -m lab run $(if $(filter required,$(MEMWARDEN_LAB)),--require-all)
 
 lab-required: ## the same, and a kernel that does not boot is a failure
