@@ -316,10 +316,33 @@ class TestMachine:
         assert commands(made, "system-anon")[0] == "systemctl set-property db.service MemoryMax=576M"
         assert "A limit of 576 MiB on the victim's cgroup" in " ".join(helped(made, "system-anon"))
 
-    @pytest.mark.parametrize("path", [None, "/a", f"/docker/{ID}", "/lxc/x/system.slice/db.service"])
-    def test_no_cap_command_without_a_unit(self, path):
+    @pytest.mark.parametrize("path", [None, "/a"])
+    def test_without_a_unit_one_is_made(self, path):
+        made = system_report(self.NODE, victims=(victim(2, 600),), task_path=path)
+        assert commands(made, "system-anon")[0] == "systemd-run --scope -p MemoryMax=576M COMMAND"
+        assert steps(made, "system-anon").startswith("Start p2 under a limit that leaves room")
+
+    @pytest.mark.parametrize("path", [f"/docker/{ID}", "/lxc/x/system.slice/db.service"])
+    def test_no_cap_command_for_containers(self, path):
         made = system_report(self.NODE, victims=(victim(2, 600),), task_path=path)
         assert not any("MemoryMax" in (one or "") for one in commands(made, "system-anon"))
+
+    def test_many_workers(self):
+        rows = [task(pid, 30, comm="httpd") for pid in range(2, 22)]
+        made = system_report(self.NODE, *rows, task(50, 9), victims=(victim(2, 30),))
+        assert steps(made, "system-anon").startswith(
+            "Run fewer httpd processes at a time: 20 held 600 MiB, 30.0 MiB each on average"
+        )
+        cgroup = memcg_report(memcg_facts(640), *rows, victims=(victim(2, 30),))
+        assert steps(cgroup, "memcg-anon").startswith("Run fewer httpd processes")
+        assert "fewer" not in steps(cgroup, "memcg-shmem")
+        few = system_report(self.NODE, *rows[:9], victims=(victim(2, 30),))
+        assert "fewer" not in steps(few, "system-anon")
+        one_big = system_report(self.NODE, *rows, task(60, 900, comm="httpd"), victims=(victim(2, 30),))
+        assert "fewer" not in steps(one_big, "system-anon")
+
+    def test_the_last_step_looks_at_who_is_next(self):
+        assert commands(system_report(self.NODE, victims=()), "system-anon")[-1] == "memwarden rank --system"
 
     def test_no_cap_for_a_small_victim(self):
         made = system_report(self.NODE, victims=(victim(2, 10),), task_path="/system.slice/db.service")
@@ -335,13 +358,13 @@ class TestMachine:
             "320 MiB of swap: the kernel counted 300 MiB as inactive"
         )
         more = system_report(node_facts(1000, 100, 0, active_anon=500, inactive_anon=300), victims=())
-        assert commands(more, "system-anon") == []
+        assert commands(more, "system-anon") == ["memwarden rank --system"]
         assert helped(more, "system-anon")[0].startswith("320 MiB of more swap")
         assert helped(system_report(node_facts(1000, None, active_anon=9), victims=()), "system-anon") == []
 
     def test_hardly_any_idle_memory_is_no_case_for_swap(self):
         busy = system_report(node_facts(1000, active_anon=900, inactive_anon=40), victims=())
-        assert commands(busy, "system-anon") == []
+        assert commands(busy, "system-anon") == ["memwarden rank --system"]
         assert helped(busy, "system-anon") == []
 
     def test_shared_memory(self):
@@ -422,7 +445,14 @@ class TestMachine:
         assert commands(system_report(None, task(2, 1, -1000)), "no-victim") == [
             "grep -lx -e -1000 /proc/[0-9]*/oom_score_adj"
         ]
-        assert commands(system_report(None), "no-victim") == [None]
+        early = system_report(None, table_columns=("pid",), victims=())
+        assert commands(early, "no-victim") == [None]
+        assert "No process existed yet" in steps(early, "no-victim")
+        assert "exempt" in steps(system_report(None, victims=()), "no-victim")
+
+    def test_nobody_to_kill_although_some_are_not_exempt(self):
+        made = system_report(node_facts(1000, active_anon=9), task(2, 1), victims=(), no_killable=True)
+        assert "no counter shows" in steps(made, "no-victim")
 
     def test_by_mistake(self):
         assert "(this was 5.4)" in steps(

@@ -62,6 +62,28 @@ def test_who_asked_and_is_big_may_well_be_to_blame():
     assert said(made(19))[0].startswith("asker (thread 77) only happened to ask")
 
 
+def test_programs_of_many_processes():
+    rows = [task(pid, 10, comm="httpd") for pid in range(2, 6)]
+    made = quiet(tasks=(*rows, task(9, 30, comm="java"), task(10, 1), task(11, 0.5)))
+    assert said(made) == [
+        (
+            "By program: 4 processes of httpd with 40.0 MiB, java with 30.0 MiB and p10 with 1.00 MiB "
+            "(memory that processes share counts in each)."
+        )
+    ]
+    assert said(made, "fragmentation") == ["The request that could not be met came from p1 (thread 77)."]
+    assert said(quiet(tasks=(task(9, 30), task(10, 9)))) == []
+    assert said(quiet(tasks=(task(9, 0), task(10, 0, comm="p9")))) == []
+
+
+def test_nobody_to_kill_although_some_are_not_exempt():
+    made = quiet(tasks=(task(9, 3), task(10, 9, -1000)), victims=(), no_killable=True)
+    assert said(made, "no-victim")[0].startswith("Not exempt by the table: 1 process. ")
+    two = quiet(tasks=(task(9, 3), task(8, 3)), victims=(), no_killable=True)
+    assert said(two, "no-victim")[0].startswith("Not exempt by the table: 2 processes. ")
+    assert said(quiet(tasks=(task(10, 9, -1000),), victims=(), no_killable=True), "no-victim") == []
+
+
 def test_swap_that_is_shut_or_used_up():
     assert "may not swap" in said(quiet(memcg_facts(64)))[0]
     used = memcg_facts(64, swap_limit_bytes=100 * MIB, swap_usage_bytes=95 * MIB)

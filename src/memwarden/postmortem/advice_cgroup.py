@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from memwarden.postmortem import advice_numbers
 from memwarden.postmortem.advice_limit import cgroup_file, raise_limit
 from memwarden.postmortem.advice_quote import quoted, spelled
+from memwarden.postmortem.advice_workers import workers
 from memwarden.postmortem.cause_limit import is_v1
 from memwarden.postmortem.filled_memcg import swapped_bytes
 from memwarden.postmortem.model import Advice
@@ -21,7 +22,7 @@ def steps(facts: Facts, cause: Cause) -> tuple[Advice, ...]:
     """What to do; empty for causes of the machine."""
     if facts.report.scope != "memcg" or cause in ("manual", "spurious"):
         return ()
-    found = [*_first(facts, cause)]
+    found = [*_first(facts, cause), *(workers(facts) if cause == "memcg-anon" else ())]
     if (wanted := advice_numbers.wanted_limit(facts)) is not None:
         which = "memory+swap" if cause == "memcg-swap-limit" else "memory"
         found += raise_limit(facts, wanted, which)

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 from memwarden.postmortem import advice_numbers, names
 from memwarden.postmortem.advice_limit import systemctl
 from memwarden.postmortem.advice_quote import option_safe, rounded_up, spelled
+from memwarden.postmortem.advice_workers import workers
 from memwarden.postmortem.cause_limit import requested_bytes
+from memwarden.postmortem.choice_rank import may_be_chosen
 from memwarden.postmortem.model import Advice
 from memwarden.rules.identity import identify
 from memwarden.units import KIB, size
@@ -40,23 +42,29 @@ def steps(facts: Facts, cause: Cause) -> tuple[Advice, ...]:
 
 
 def _anon(facts: Facts) -> tuple[Advice, ...]:
-    return (*_cap(facts), *_add_swap(facts))
+    return (*workers(facts), *_cap(facts), *_add_swap(facts), *_look())
+
+
+def _look() -> tuple[Advice, ...]:
+    return (Advice("See who would die next on the machine, and who holds what.", "memwarden rank --system"),)
 
 
 def _cap(facts: Facts) -> tuple[Advice, ...]:
-    """A limit for the unit of a victim that was big, so that next time only it is hit."""
+    """A limit for a victim that was big, so that next time only it is hit."""
     cap, home = advice_numbers.cap_bytes(facts), facts.home
-    if (
-        cap is None
-        or home is None
-        or home.unit is None
-        or home.container is not None
-        or home.manager == "container"
-    ):
+    if cap is None or (home is not None and home.container is not None):
         return ()
-    what = f"Give {names.group(home)} a limit that leaves room for everything else: {size(cap)}."
     amount = spelled(cap, "M", "K")
-    return (Advice(what, f"{systemctl(home)} set-property {option_safe(home.unit)} MemoryMax={amount}"),)
+    if home is not None and home.unit is not None and home.manager != "container":
+        what = f"Give {names.group(home)} a limit that leaves room for everything else: {size(cap)}."
+        command = f"{systemctl(home)} set-property {option_safe(home.unit)} MemoryMax={amount}"
+        return (Advice(what, command),)
+    comm = facts.report.victims[0].comm
+    what = (
+        f"Start {comm} under a limit that leaves room for everything else, {size(cap)} (COMMAND is "
+        "how it starts)."
+    )
+    return (Advice(what, f"systemd-run --scope -p MemoryMax={amount} COMMAND"),)
 
 
 def _add_swap(facts: Facts) -> tuple[Advice, ...]:
@@ -190,14 +198,17 @@ def _manual(facts: Facts) -> tuple[Advice, ...]:
 
 
 def _no_victim(facts: Facts) -> tuple[Advice, ...]:
-    if facts.report.tasks or facts.report.scope == "memcg":
-        what = "Find processes that are exempt (oom_score_adj -1000) and let the big ones take part again."
-        return (Advice(what, "grep -lx -e -1000 /proc/[0-9]*/oom_score_adj"),)
-    what = (
-        "No process existed yet: the machine is too small for what it loads at boot (kernel, "
-        "initramfs, crashkernel= size)."
-    )
-    return (Advice(what, None),)
+    report = facts.report
+    if any(may_be_chosen(row) for row in report.tasks):
+        return _unknown(facts)
+    if report.table_columns and not report.tasks:
+        what = (
+            "No process existed yet: the machine is too small for what it loads at boot (kernel, initramfs, "
+            "crashkernel= size)."
+        )
+        return (Advice(what, None),)
+    what = "Find processes that are exempt (oom_score_adj -1000) and let the big ones take part again."
+    return (Advice(what, "grep -lx -e -1000 /proc/[0-9]*/oom_score_adj"),)
 
 
 def _spurious(facts: Facts) -> tuple[Advice, ...]:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from memwarden.postmortem import names
+from memwarden.postmortem.choice_rank import may_be_chosen
 from memwarden.postmortem.filled_memcg import swapped_bytes
 from memwarden.postmortem.model import Statement
 from memwarden.postmortem.why_lines import lines
+from memwarden.postmortem.why_programs import by_program
 from memwarden.units import Max, size
 
 if TYPE_CHECKING:
@@ -23,6 +25,8 @@ def doubts(facts: Facts, cause: Cause) -> tuple[Statement, ...]:
     return (
         *_incomplete(facts),
         *_invoker(facts, cause),
+        *(by_program(facts) if cause.startswith(("memcg-", "system-")) else ()),
+        *_already_dying(facts),
         *_swap_shut(facts),
         *_lowered(facts),
         *_leaving(facts),
@@ -55,6 +59,21 @@ def _invoker(facts: Facts, cause: Cause) -> tuple[Statement, ...]:
         return ()
     text = f"{who} only happened to ask for memory when none was left; that does not make it the cause."
     return (Statement(text, lines(report, "header")),)
+
+
+def _already_dying(facts: Facts) -> tuple[Statement, ...]:
+    """Nobody to kill although the table shows some that are not exempt."""
+    report = facts.report
+    count = sum(may_be_chosen(row) for row in report.tasks)
+    if not report.no_killable or not count:
+        return ()
+    counted = "1 process" if count == 1 else f"{count} processes"
+    text = (
+        f"Not exempt by the table: {counted}. The kernel passes over processes that are already dying "
+        "or whose "
+        "memory it has taken back; what fills memory then is not theirs."
+    )
+    return (Statement(text, lines(report, "table", "no-victim"), "likely"),)
 
 
 def _is_big(report: OomReport) -> bool:
