@@ -126,6 +126,8 @@ class Assembler:
             fresh.last_us = monotonic_us(fresh.stamp.mono)
             fresh.held_back = draft is not None and line - draft.last_line < _RATE_LINES
             self._begin(fresh)
+        elif draft is not None:
+            draft.pending_unparsed += 1
 
     def _draft(self, stamp: Stamp, kind: str, message: str) -> Draft | None:
         """The open report that a message of this origin belongs to."""

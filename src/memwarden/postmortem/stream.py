@@ -44,8 +44,8 @@ _STRANGERS: Final = 3
 _REPORT_LINE: Final = re.compile(
     rb"\[ *\d+\] +\d+ +\d+ +\d|\[ *pid *\]|Tasks state|\dkB|\dKB|pages (?:RAM|[HhrcsnMi])|: usage "
     rb"|emory cgroup|Kill(?:ed)? process|oom_reaper|killed as a result|lowmem_reserve|Mem-Info|invoked\s*$"
-    rb"|active_\w+:\d|\b[a-z_]+ \d+\s*$|\+0x[0-9a-f]+/0x|Comm: |Call [Tt]race|func:|allocation failure"
-    rb"|^[ \t>]*\"?_*[A-Z][A-Z_]+\"?\s*[=:]|^[ \t>]*[\d -]+\S*\s*$",
+    rb"|active_\w+:\d|\b[a-z_]+ \d+\s*$|\+0x[0-9a-f]+/0x|Comm: |comm: | mems_allowed=|Call [Tt]race"
+    rb"|func:|allocation failure|^[ \t>]*\"?_*[A-Z][A-Z_]+\"?\s*[=:]|^[ \t>]*[\d -]+\S*\s*$",
     re.MULTILINE,
 )
 """What a line before a hit looks like when it belongs to the same report, or to the same journal record."""

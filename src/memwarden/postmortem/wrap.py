@@ -25,7 +25,8 @@ _KILL_MORE: Final = re.compile(
 _KILL_FIELDS: Final = re.compile(
     r"\b(?:total-vm|anon-rss|file-rss|shmem-rss|pgtables):\d+kB|\bUID:\d+|\badj:-?\d+|d process \d+ \("
 )
-_KB_MORE: Final = re.compile(r"[a-z_]*\? ?(?:yes|no)?$|[\w()]*:? ?\d*[kK]?B?\b(?: |$)|(?:yes|no)$")
+_KB_NEXT: Final = re.compile(r"[a-z][\w()]*:|all_unreclaimable\?")
+_KB_REST: Final = re.compile(r"(?:[\w()]*:)?\d*[kK]?B\b|[\w()]*:\d*(?: |$)|[a-z_]*\? |(?:yes|no)$")
 _BLOCKS_END: Final = re.compile(r"= ?\d+kB$")
 _BLOCKS_MORE: Final = re.compile(r"\d*\*? ?\d*k?B|\([A-Z]+\)|[A-Z]*\)|= ")
 _NUMBERS: Final = re.compile(r"[\d ]+$")
@@ -59,6 +60,9 @@ _WIDTH_LINES: Final = 400
 _WIDEST: Final = 160
 """Longer lines were not broken to fit; they hold a word that could not be."""
 _BUILD: Final = re.compile(r"#\d|PREEMPT|SMP\b|VOLUNTARY")
+_FEW: Final = 80
+_LATE: Final = frozenset(("header", "stats", "protection", "kill", "table"))
+"""Kinds that the first word or two do not tell."""
 _LONGEST: Final = 1 << 14
 """Bytes that rejoining makes a message grow to at most."""
 
@@ -90,6 +94,9 @@ def glue(before: Wrapped, more: str, more_kind: str) -> str | None:
         return " " if before.gap else ""
     if before.kind == "row":
         return _row(before, more, more_kind)
+    if before.kind in ("oom-kill", "oom-kill-rest"):
+        between = _oom_kill(before, more, more_kind)
+        return " " if between is not None and before.gap else between
     rule = _RULES.get(before.kind)
     between = None if rule is None else rule(before.message, more, more_kind)
     if between is None and before.stamped and (rule := _STAMPED.get(before.kind)) is not None:
@@ -124,10 +131,14 @@ def _header(message: str, more: str, more_kind: str) -> str | None:
     return " " if message.endswith((",", ":", "oom-killer")) else ""
 
 
-def _oom_kill(message: str, more: str, more_kind: str) -> str | None:
-    if _OOM_KILL_END.search(message) or more_kind not in ("", "oom-kill-rest", "stat") or " " in more.strip():
+def _oom_kill(before: Wrapped, more: str, more_kind: str) -> str | None:
+    """The summary has blanks in names only; where a name was broken, that of the invoker may tell."""
+    if _OOM_KILL_END.search(before.message) or more_kind not in ("", "oom-kill-rest", "stat"):
         return None
-    return ""
+    name = before.message.rpartition(",task=")[2]
+    if name == before.message or ",pid=" in name or before.comm.startswith(name + more.partition(",")[0]):
+        return "" if " " not in more.strip() else None
+    return " " if ",pid=" in more and len(name) < _COMM else ""
 
 
 def _kill(message: str, more: str, more_kind: str) -> str | None:
@@ -151,9 +162,12 @@ def _kilobytes(message: str, more: str, more_kind: str) -> str | None:
         if _BLOCKS_END.search(message) or not _BLOCKS_MORE.match(more):
             return None
         return " " if message.endswith(("kB", ")", "=")) else ""
-    if more_kind not in ("", "counter") or not _KB_MORE.match(more):
+    if more_kind not in ("", "counter") or message.endswith((" yes", " no")):
         return None
-    return " " if message.endswith(("kB", "KB", ":", "?")) else ""
+    whole = message.endswith(("kB", "KB"))
+    if not (_KB_NEXT if whole else _KB_REST).match(more):
+        return None
+    return " " if whole or message.endswith((":", "?")) else ""
 
 
 def _usage(message: str, more: str, more_kind: str) -> str | None:
@@ -181,7 +195,7 @@ def _task_in(message: str, more: str, more_kind: str) -> str | None:
 def _group(message: str, more: str, more_kind: str) -> str | None:
     if message.endswith(" set") or more_kind != "":
         return None
-    return " " if more.split(None, 1)[0] in _GROUP_WORDS else ""
+    return " " if message == "Tasks in" or more.split(None, 1)[0] in _GROUP_WORDS else ""
 
 
 def _reaper(message: str, more: str, more_kind: str) -> str | None:
@@ -235,15 +249,14 @@ def _kill_or_choice(message: str, more: str, more_kind: str) -> str | None:
 
 
 def _unknown(message: str, more: str, more_kind: str) -> str | None:
-    """``X invoked`` and ``oom-killer:`` may be two lines."""
-    return " " if message.endswith(" invoked") and more.startswith("oom-killer") else None
+    """The first words of a message may stand alone: ``X invoked``, ``Memory cgroup``."""
+    known = more_kind == "" and len(message) < _FEW and kind_of(f"{message} {more}") in _LATE
+    return " " if known or (message.endswith(" invoked") and more.startswith("oom-killer")) else None
 
 
 _RULES: Final[dict[str, Callable[[str, str, str], str | None]]] = {
     "": _unknown,
     "header": _header,
-    "oom-kill": _oom_kill,
-    "oom-kill-rest": _oom_kill,
     "kill": _kill_or_choice,
     "node": _kilobytes,
     "zone": _kilobytes,

@@ -17,14 +17,11 @@ _EVENT: Final = ("involvedObject", "reportingController", "regarding")
 
 
 def parse_json(line: str) -> tuple[Stamp, list[str]] | None:
-    """Where the message of a JSON line comes from, and its lines; ``None`` when the line is not such."""
+    """Where the message of a line that begins with ``{`` comes from, and its lines; ``None`` without one."""
     try:
-        document = json.loads(line)
+        fields = cast("dict[str, object]", json.loads(line))
     except (ValueError, RecursionError):
         return None
-    if not isinstance(document, dict):
-        return None
-    fields = cast("dict[str, object]", document)
     text = _first(fields, _TEXT)
     if not text:
         return None

@@ -20,6 +20,8 @@ _PRETTY: Final = re.compile(
 _HEAD: Final = re.compile(r"\w{2,5} \d{4}-\d\d-\d\d \d\d:\d\d:\d\d\S* \S+ \[s=[0-9a-f]+;")
 _LENGTH: Final = re.compile(r".{0,12}?\0{5,7}", re.DOTALL)
 _OPENERS: Final = ("MESSAGE", "__CURSOR")
+_LONGEST: Final = 2_000
+"""Lines of one record; what goes on longer is none."""
 _BETWEEN: Final = frozenset(("", "{", "}", "},", "[", "]"))
 
 
@@ -54,11 +56,16 @@ class Records:
         self._message: list[str] = []
         self._line = 0
         self._binary = ""
+        self._taken = 0
         self.open = False
         """Whether a record has begun and not ended."""
 
     def take(self, line: int, text: str) -> tuple[bool, Record | None]:
         """Whether the line belongs to a record, and the record that it ends, if any."""
+        self._taken += 1
+        if self._taken > _LONGEST:
+            self.end()
+            return False, None
         if self._binary:
             return True, self._value(line, text)
         found = _PRETTY.match(text) or _FIELD.match(text)
@@ -111,6 +118,7 @@ class Records:
         """The record that was being read, if it holds a message."""
         record = Record(self._line, stamp_of(self._fields), self._message) if self._message else None
         self._fields, self._message, self._binary, self.open = {}, [], "", False
+        self._taken = 0
         return record
 
 
