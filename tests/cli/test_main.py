@@ -164,6 +164,17 @@ def test_a_full_disk_is_said():
     assert done.stderr == b"memwarden: input or output failed: No space left on device\n"
 
 
+def test_closed_streams(failing, monkeypatch):
+    error = InputError("x")
+    monkeypatch.setattr(sys, "stderr", None)
+    assert failing(error).code == 3
+    said = b"memwarden: standard output is closed; there is nowhere to write the answer\n"
+    for closing, expected in (("2>&1 >&-", said), (">&- 2>&-", b"")):
+        command = f'exec "{sys.executable}" -m memwarden --help {closing}'
+        done = subprocess.run(["sh", "-c", command], capture_output=True, check=False)
+        assert (done.returncode, done.stdout, done.stderr) == (3, expected, b"")
+
+
 def test_the_package_runs_as_a_module(capsys, monkeypatch):
     monkeypatch.setattr(sys, "argv", ["memwarden", "--version"])
     with pytest.raises(SystemExit) as stopped:

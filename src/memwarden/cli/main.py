@@ -78,6 +78,8 @@ def run(argv: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if argv is None else argv)
     debug = bool(os.environ.get("MEMWARDEN_DEBUG")) or "--debug" in words
     words = [word for word in words if word != "--debug"]
+    if sys.stdout is None:  # closed by whoever started us (>&-)
+        return _say("standard output is closed; there is nowhere to write the answer", CANNOT)
     try:
         _tolerant_output()
         code = _dispatch(words)
@@ -155,7 +157,8 @@ def _tolerant_output() -> None:
 def _say(sentence: str, code: int) -> int:
     # File names are the user's, but not always the user's own: no control character reaches the terminal.
     plain = "".join(one if one.isprintable() else repr(one)[1:-1] for one in sentence)
-    sys.stderr.write(f"memwarden: {plain}\n")
+    if sys.stderr is not None:
+        sys.stderr.write(f"memwarden: {plain}\n")
     return code
 
 
