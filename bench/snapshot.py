@@ -15,10 +15,9 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lab import kernels, vm
-
 from bench.measure import median, ratio
 from bench.report import Claim
+from lab import kernels, vm
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -10,6 +10,7 @@ import subprocess
 import sys
 
 import pytest
+
 from tests.repo.tree import python_files, relative, tree_of
 
 HEAVY = {

@@ -10,8 +10,6 @@ import threading
 from contextlib import contextmanager
 
 import pytest
-from tests.collect.machines import CGROUP, HOSTILE, collector, machine, snapshot
-from tests.host.live import remove
 
 from memwarden.collect.cgroups import CgroupReader
 from memwarden.collect.hierarchy import Hierarchy
@@ -22,6 +20,8 @@ from memwarden.host.live import Live
 from memwarden.state.gaps import Gap, GapReason
 from memwarden.state.snapshot import CgroupMode
 from memwarden.units import MAX
+from tests.collect.machines import CGROUP, HOSTILE, collector, machine, snapshot
+from tests.host.live import remove
 
 
 def gaps_of(taken, path):

@@ -10,7 +10,6 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.host.live import remove
 
 from memwarden.collect.archive import Archive
 from memwarden.collect.leniency import LENIENCIES, Reading, gap
@@ -20,6 +19,7 @@ from memwarden.host.files import failed
 from memwarden.host.live import Live
 from memwarden.kernel import scalar
 from memwarden.state.gaps import Gap, GapReason
+from tests.host.live import remove
 
 BY_NAME = {leniency.name: leniency for leniency in LENIENCIES}
 UNIFIED = "/sys/fs/cgroup/unified"

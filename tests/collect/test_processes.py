@@ -9,7 +9,6 @@ import sys
 import threading
 
 import pytest
-from tests.collect.machines import CGROUP, HOSTILE, collector, machine, snapshot
 
 from memwarden.collect.membership import settle
 from memwarden.collect.processes import ProcessReader
@@ -19,6 +18,7 @@ from memwarden.host.live import Live
 from memwarden.state.cgroup import Cgroup
 from memwarden.state.gaps import Gap, GapReason
 from memwarden.state.process import PF_KTHREAD, Process
+from tests.collect.machines import CGROUP, HOSTILE, collector, machine, snapshot
 
 KIB = 1024
 HOSTILE_COMMS = ("a b", "a (b) c", ") S 1 1 1", "(((", "x\ny", "tab\t", "back\\slash", "\u6f22", "\udcff", "")

@@ -10,7 +10,6 @@ import subprocess
 import sys
 
 import pytest
-from tests.collect.machines import CGROUP, HOSTILE, machine
 
 from memwarden.collect import rootar
 from memwarden.collect.archive import Archive
@@ -23,6 +22,7 @@ from memwarden.errors import InputError, ReadError
 from memwarden.host.live import Live
 from memwarden.state.gaps import Gap, GapReason
 from memwarden.testing.clock import ManualClock
+from tests.collect.machines import CGROUP, HOSTILE, machine
 
 
 def recorded(source, schedule=None, clock=None, **options):

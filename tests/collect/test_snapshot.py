@@ -8,7 +8,6 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.collect.machines import CGROUP, MEMINFO, collector, machine, snapshot
 
 from memwarden.collect.archive import Archive
 from memwarden.collect.open import archives, open_source
@@ -19,6 +18,7 @@ from memwarden.host.live import Live
 from memwarden.state.gaps import Gap, GapReason
 from memwarden.state.snapshot import CgroupMode, Instant
 from memwarden.testing.clock import ManualClock
+from tests.collect.machines import CGROUP, MEMINFO, collector, machine, snapshot
 
 LAB = Path(__file__).parent.parent / "roots/lab"
 

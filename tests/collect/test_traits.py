@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from tests.collect.machines import CGROUP, machine, snapshot
 
 from memwarden.collect.archive import Archive
 from memwarden.collect.rootar import Failed, File, Recorded
 from memwarden.collect.snapshot import Collector
 from memwarden.state.traits import BadnessRule, Basis
+from tests.collect.machines import CGROUP, machine, snapshot
 
 V2 = "31 24 0:27 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw,{}\n"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from tests.host.live import make_live_cgroup
 
 live_cgroup = pytest.fixture(make_live_cgroup)

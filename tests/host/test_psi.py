@@ -7,11 +7,11 @@ import subprocess
 import sys
 
 import pytest
-from tests.host.live import remove
 
 from memwarden.errors import UnsupportedError
 from memwarden.host import psi
 from memwarden.host import self as ourselves
+from tests.host.live import remove
 
 PRESSURE = "/proc/pressure/memory"
 

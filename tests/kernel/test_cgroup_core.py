@@ -1,10 +1,10 @@
 """The small files of the cgroup core: events, stat, procs, controllers, cpu.stat, io.stat."""
 
 import pytest
-from tests.kernel.refused import refused
 
 from memwarden.kernel import cgroup_events, cgroup_procs, cgroup_stat, controllers, cpu_stat, io_stat
 from memwarden.kernel.cgroup_events import CgroupEvents
+from tests.kernel.refused import refused
 
 
 @pytest.mark.parametrize(

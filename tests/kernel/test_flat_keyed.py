@@ -1,7 +1,7 @@
 import pytest
-from tests.kernel.refused import refused
 
 from memwarden.kernel import flat_keyed
+from tests.kernel.refused import refused
 
 KNOWN = frozenset({"anon", "file"})
 

@@ -1,8 +1,8 @@
 import pytest
-from tests.kernel.refused import refused
 
 from memwarden.kernel import kmsg
 from memwarden.kernel.kmsg import KmsgRecord
+from tests.kernel.refused import refused
 
 
 def record(**changes):

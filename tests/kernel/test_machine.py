@@ -1,13 +1,13 @@
 """The machine's files: meminfo, vmstat, zoneinfo, buddyinfo, swaps, cgroups."""
 
 import pytest
-from tests.kernel.refused import refused
 
 from memwarden.kernel import buddyinfo, cgroups, meminfo, swaps, vmstat, zoneinfo
 from memwarden.kernel.buddyinfo import BuddyZone
 from memwarden.kernel.cgroups import Controller
 from memwarden.kernel.swaps import SwapArea
 from memwarden.kernel.zoneinfo import Zone
+from tests.kernel.refused import refused
 
 KIB = 1024
 

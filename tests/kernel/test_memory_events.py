@@ -1,7 +1,7 @@
 import pytest
-from tests.kernel.refused import refused
 
 from memwarden.kernel import memory_events
+from tests.kernel.refused import refused
 
 FIRST_FIVE = "low 1\nhigh 583\nmax 18\noom 1\noom_kill 2\n"
 

@@ -1,7 +1,7 @@
 import pytest
-from tests.kernel.refused import refused
 
 from memwarden.kernel import memory_numa_stat
+from tests.kernel.refused import refused
 
 
 def test_one_node():

@@ -1,10 +1,10 @@
 """Key lists per kernel: memory.stat as mm/memcontrol.c of that version prints it, in its order."""
 
 import pytest
-from tests.kernel.refused import refused
 
 from memwarden.kernel import memory_stat
 from memwarden.kernel.memory_stat import BYTES, COUNTS, KEYS, PART_OF, MemoryStat
+from tests.kernel.refused import refused
 
 V5_10 = """anon file kernel_stack percpu sock shmem file_mapped file_dirty file_writeback anon_thp
 inactive_anon active_anon inactive_file active_file unevictable slab_reclaimable

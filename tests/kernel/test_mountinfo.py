@@ -1,8 +1,8 @@
 import pytest
-from tests.kernel.refused import refused
 
 from memwarden.kernel import mountinfo
 from memwarden.kernel.mountinfo import Mount
+from tests.kernel.refused import refused
 
 UNIFIED = (
     "31 24 0:27 / /sys/fs/cgroup rw,nosuid shared:9 master:1 "

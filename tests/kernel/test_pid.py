@@ -1,12 +1,12 @@
 """The files of one process: stat, status, statm, smaps_rollup."""
 
 import pytest
-from tests.kernel.refused import refused
 
 from memwarden.kernel import pid_smaps_rollup, pid_stat, pid_statm, pid_status
 from memwarden.kernel.pid_stat import PidStat
 from memwarden.kernel.pid_statm import PidStatm
 from memwarden.kernel.pid_status import PidStatus
+from tests.kernel.refused import refused
 
 KIB = 1024
 HOSTILE = [

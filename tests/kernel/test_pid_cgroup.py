@@ -1,8 +1,8 @@
 import pytest
-from tests.kernel.refused import refused
 
 from memwarden.kernel import pid_cgroup
 from memwarden.kernel.pid_cgroup import Membership
+from tests.kernel.refused import refused
 
 HYBRID = "9:name=systemd:/user.slice\n4:cpu,cpuacct:/\n3:memory:/docker/5f1c\n0::/user.slice\n"
 

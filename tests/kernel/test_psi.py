@@ -1,8 +1,8 @@
 import pytest
-from tests.kernel.refused import refused
 
 from memwarden.kernel import psi
 from memwarden.kernel.psi import Psi, PsiLine
+from tests.kernel.refused import refused
 
 SOME = "some avg10=12.34 avg60=0.05 avg300=100.00 total=12653113\n"
 FULL = "full avg10=0.00 avg60=0.00 avg300=0.00 total=18446744073709551615\n"

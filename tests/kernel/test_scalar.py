@@ -1,8 +1,8 @@
 import pytest
-from tests.kernel.refused import refused
 
 from memwarden.kernel import lru_gen, pid_oom_score, pid_oom_score_adj, scalar, sysctl_vm, v1_limit
 from memwarden.units import MAX
+from tests.kernel.refused import refused
 
 JUNK = [
     "",

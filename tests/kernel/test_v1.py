@@ -1,12 +1,12 @@
 """cgroup v1: oom_control and memory.stat."""
 
 import pytest
-from tests.kernel.refused import refused
 
 from memwarden.kernel import memory_stat, v1_memory_stat, v1_oom_control
 from memwarden.kernel.v1_memory_stat import V1MemoryStat
 from memwarden.kernel.v1_oom_control import V1OomControl
 from memwarden.units import MAX
+from tests.kernel.refused import refused
 
 # As mm/memcontrol.c:memcg_stat_show (v5.10) orders it; the subtree holds twice what the cgroup does.
 OWN = {

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from lab.apt import Source, parse_deb822, parse_list
-
 from lab import apt
+from lab.apt import Source, parse_deb822, parse_list
 
 DEB822 = """\
 Types: deb

@@ -5,11 +5,11 @@ from __future__ import annotations
 import io
 
 import pytest
+
+from lab import fixtures, table
 from lab.guest import rootar as guest_rootar
 from lab.guest import scenarios
 from lab.guest.scenarios import BY_NAME
-
-from lab import fixtures, table
 from memwarden.collect import rootar
 
 STAT = b"%d (kthreadd) S 0 0 0 0 -1 %d 0\n"

@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, Any
 from memwarden.units import MAX
 
 if TYPE_CHECKING:
+    from memwarden.postmortem.model import OomReport, TaskRow, Victim, ZoneFacts
     from tests.postmortem.eras import Era
     from tests.postmortem.world import Task, World
-
-    from memwarden.postmortem.model import OomReport, TaskRow, Victim, ZoneFacts
 
 KIB = 1024
 

@@ -7,6 +7,13 @@ import shlex
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
+from memwarden.postmortem import advice_numbers
+from memwarden.postmortem.advice import advice, would_have_helped
+from memwarden.postmortem.advice_quote import option_safe, quoted, rounded_up, spelled
+from memwarden.postmortem.cause_facts import facts
+from memwarden.state.traits import BadnessRule
+from memwarden.units import KIB, MAX, MIB
 from tests.postmortem.verdict_reports import (
     PAGES,
     marks,
@@ -20,13 +27,6 @@ from tests.postmortem.verdict_reports import (
     victim,
     zone,
 )
-
-from memwarden.postmortem import advice_numbers
-from memwarden.postmortem.advice import advice, would_have_helped
-from memwarden.postmortem.advice_quote import option_safe, quoted, rounded_up, spelled
-from memwarden.postmortem.cause_facts import facts
-from memwarden.state.traits import BadnessRule
-from memwarden.units import KIB, MAX, MIB
 
 ID = "0123456789ab" + 52 * "0"
 POD = "/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod1_2.slice"

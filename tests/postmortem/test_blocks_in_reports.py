@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from tests.postmortem.texts import HEADER, KILL, SUMMARY, dmesg, only, reports
 
 KIB = 1024

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import pytest
+
+from memwarden.postmortem.cause import rule
+from memwarden.postmortem.cause_facts import facts
+from memwarden.units import KIB, MAX, MIB
 from tests.postmortem.verdict_reports import (
     GFP_HIGHUSER_MOVABLE,
     memcg_facts,
@@ -14,10 +18,6 @@ from tests.postmortem.verdict_reports import (
     with_invoker,
     zone,
 )
-
-from memwarden.postmortem.cause import rule
-from memwarden.postmortem.cause_facts import facts
-from memwarden.units import KIB, MAX, MIB
 
 SHORT = zone("Normal", 10)
 AMPLE = zone("Normal", 300)

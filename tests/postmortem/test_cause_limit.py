@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from tests.postmortem.verdict_reports import memcg_facts, memcg_report, report, with_invoker
 
 from memwarden.postmortem.cause_limit import is_v1, limit_hit
 from memwarden.postmortem.model import MemcgFacts
 from memwarden.units import KIB, MAX, MIB
+from tests.postmortem.verdict_reports import memcg_facts, memcg_report, report, with_invoker
 
 
 def hit(**fields):

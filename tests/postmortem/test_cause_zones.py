@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import pytest
+
+from memwarden.postmortem.cause_zones import configured_zones, highest_zone, zone_verdict
+from memwarden.units import KIB, MIB
 from tests.postmortem.verdict_reports import (
     GFP_HIGHUSER_MOVABLE,
     GFP_KERNEL,
@@ -12,9 +15,6 @@ from tests.postmortem.verdict_reports import (
     with_invoker,
     zone,
 )
-
-from memwarden.postmortem.cause_zones import configured_zones, highest_zone, zone_verdict
-from memwarden.units import KIB, MIB
 
 GFP_HIGHUSER = 0x100CC2
 

@@ -3,6 +3,12 @@
 from __future__ import annotations
 
 import pytest
+
+from memwarden.postmortem.choice import check, selected_row
+from memwarden.postmortem.choice_rank import may_be_chosen, scored, task_memory
+from memwarden.postmortem.choice_total import UNBOUNDED_PAGES, Total, narrowed, total_pages
+from memwarden.state.traits import BadnessRule, KernelTraits
+from memwarden.units import MAX, MIB
 from tests.postmortem.verdict_reports import (
     PAGES,
     UNSIGNED,
@@ -16,12 +22,6 @@ from tests.postmortem.verdict_reports import (
     victim,
     zone,
 )
-
-from memwarden.postmortem.choice import check, selected_row
-from memwarden.postmortem.choice_rank import may_be_chosen, scored, task_memory
-from memwarden.postmortem.choice_total import UNBOUNDED_PAGES, Total, narrowed, total_pages
-from memwarden.state.traits import BadnessRule, KernelTraits
-from memwarden.units import MAX, MIB
 
 
 class TestTotal:

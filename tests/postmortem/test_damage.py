@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import pytest
+
+from memwarden.postmortem import fill_top, quick
 from tests.postmortem.eras import ERAS
 from tests.postmortem.expect import check, row_facts, task_facts
 from tests.postmortem.texts import HEADER, KILL, MEMCG_KILL, SUMMARY, dmesg, only, reports
 from tests.postmortem.transports import TRANSPORTS
 from tests.postmortem.world import TASKS, World
-
-from memwarden.postmortem import fill_top, quick
 
 ERA = {era.name: era for era in ERAS}
 WRAPPED_ERAS = [ERA[name] for name in ("2.6.24", "rhel6", "rhel7", "4.14", "5.0", "6.8", "7.2", "arm64")]

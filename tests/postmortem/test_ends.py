@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from tests.postmortem.texts import HEADER, KILL, MEMCG_KILL, SUMMARY, dmesg, only, reports
 
 NOBODY = "Out of memory and no killable processes..."

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+
+from memwarden.state.traits import BadnessRule, Basis
 from tests.postmortem.eras import ERAS
 from tests.postmortem.expect import check
 from tests.postmortem.texts import only
 from tests.postmortem.transports import START, TRANSPORTS
 from tests.postmortem.world import World
-
-from memwarden.state.traits import BadnessRule, Basis
 
 if TYPE_CHECKING:
     from tests.postmortem.eras import Era

@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import pytest
+
+from memwarden.postmortem.filled import Fill, Part, confidence_of, ordered, table_fill
+from memwarden.postmortem.filled_memcg import memcg_fill, subtree, swapped_bytes
+from memwarden.postmortem.filled_system import managed_bytes, nodes_fill, system_fill
+from memwarden.units import MAX, MIB
 from tests.postmortem.verdict_reports import (
     PAGES,
     memcg_facts,
@@ -14,11 +19,6 @@ from tests.postmortem.verdict_reports import (
     victim,
     zone,
 )
-
-from memwarden.postmortem.filled import Fill, Part, confidence_of, ordered, table_fill
-from memwarden.postmortem.filled_memcg import memcg_fill, subtree, swapped_bytes
-from memwarden.postmortem.filled_system import managed_bytes, nodes_fill, system_fill
-from memwarden.units import MAX, MIB
 
 
 def mib(fill: Fill | None) -> dict[str, float]:

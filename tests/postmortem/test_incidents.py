@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
+
 from tests.postmortem.eras import ERAS
 from tests.postmortem.expect import check
 from tests.postmortem.texts import HEADER, KILL, MEMCG_KILL, SUMMARY, dmesg, only, reports

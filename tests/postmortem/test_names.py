@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from tests.postmortem.verdict_reports import memcg_facts, memcg_report, task, victim
 
 from memwarden.postmortem import names
 from memwarden.postmortem.cause_facts import facts
 from memwarden.rules.identity import identify
 from memwarden.units import MAX, MIB
+from tests.postmortem.verdict_reports import memcg_facts, memcg_report, task, victim
 
 ID = "0123456789ab" + 52 * "0"
 POD = "/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod1_2.slice"

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import pytest
+
+from memwarden.postmortem.read import find_reports
+from memwarden.postmortem.scan import LINE_LIMIT, Scan
 from tests.postmortem.eras import ERAS
 from tests.postmortem.expect import check
 from tests.postmortem.texts import HEADER, KILL, MEMCG_KILL, reports
 from tests.postmortem.transports import TRANSPORTS
 from tests.postmortem.world import World
-
-from memwarden.postmortem.read import find_reports
-from memwarden.postmortem.scan import LINE_LIMIT, Scan
 
 ERA = {era.name: era for era in ERAS}
 WORLD = World(ERA["6.12"])

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from tests.postmortem.eras import ERAS
-from tests.postmortem.texts import HEADER, KILL, MEMCG_KILL, SUMMARY, dmesg, only
-from tests.postmortem.world import World
 
 from memwarden.postmortem.era import release_of
 from memwarden.state.traits import BadnessRule, Basis
+from tests.postmortem.eras import ERAS
+from tests.postmortem.texts import HEADER, KILL, MEMCG_KILL, SUMMARY, dmesg, only
+from tests.postmortem.world import World
 
 ERA = {era.name: era for era in ERAS}
 

@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import pytest
+
+from memwarden.postmortem.model import Container, KubernetesPod
+from memwarden.postmortem.verdict import judge
+from memwarden.state.traits import BadnessRule
+from memwarden.units import KIB, MAX, MIB
 from tests.postmortem.verdict_reports import (
     GFP_KERNEL,
     PAGES,
@@ -17,11 +22,6 @@ from tests.postmortem.verdict_reports import (
     with_invoker,
     zone,
 )
-
-from memwarden.postmortem.model import Container, KubernetesPod
-from memwarden.postmortem.verdict import judge
-from memwarden.state.traits import BadnessRule
-from memwarden.units import KIB, MAX, MIB
 
 ID = "0123456789ab" + 52 * "0"
 POD = "/kubepods/burstable/pod1-2"

@@ -7,6 +7,12 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
+from memwarden.postmortem.model import MemcgFacts, NodeFacts, OomReport, TaskRow, Victim, ZoneFacts
+from memwarden.postmortem.verdict import judge
+from memwarden.present import explain_html, explain_json, explain_markdown, explain_text
+from memwarden.state.traits import BadnessRule, KernelTraits
+from memwarden.units import MAX
 from tests.postmortem.verdict_reports import (
     PAGES,
     memcg_facts,
@@ -18,12 +24,6 @@ from tests.postmortem.verdict_reports import (
     with_invoker,
     zone,
 )
-
-from memwarden.postmortem.model import MemcgFacts, NodeFacts, OomReport, TaskRow, Victim, ZoneFacts
-from memwarden.postmortem.verdict import judge
-from memwarden.present import explain_html, explain_json, explain_markdown, explain_text
-from memwarden.state.traits import BadnessRule, KernelTraits
-from memwarden.units import MAX
 
 amount = st.none() | st.integers(0, 1 << 66)
 limit = amount | st.just(MAX)

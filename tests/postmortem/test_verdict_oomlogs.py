@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from tests.oomlogs.verdicts import line, rows
 
 pytestmark = pytest.mark.oomlogs

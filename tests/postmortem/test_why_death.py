@@ -5,6 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+
+from memwarden.postmortem.cause_facts import facts
+from memwarden.postmortem.why_death import died, filled, limit
+from memwarden.units import MAX, MIB
 from tests.postmortem.verdict_reports import (
     marks,
     memcg_facts,
@@ -16,10 +20,6 @@ from tests.postmortem.verdict_reports import (
     victim,
     zone,
 )
-
-from memwarden.postmortem.cause_facts import facts
-from memwarden.postmortem.why_death import died, filled, limit
-from memwarden.units import MAX, MIB
 
 
 def said(make, made):

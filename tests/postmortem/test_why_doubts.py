@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from memwarden.postmortem.cause_facts import facts
+from memwarden.postmortem.why_doubts import doubts
+from memwarden.units import MAX, MIB
 from tests.postmortem.verdict_reports import (
     SOURCE,
     marks,
@@ -15,10 +18,6 @@ from tests.postmortem.verdict_reports import (
     victim,
     with_invoker,
 )
-
-from memwarden.postmortem.cause_facts import facts
-from memwarden.postmortem.why_doubts import doubts
-from memwarden.units import MAX, MIB
 
 
 def said(made, cause="memcg-anon"):

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import pytest
+
+from memwarden.postmortem.cause_facts import facts
+from memwarden.postmortem.why_free import why_while_free
+from memwarden.units import KIB, MAX, MIB
 from tests.postmortem.verdict_reports import (
     marks,
     memcg_facts,
@@ -13,10 +17,6 @@ from tests.postmortem.verdict_reports import (
     with_invoker,
     zone,
 )
-
-from memwarden.postmortem.cause_facts import facts
-from memwarden.postmortem.why_free import why_while_free
-from memwarden.units import KIB, MAX, MIB
 
 ID = 64 * "0"
 POD = "/kubepods/burstable/pod1-2"

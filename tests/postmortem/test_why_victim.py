@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import pytest
+
+from memwarden.postmortem.cause_facts import facts
+from memwarden.postmortem.why_victim import why_victim
+from memwarden.state.traits import BadnessRule
+from memwarden.units import MAX, MIB
 from tests.postmortem.verdict_reports import (
     PAGES,
     UNSIGNED,
@@ -16,11 +21,6 @@ from tests.postmortem.verdict_reports import (
     traits,
     victim,
 )
-
-from memwarden.postmortem.cause_facts import facts
-from memwarden.postmortem.why_victim import why_victim
-from memwarden.state.traits import BadnessRule
-from memwarden.units import MAX, MIB
 
 
 def said(made, cause="memcg-anon"):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import jsonschema
 import pytest
-from tests.rules.machines import cgroup, process, snapshot
 
 from memwarden.kernel.psi import Psi, PsiLine
 from memwarden.present import doctor_checks, doctor_json, doctor_text, status_rows
@@ -12,6 +11,7 @@ from memwarden.present.colour import Paint
 from memwarden.present.doctor_text import Access
 from memwarden.state.snapshot import CgroupMode
 from memwarden.units import GIB, KIB, MAX, MIB
+from tests.rules.machines import cgroup, process, snapshot
 
 MEMINFO = {"MemTotal": 4 * GIB, "MemAvailable": 2 * GIB, "SwapTotal": GIB, "SwapFree": GIB}
 WORKER = process(7, 80, comm="worker", cgroup="/a")

@@ -6,11 +6,11 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
-from tests.postmortem.verdict_reports import marks, memcg_facts, memcg_report, report, task, victim
 
 from memwarden.postmortem.read import find_reports
 from memwarden.postmortem.verdict import judge
 from memwarden.present.explain_html import RANKED_AT_ONCE, page
+from tests.postmortem.verdict_reports import marks, memcg_facts, memcg_report, report, task, victim
 
 LAB = sorted((Path(__file__).parent.parent / "golden" / "lab").glob("*/*.kmsg"))
 HOSTILE = "</style></title><script>alert(1)</script><img src=x onerror=alert(1)> \" ' & \x1b[31m\x00"

@@ -7,6 +7,12 @@ from pathlib import Path
 
 import jsonschema
 import pytest
+
+from memwarden.postmortem.model import HostInfo, When
+from memwarden.postmortem.read import find_reports
+from memwarden.postmortem.verdict import judge
+from memwarden.present.explain_json import document, incident_document, schema, text
+from memwarden.units import MAX, MIB
 from tests.postmortem.verdict_reports import (
     memcg_facts,
     memcg_report,
@@ -17,12 +23,6 @@ from tests.postmortem.verdict_reports import (
     victim,
     zone,
 )
-
-from memwarden.postmortem.model import HostInfo, When
-from memwarden.postmortem.read import find_reports
-from memwarden.postmortem.verdict import judge
-from memwarden.present.explain_json import document, incident_document, schema, text
-from memwarden.units import MAX, MIB
 
 LAB = sorted((Path(__file__).parent.parent / "golden" / "lab").glob("*/*.kmsg"))
 VALIDATOR = jsonschema.Draft202012Validator(schema())

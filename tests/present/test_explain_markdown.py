@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.postmortem.verdict_reports import marks, memcg_facts, memcg_report, report, task, victim
 
 from memwarden.postmortem.verdict import judge
 from memwarden.present.explain_markdown import block, plain, text
+from tests.postmortem.verdict_reports import marks, memcg_facts, memcg_report, report, task, victim
 
 HOSTILE = "[x](http://evil) <script> `a` | **b** @all #1 $x$ \x1b[31m\n# head"
 

@@ -3,16 +3,6 @@
 from __future__ import annotations
 
 import pytest
-from tests.postmortem.verdict_reports import (
-    memcg_facts,
-    memcg_report,
-    node_facts,
-    report,
-    system_report,
-    task,
-    victim,
-    zone,
-)
 
 from memwarden.postmortem.model import Cause, HostInfo, Source, When
 from memwarden.postmortem.names import PARTS
@@ -23,6 +13,16 @@ from memwarden.present.explain_table import Brief, brief, groups, summary_table,
 from memwarden.present.explain_view import CAUSES, line_list, view
 from memwarden.present.svg import class_of
 from memwarden.units import MAX, MIB
+from tests.postmortem.verdict_reports import (
+    memcg_facts,
+    memcg_report,
+    node_facts,
+    report,
+    system_report,
+    task,
+    victim,
+    zone,
+)
 
 
 def shown(made):

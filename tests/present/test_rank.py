@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import jsonschema
 import pytest
-from tests.rules.machines import cgroup, process, snapshot
 
 from memwarden.fields import RANK
 from memwarden.present import rank_json, rank_text
@@ -16,6 +15,7 @@ from memwarden.rules.victim import rank
 from memwarden.state.snapshot import HostFacts
 from memwarden.state.traits import BadnessRule, KernelTraits
 from memwarden.units import GIB, MAX, MIB
+from tests.rules.machines import cgroup, process, snapshot
 
 EXACT = KernelTraits(approximate_rss=False)
 MEMINFO = {"MemTotal": 4 * GIB, "MemAvailable": 2 * GIB, "SwapTotal": 0, "SwapFree": 0}

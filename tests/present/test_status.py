@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import jsonschema
 import pytest
-from tests.rules.machines import cgroup, snapshot
 
 from memwarden.fields import STATUS
 from memwarden.kernel.psi import Psi, PsiLine
@@ -14,6 +13,7 @@ from memwarden.present.status_rows import StatusRow, rows
 from memwarden.state.delta import between
 from memwarden.state.snapshot import Instant
 from memwarden.units import GIB, MAX, MIB
+from tests.rules.machines import cgroup, snapshot
 
 MEMINFO = {"MemTotal": 4 * GIB, "MemAvailable": 2 * GIB, "MemFree": GIB, "SwapTotal": 0, "SwapFree": 0}
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.rules.machines import cgroup, process, snapshot
 
 from memwarden.rules.badness import TaskMemory, memcg_total_pages, memcg_v1_total_pages, oom_badness
 from memwarden.rules.headroom import Headrooms
@@ -17,6 +16,7 @@ from memwarden.rules.scope import system_scope
 from memwarden.rules.victim import rank
 from memwarden.state.traits import BadnessRule, KernelTraits
 from memwarden.units import MAX, Max
+from tests.rules.machines import cgroup, process, snapshot
 
 PAGE = 4096
 pages = st.integers(0, 1 << 40)

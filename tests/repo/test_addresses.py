@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
+
 from tests.repo.tree import relative, texts, tracked
 
 # The dots stand in brackets, so that this file does not find itself.

@@ -9,9 +9,9 @@ import sys
 
 import jsonschema
 import pytest
-from tests.repo.tree import REPOSITORY, relative, tracked
 
 from memwarden.cli import main
+from tests.repo.tree import REPOSITORY, relative, tracked
 
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 CODE_PATH = re.compile(r"`((?:src|tests|docs|lab|bench|\.ci)/[\w./-]+)`")

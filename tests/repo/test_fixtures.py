@@ -6,6 +6,7 @@ import json
 import re
 
 import pytest
+
 from tests.repo.tree import relative, tracked
 
 RELEASE = re.compile(rb"\b\d+\.\d+\.\d+[-+]\S*(?:amd64|arm64|generic)")

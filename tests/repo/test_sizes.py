@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from tests.repo.tree import functions, python_files, relative
 
 PARTS = [("src",), ("lab", "bench"), ("tests", "docs")]

@@ -10,6 +10,7 @@ import ast
 import re
 
 import pytest
+
 from tests.repo.tree import PACKAGE, is_pure, python_files, tree_of
 
 AUDITED = {"host/effects.py", "host/self.py", "host/journal.py"}

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from tests.rules.machines import cgroup
 
 from memwarden.kernel.memory_stat import BYTES, PART_OF
 from memwarden.rules.accounting import LruGap, account, kernel_bytes, lru_gap
 from memwarden.state.traits import KernelTraits
 from memwarden.units import MIB
+from tests.rules.machines import cgroup
 
 TRAITS = KernelTraits()
 

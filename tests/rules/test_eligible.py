@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from tests.rules.machines import process
 
 from memwarden.rules.badness import TaskMemory
 from memwarden.rules.eligible import PF_EXITING, Eligibility, eligibility, is_exempt, task_memory
 from memwarden.state.process import PF_KTHREAD
+from tests.rules.machines import process
 
 
 @pytest.mark.parametrize(

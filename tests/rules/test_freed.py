@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from tests.rules.machines import process
-
 from memwarden.rules.freed import Freed, freed_by, freed_by_all
 from memwarden.units import MIB
+from tests.rules.machines import process
 
 
 def test_anonymous_memory_and_page_tables():

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from tests.rules.machines import cgroup, process, snapshot
 
 from memwarden.rules.group import group_kill, oom_group_of
 from memwarden.state.process import PF_KTHREAD
+from tests.rules.machines import cgroup, process, snapshot
 
 
 def machine(*flagged, version=2):

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from tests.rules.machines import cgroup, snapshot
-from tests.rules.test_reclaimable import stat
-
 from memwarden.rules.headroom import Headrooms
 from memwarden.units import MAX, MIB
+from tests.rules.machines import cgroup, snapshot
+from tests.rules.test_reclaimable import stat
 
 MEMINFO = {
     "MemTotal": 1024 * MIB, "MemAvailable": 500 * MIB, "SwapTotal": 100 * MIB, "SwapFree": 100 * MIB,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-from tests.rules.machines import cgroup, snapshot
 
 from memwarden.rules.protection import (
     Exposure,
@@ -17,6 +16,7 @@ from memwarden.rules.protection import (
 )
 from memwarden.state.traits import KernelTraits
 from memwarden.units import MAX, MIB
+from tests.rules.machines import cgroup, snapshot
 
 RECURSIVE = KernelTraits(recursive_protection=True)
 PLAIN = KernelTraits(recursive_protection=False)

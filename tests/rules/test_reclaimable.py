@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-from tests.rules.machines import cgroup, snapshot
 
 from memwarden.rules.reclaimable import (
     MACHINE,
@@ -14,6 +13,7 @@ from memwarden.rules.reclaimable import (
 )
 from memwarden.state.traits import KernelTraits
 from memwarden.units import MAX, MIB
+from tests.rules.machines import cgroup, snapshot
 
 FREE_SWAP = {"MemTotal": 1024 * MIB, "SwapTotal": 100 * MIB, "SwapFree": 100 * MIB}
 NO_SWAP = {"MemTotal": 1024 * MIB, "SwapTotal": 0, "SwapFree": 0}

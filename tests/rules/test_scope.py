@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from tests.rules.machines import cgroup, process, snapshot
-
 from memwarden.kernel.zoneinfo import Zone
 from memwarden.rules.scope import (
     Scope,
@@ -15,6 +13,7 @@ from memwarden.rules.scope import (
     visiting_order,
 )
 from memwarden.units import GIB, MAX, MIB
+from tests.rules.machines import cgroup, process, snapshot
 
 MEMINFO = {"MemTotal": GIB, "SwapTotal": 96 * MIB - 4096}
 

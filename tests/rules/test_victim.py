@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-from tests.rules.machines import cgroup, process, snapshot
 
 from memwarden.rules.eligible import Eligibility
 from memwarden.rules.scope import memcg_scope, system_scope
@@ -13,6 +12,7 @@ from memwarden.state.process import PF_KTHREAD
 from memwarden.state.snapshot import HostFacts
 from memwarden.state.traits import BadnessRule, KernelTraits
 from memwarden.units import GIB, MIB
+from tests.rules.machines import cgroup, process, snapshot
 
 EXACT = KernelTraits(approximate_rss=False)
 MEMINFO = {"MemTotal": 4 * GIB, "SwapTotal": 0}
