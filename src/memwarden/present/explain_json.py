@@ -55,7 +55,12 @@ def _value_text(key: str, value: Any, indent: str) -> str:
         return _object_text(value, indent)
     if not isinstance(value, list) or not value:
         return json.dumps(value)
-    rows = f",\n{indent}  ".join(json.dumps(one) for one in value)
+    if isinstance(value[0], dict):
+        # One call for all rows. No string of theirs can hold a row's start: its quote would be escaped.
+        start = f'{{"{next(iter(value[0]))}": '
+        rows = json.dumps(value)[1:-1].replace(f"}}, {start}", f"}},\n{indent}  {start}")
+    else:
+        rows = f",\n{indent}  ".join(json.dumps(one) for one in value)
     return f"[\n{indent}  {rows}\n{indent}]"
 
 

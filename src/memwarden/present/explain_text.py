@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Final
 
 from memwarden.present.colour import PLAIN, Paint
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
     from memwarden.postmortem.model import Incident
 
+ZONE: Final = re.compile(r" free:\d+kB| \d+\*\d+kB|^Mem-Info|^active_|^\w+ active_")
 LABEL: Final = 9
 """Cells of the labels Died, Limit, Filled, Cause and the space behind them."""
 FIGURES: Final = 19
@@ -150,9 +152,16 @@ def _evidence(shown: View, width: int, paint: Paint) -> list[str]:
     digits = len(str(shown.evidence[-1][0]))
     lines = ["", paint("Log lines", "bold")]
     for number, line in shown.key_lines:
-        # One space where the kernel aligns columns: more of the line fits.
-        lines.append(paint(cut(f"  {number:>{digits}}  {escape(' '.join(line.split()))}", width), "dim"))
+        lines.append(paint(f"  {number:>{digits}}  {_shortened(line, width - digits - 4)}", "dim"))
     left = len(shown.evidence) - len(shown.key_lines)
     if left > 0:
         lines.append(f"  and {left} more; --format json lists all")
     return lines
+
+
+def _shortened(line: str, width: int) -> str:
+    """One space where the kernel aligns columns; zone lines begin with what counts, others end with it."""
+    shown = escape(" ".join(line.split()))
+    if ZONE.search(shown) and shown.isascii() and len(shown) > width:
+        return f"{shown[: width - 2]}.."
+    return cut(shown, width)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 WHY_THIS: Final = "Why this process"
 """The section that the ranking belongs to."""
-KEY_LINES: Final = 14
+KEY_LINES: Final = 16
 LINES_PER_STATEMENT: Final = 4
 TOP_TASKS: Final = 5
 """Rows of the ranking in text; HTML shows them all."""
