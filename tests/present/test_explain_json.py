@@ -135,3 +135,10 @@ def test_the_rest_of_an_incident():
 def test_names_that_are_not_utf_8_survive():
     made = memcg_report(memcg_facts(64), task(3, 1, comm="a\udcff\n"))
     assert json.loads("".join(text([judge(made)])))["incidents"][0]["tasks"][0]["comm"] == "a\udcff\n"
+
+
+def test_a_name_that_looks_like_a_row_stays_one_name():
+    hostile = task(2, 5, comm='}, {"pid": ')
+    made = judge(memcg_report(memcg_facts(64), task(1, 1), hostile))
+    found = json.loads("".join(text([made])))
+    assert [row["comm"] for row in found["incidents"][0]["tasks"]][1] == '}, {"pid": '
