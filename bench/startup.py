@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 RUNS = 21
-SMALL_TREE = "tests/roots/small.rootar"
+SMALL_TREE = "tests/roots/lab/6.12/parent.rootar"
 
 
 def claims() -> Iterator[Claim]:
