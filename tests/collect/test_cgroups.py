@@ -312,6 +312,10 @@ def test_more_cgroups_than_files_may_be_open(tmp_path):
     root = machine(tmp_path)
     for number in range(150):
         root.add_cgroup(f"/g{number % 15}/c{number}", CGROUP)
+    deep = 300
+    root.add_cgroup("/d" * deep, CGROUP)
+    for number in range(3):
+        root.add_cgroup("/d" * (deep // 2) + f"/e{number}/f", CGROUP)
     program = (
         "import resource, sys\n"
         "resource.setrlimit(resource.RLIMIT_NOFILE, (200, 200))\n"
@@ -322,11 +326,13 @@ def test_more_cgroups_than_files_may_be_open(tmp_path):
         "taken = [taker.snapshot().cgroups for _ in range(3)]\n"
         "assert taken[0] == taken[1] == taken[2]\n"
         "print(len(taken[0]))\n"
+        "taker = Collector(Live(sys.argv[1] + '/proc', sys.argv[1]), cgroup_root='/sys/fs/cgroup')\n"
+        "assert taker.snapshot().cgroups == taken[0]\n"
     )
     done = subprocess.run(
         [sys.executable, "-c", program, tmp_path], capture_output=True, text=True, check=True
     )
-    assert done.stdout == "166\n"
+    assert done.stdout == f"{166 + deep + 6}\n"
 
 
 def churn(make, stop, errors):

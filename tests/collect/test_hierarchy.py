@@ -6,8 +6,10 @@ import pytest
 
 from memwarden.collect import hierarchy
 from memwarden.collect.leniency import Reading
-from memwarden.collect.machine import host
+from memwarden.collect.machine import container_view
 from memwarden.host.live import Live
+from memwarden.kernel import mountinfo
+from memwarden.state.cgroup import Cgroup
 from memwarden.state.gaps import GapReason
 from memwarden.state.snapshot import CgroupMode
 
@@ -149,24 +151,27 @@ def test_paths_are_seen_from_the_mount_point(root, path, relative):
 
 
 LXCFS = "90 80 0:55 /proc/meminfo /proc/meminfo rw - fuse.lxcfs lxcfs rw,user_id=0"
-OVERLAY = "80 70 0:44 / / rw - overlay overlay rw,lowerdir=/var/lib/{}/l/X,upperdir=/var/lib/{}/u"
+OVERLAY = "80 70 0:44 / / rw - overlay overlay rw,lowerdir=/var/lib/{0}/l/X,upperdir=/var/lib/{0}/u"
+ROOT = Cgroup(path="/", inode=1)
+NOT_ROOT = Cgroup(path="/", inode=1, current_bytes=4096)
 
 
 @pytest.mark.parametrize(
-    ("lines", "view"),
+    ("lines", "part", "root", "view"),
     [
-        ([], None),
-        (["27 1 254:0 / / rw - ext4 /dev/vda rw"], None),
-        ([LXCFS], "lxcfs"),
-        ([OVERLAY.format("docker/overlay2", "docker/overlay2"), LXCFS], "lxcfs"),
-        ([OVERLAY.format("docker/overlay2", "docker/overlay2")], "docker"),
-        ([OVERLAY.format("containerd/io", "containerd/io")], "containerd"),
-        ([OVERLAY.format("live/image", "live/image")], "overlay root"),
+        ("", "/", ROOT, None),
+        ("", "/", None, None),
+        ("27 1 254:0 / / rw - ext4 /dev/vda rw", "/", ROOT, None),
+        (LXCFS, "/", ROOT, "lxcfs"),
+        (OVERLAY.format("docker/overlay2") + "\n" + LXCFS, "/", ROOT, "lxcfs"),
+        (OVERLAY.format("docker/overlay2"), "/", ROOT, "docker"),
+        (OVERLAY.format("containerd/io.containerd"), "/", NOT_ROOT, "containerd"),
+        (OVERLAY.format("live/image"), "/", ROOT, None),  # an appliance, not a container
+        (OVERLAY.format("live/image"), "/", NOT_ROOT, "cgroup namespace"),
+        ("", "/docker/5f1c", ROOT, "cgroup namespace"),
+        ("", "/", NOT_ROOT._replace(version=1), None),  # the root of v1 has its usage
     ],
 )
-def test_what_hides_the_machine(detect, lines, view, tmp_path):
-    detect([*lines, V2.format("/sys/fs/cgroup")])
-    source = Live(str(tmp_path / "proc"), str(tmp_path))
-    reading = Reading(source)
-    assert host(reading, hierarchy.mounts(reading)).container_view == view
-    source.close()
+def test_what_hides_the_machine(lines, part, root, view):
+    mounts = mountinfo.parse(lines) if lines else ()
+    assert container_view(mounts, hierarchy.Hierarchy(CgroupMode.V2, root=part), root) == view

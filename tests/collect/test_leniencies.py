@@ -190,10 +190,23 @@ def test_the_line_that_is_malformed_is_named():
     assert gap(error, "/x").detail == "line 3: not a key: 'a b c'"
 
 
-@pytest.mark.parametrize(
-    ("errno", "hint"),
-    [("EMFILE", "raise the limit"), ("ENFILE", "raise the limit"), ("EXFULL", "please report")],
-)
-def test_what_is_no_leniency_is_one_sentence(errno, hint):
-    with pytest.raises(InputError, match=rf"^/x: cannot be read: {errno}; .*{hint}"):
-        gap(ReadError("/x", errno), "/x")
+def test_no_descriptors():
+    program = (
+        "import resource\n"
+        "from memwarden.errors import ReadError\n"
+        "from memwarden.host.live import Live\n"
+        "live = Live()\n"
+        "resource.setrlimit(resource.RLIMIT_NOFILE, (3, 3))\n"
+        "try: live.read('/proc/meminfo')\n"
+        "except ReadError as error: print(error.errno_name)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    found = forgiven("no-descriptors", ReadError("/x", done.stdout.strip()))
+    assert found == Gap("/x", GapReason.NOT_SUPPORTED, "too many open files: raise the limit (ulimit -n)")
+
+
+def test_what_is_no_leniency_is_one_sentence():
+    with pytest.raises(
+        InputError, match=r"^/x: cannot be read: EXFULL, which the kernel is not expected to give; report"
+    ):
+        gap(ReadError("/x", "EXFULL"), "/x")

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from memwarden.collect.source import Directory
     from memwarden.state.cgroup import Cgroup
 
+DEEP: Final = 32
+"""Levels whose directories are kept open on the way down; those below are opened again when needed."""
 ONLY_V2: Final = "memory.min, memory.low, memory.high, memory.pressure and memory.events are of cgroup v2"
 
 
@@ -67,6 +69,8 @@ class _Walk:
                 above.pop().leave()
                 continue
             directory = self._open(here.directory, name)
+            if len(above) > DEEP:
+                here.directory.release()
             if directory is not None:
                 path = f"{here.prefix}/{name}"
                 if self._enter(path, directory, above):

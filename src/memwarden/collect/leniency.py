@@ -78,6 +78,12 @@ LENIENCIES: Final = (
         "no kernel: a link, a FIFO or a directory where an interface file should be; links are not followed",
     ),
     Leniency(
+        "no-descriptors",
+        frozenset({"EMFILE", "ENFILE"}),
+        GapReason.NOT_SUPPORTED,
+        "no kernel: we, or the machine, have as many files open as the limit allows",
+    ),
+    Leniency(
         "dead-fuse",
         frozenset({"ENOTCONN"}),
         GapReason.NOT_SUPPORTED,
@@ -96,20 +102,22 @@ _DETAILS: Final = {
     "ELOOP": "a symbolic link",
     "ESPIPE": "a FIFO",
     "EISDIR": "a directory",
+    "EMFILE": "too many open files: raise the limit (ulimit -n)",
+    "ENFILE": "too many open files on this machine",
     "ENOTCONN": "the FUSE daemon behind it has died",
 }
-_HINTS: Final = dict.fromkeys(("EMFILE", "ENFILE"), "too many open files, raise the limit (ulimit -n)")
 
 
 def gap(error: ReadError | ParseError, path: str) -> Gap:
-    """The gap an error leaves; for one that is no leniency, such as EMFILE, raises :class:`InputError`."""
+    """The gap an error leaves; for one that is no leniency raises :class:`InputError`."""
     if isinstance(error, ParseError):
         where = f"line {error.line_number}: " if error.line_number else ""
         return Gap(path, GapReason.MALFORMED, f"{where}{error.reason}: {error.line!r}")
     leniency = _BY_ERRNO.get(error.errno_name)
     if leniency is None:
-        hint = _HINTS.get(error.errno_name, "this is not expected of the kernel, please report it")
-        raise InputError(f"{path}: cannot be read: {error.errno_name}; {hint}") from error
+        raise InputError(
+            f"{path}: cannot be read: {error.errno_name}, which the kernel is not expected to give; report it"
+        ) from error
     return Gap(path, leniency.reason, _DETAILS.get(error.errno_name, ""))
 
 

@@ -4,12 +4,15 @@ from collections.abc import Iterable, Mapping
 from functools import partial
 from typing import Final, NamedTuple
 
+from memwarden.collect.hierarchy import Hierarchy
 from memwarden.collect.leniency import Reading
 from memwarden.kernel import buddyinfo, meminfo, psi, swaps, sysctl_vm, vmstat, zoneinfo
 from memwarden.kernel.mountinfo import Mount
+from memwarden.state.cgroup import Cgroup
 from memwarden.state.snapshot import HostFacts
 
 BOOT_ID: Final = "/proc/sys/kernel/random/boot_id"
+CGROUP2: Final = 2
 RUNTIMES: Final = ("docker", "containerd", "containers/storage", "crio", "lxc", "kubelet")
 """Parts of the paths that container runtimes keep the root file systems of their containers under."""
 
@@ -52,8 +55,8 @@ def _sysctl(reading: Reading) -> dict[str, int]:
     return values
 
 
-def host(reading: Reading, mounts: Iterable[Mount]) -> HostFacts:
-    """What does not change while the machine is up."""
+def host(reading: Reading) -> HostFacts:
+    """What does not change while the machine is up; whether we see all of it is asked later."""
     facts = reading.source.facts
     return HostFacts(
         hostname=facts.get("hostname"),
@@ -62,7 +65,6 @@ def host(reading: Reading, mounts: Iterable[Mount]) -> HostFacts:
         cpus=_int(facts, "cpus"),
         clock_ticks=_int(facts, "clk_tck"),
         boot_id=facts.get("boot_id") or reading.file(BOOT_ID, str.strip),
-        container_view=_container_view(mounts),
     )
 
 
@@ -71,13 +73,18 @@ def _int(facts: Mapping[str, str], key: str) -> int | None:
     return int(value) if value.isdecimal() else None
 
 
-def _container_view(mounts: Iterable[Mount]) -> str | None:
-    """``lxcfs`` where it puts its own figures over files of /proc, else the runtime that owns our root."""
+def container_view(mounts: Iterable[Mount], found: Hierarchy, root: Cgroup | None) -> str | None:
+    """``lxcfs`` where it lays its own figures over files of /proc, or the runtime that owns our root.
+
+    Else ``cgroup namespace`` where the cgroup that we see as root is none: the real one of v2 has no
+    ``memory.current`` (``CFTYPE_NOT_ON_ROOT`` in ``mm/memcontrol.c``).
+    """
     runtime = None
     for mount in mounts:
         if mount.fs_type == "fuse.lxcfs" and mount.mount_point.startswith("/proc/"):
             return "lxcfs"
         if mount.mount_point == "/" and mount.fs_type == "overlay":
             options = ",".join(mount.super_options)
-            runtime = next((name for name in RUNTIMES if f"/{name}" in options), "overlay root")
-    return runtime
+            runtime = next((name for name in RUNTIMES if f"/{name}" in options), None)
+    partial = root is not None and root.version == CGROUP2 and root.current_bytes is not None
+    return runtime or ("cgroup namespace" if partial or found.root != "/" else None)

@@ -50,7 +50,7 @@ class Collector:
         instant = self._source.instant()
         mounts = hierarchy.mounts(reading)
         found = hierarchy.detect(reading, mounts, self._cgroup_root)
-        host = machine.host(reading, mounts)
+        host = machine.host(reading)
         page_size = traits.page_size(self._source)
         wide = machine.read(reading, page_size)
         cgroups = {} if found.mode is CgroupMode.NONE else self._reader(found).read(reading)
@@ -61,9 +61,10 @@ class Collector:
                 "give a mounted procfs with --proc, or a recording with --root"
             )
         membership.settle(cgroups, all_processes)
+        view = machine.container_view(mounts, found, cgroups.get("/"))
         return Snapshot(
             instant=instant,
-            host=host,
+            host=host._replace(container_view=view),
             traits=traits.probe(self._source, found, cgroups, all_processes),
             cgroup_mode=found.mode,
             cgroup_root=found.mount_point,

@@ -158,15 +158,22 @@ class CgroupDirectory:
 
     def _reopen(self) -> None:
         """Open again what was released, from the nearest directory above that is open."""
-        chain = [self]
-        while chain[-1].fd is None and chain[-1].parent is not None:
-            chain.append(chain[-1].parent)
-        for above, below in zip(chain[:0:-1], chain[-2::-1], strict=True):
-            fd = os.open(below.name, files.DIRECTORY_FLAGS, dir_fd=above.fd)
-            if os.fstat(fd).st_ino != below.inode:
+        chain: list[CgroupDirectory] = []
+        above: CgroupDirectory | None = self
+        while above is not None and above.fd is None:
+            chain.append(above)
+            above = above.parent
+        assert above is not None, "a root stays open"
+        fd = above.fd
+        for directory in reversed(chain):
+            below = os.open(directory.name, files.DIRECTORY_FLAGS, dir_fd=fd)
+            if fd != above.fd and fd is not None:
+                os.close(fd)
+            fd = below
+            if os.fstat(fd).st_ino != directory.inode:
                 os.close(fd)
                 raise OSError(ENODEV, "another cgroup has this name now")
-            below.fd = fd
+        self.fd = fd
 
     def close_files(self) -> None:
         """Close the files, not the directory."""
