@@ -90,10 +90,10 @@ class Assembler:
         header = self._last.header if self._last is not None else None
         return (header.comm or "") if header is not None else ""
 
-    def at(self, stamp: Stamp | None) -> Draft | None:
-        """The report of this origin that has no end yet."""
+    def at(self, stamp: Stamp | None, line: int) -> Draft | None:
+        """The report of this origin that has no end yet and that this line may belong to."""
         draft = None if stamp is None else self._open.get((stamp.host, stamp.caller))
-        return None if draft is None or draft.ended else draft
+        return None if draft is None or draft.ended or not draft.reaches(line, NO_STAMP) else draft
 
     def took(self, draft: Draft, line: int) -> None:
         """A line was read into this report."""
@@ -107,7 +107,7 @@ class Assembler:
 
     def feed(self, line: int, stamp: Stamp | None, kind: str, message: str) -> None:
         """Take one message with the number of the line it begins on."""
-        draft = self._draft(stamp or NO_STAMP, kind, message)
+        draft = self._draft(stamp or NO_STAMP, line, kind, message)
         reader = READERS.get(kind)
         if draft is not None and not self._is_new(draft, line, stamp, kind, message):
             self._to(draft, reader, line, kind, message)
@@ -129,15 +129,14 @@ class Assembler:
         elif draft is not None:
             draft.pending_unparsed += 1
 
-    def _draft(self, stamp: Stamp, kind: str, message: str) -> Draft | None:
+    def _draft(self, stamp: Stamp, line: int, kind: str, message: str) -> Draft | None:
         """The open report that a message of this origin belongs to."""
-        if kind == "reaper":
-            return fill_end.reaped_by(self._open.values(), message) or self._open.get(
-                (stamp.host, stamp.caller)
-            )
+        if kind == "reaper" and (reaped := fill_end.reaped_by(self._open.values(), message)) is not None:
+            return reaped
         draft = self._open.get((stamp.host, stamp.caller))
         # A broken line at the beginning of a text has no front: its report is that of the line after it.
-        return draft or self._open.get((None, None))
+        draft = draft or self._open.get((None, None))
+        return draft if draft is not None and draft.reaches(line, stamp) else None
 
     def _is_new(self, draft: Draft, line: int, stamp: Stamp | None, kind: str, message: str) -> bool:
         """Whether a message begins another report of the same origin."""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from memwarden.postmortem.model import Mark
+from memwarden.postmortem.transport.stamp import monotonic_us
 
 if TYPE_CHECKING:
     from memwarden.postmortem.blocks.cpu import CpuLine
@@ -16,6 +17,12 @@ if TYPE_CHECKING:
     from memwarden.postmortem.blocks.oomkill import OomKill
     from memwarden.postmortem.blocks.tasks import RawRow
     from memwarden.postmortem.transport.stamp import Stamp
+
+PATIENCE: Final = 400
+"""Lines that may lie between two lines of one report."""
+_LONGEST_US: Final = 600_000_000
+"""A report of many thousand rows takes minutes on a serial console."""
+_BACKWARDS_US: Final = 1_000_000
 
 
 @dataclass(slots=True)
@@ -140,6 +147,15 @@ class Draft:
             or self.group_path
             or self.choice
         )
+
+    def reaches(self, line: int, stamp: Stamp) -> bool:
+        """Whether a line of the same origin may still belong to this: not too far off, not after a boot."""
+        if line - self.last_line > PATIENCE:
+            return False
+        now = monotonic_us(stamp.mono)
+        if now is None or self.last_us is None:
+            return True
+        return -_BACKWARDS_US <= now - self.last_us <= _LONGEST_US
 
     def touch(self, line: int) -> None:
         """The report reaches this line."""

@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from memwarden.postmortem.assemble import Assembler
+from memwarden.postmortem.draft import PATIENCE
 from memwarden.postmortem.kinds import kind_of, repair
 from memwarden.postmortem.quick import quick
 from memwarden.postmortem.transport.dress import undress
@@ -14,17 +15,14 @@ from memwarden.postmortem.transport.jsonline import parse_json
 from memwarden.postmortem.transport.prefix import embedded, split
 from memwarden.postmortem.transport.records import Records
 from memwarden.postmortem.transport.shape import MARK, shape_of
-from memwarden.postmortem.transport.stamp import NO_STAMP
+from memwarden.postmortem.transport.stamp import NO_STAMP, Stamp
 from memwarden.postmortem.wrap import Widths, Wrapped, glue, widths
 
 if TYPE_CHECKING:
     from memwarden.postmortem.transport.records import Record
-    from memwarden.postmortem.transport.stamp import Stamp
 
 _FROM_PROGRAMS: Final = frozenset(("header", "kill", "oom-kill", "reaper", "group", "no-victim"))
 """Kinds that are believed when another program's log line begins with them (``dmesg | logger``)."""
-_PATIENCE: Final = 400
-"""Lines that may lie between two lines of one report."""
 _PATIENCE_ENDED: Final = 40
 """The same once the report has its end: what may follow is found by search."""
 _LONGEST: Final = 1 << 13
@@ -48,6 +46,7 @@ class Reader:
         self._widths: Widths | None = None
         self._number = 0
         self._stamp: Stamp | None = None
+        self._origin: Stamp | None = None  # what a line without a front has of the line before it
         self._kind = ""
         self._message = ""
         self._length = 0
@@ -57,7 +56,7 @@ class Reader:
     @property
     def bored(self) -> bool:
         """Whether nothing of a report was seen for a while."""
-        return self.assembler.idle > (_PATIENCE if self.assembler.expecting else _PATIENCE_ENDED)
+        return self.assembler.idle > (PATIENCE if self.assembler.expecting else _PATIENCE_ENDED)
 
     def read(self, text: str, number: int) -> int:
         """Take the lines of a block of which the first has this number, until bored; how many were taken."""
@@ -73,7 +72,7 @@ class Reader:
         shape = self._shape
         lines = raws if shape is None else shape.sub(MARK, "\n".join(raws)).split("\n")
         last = len(lines) - 1
-        draft = self.assembler.at(self._shape_stamp)
+        draft = self.assembler.at(self._shape_stamp, number)
         whole = bool(lines) and lines[0][:1] == MARK
         for place, line in enumerate(lines):
             marked = whole
@@ -82,7 +81,7 @@ class Reader:
                 self._unshaped = 0
                 if self._number:
                     self._flush()
-                    draft = self.assembler.at(self._shape_stamp)
+                    draft = self.assembler.at(self._shape_stamp, number)
                 if whole and draft is not None and quick(draft, number + place, line[1:]):
                     self.assembler.took(draft, number + place)
                     continue
@@ -100,7 +99,7 @@ class Reader:
             return False
         if self._number:
             self._flush()
-        draft = self.assembler.at(NO_STAMP)
+        draft = self.assembler.at(NO_STAMP, number)
         if draft is None or draft.block != "table" or not quick(draft, number, line):
             return False
         self.assembler.took(draft, number)
@@ -183,9 +182,11 @@ class Reader:
             if self._goes_on(message, kind, length, blank_start):
                 self._blank = blank_end
                 return
-            stamp, stamped = self._stamp, False
+            stamp, stamped = self._origin, False
         else:
             stamped = stamp is not None
+            if stamp is None or stamp.kernel:
+                self._origin = None if stamp is None else Stamp(host=stamp.host, caller=stamp.caller)
         self._flush()
         self._number, self._stamp, self._kind, self._message = number, stamp, kind, message
         self._length, self._stamped, self._blank = length, stamped, blank_end

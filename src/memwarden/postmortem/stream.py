@@ -38,11 +38,11 @@ _HEAD_HITS: Final = (
 _JSON_HITS: Final = (b'"MESSAGE"',)
 """journalctl writes a message that is not plain text as an array of numbers."""
 _LONGEST: Final = 32
-_STRANGERS: Final = 3
+_STRANGERS: Final = 6
 """So many lines in a row that look like no report end the search for its beginning."""
 
 _REPORT_LINE: Final = re.compile(
-    rb"\[ *\d+\] +\d+ +\d+ +\d|\[ *pid *\]|Tasks state|\dkB|\dKB|pages (?:RAM|[HhrcsnMi])|: usage "
+    rb"\[ *\d+\] +\d+ +\d+ +\d|\[ *pid *\]|Tasks state|swapents|\dkB|\dKB|pages (?:RAM|[HhrcsnMi])|: usage "
     rb"|emory cgroup|Kill(?:ed)? process|oom_reaper|killed as a result|lowmem_reserve|Mem-Info|invoked\s*$"
     rb"|active_\w+:\d|\b[a-z_]+ \d+\s*$|\+0x[0-9a-f]+/0x|Comm: |comm: | mems_allowed=|Call [Tt]race"
     rb"|func:|allocation failure|^[ \t>]*\"?_*[A-Z][A-Z_]+\"?\s*[=:]|^[ \t>]*[\d -]+\S*\s*$",
