@@ -26,6 +26,7 @@ SCHEMAS = {
     "status": ("memwarden.present.status_json", "schema"),
     "rank": ("memwarden.present.rank_json", "schema"),
     "explain": ("memwarden.present.explain_json", "schema"),
+    "record": ("memwarden.present.record_json", "schema"),
     "doctor": ("memwarden.present.doctor_json", "schema"),
 }
 

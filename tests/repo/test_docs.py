@@ -11,7 +11,7 @@ import jsonschema
 import pytest
 
 from memwarden.cli import main
-from tests.repo.tree import REPOSITORY, relative, tracked
+from tests.repo.tree import REPOSITORY, python_files, relative, tracked
 
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 CODE_PATH = re.compile(r"`((?:src|tests|docs|lab|bench|\.ci)/[\w./-]+)`")
@@ -87,6 +87,14 @@ def test_schemas_are_schemas():
         schema = json.loads(path.read_text())
         jsonschema.Draft202012Validator.check_schema(schema)
         assert schema["properties"]["schema"]["const"] == f"memwarden.{path.name.replace('.1.json', '/1')}"
+
+
+def test_every_document_has_a_schema():
+    text = "".join(path.read_text() for path in python_files("src"))
+    names = set(re.findall(r'"memwarden\.(\w+)/1"', text))
+    assert names >= {"status", "rank", "explain", "doctor", "record"}
+    found = {path.name for path in tracked() if relative(path).startswith("docs/reference/schemas/")}
+    assert found == {f"{name}.1.json" for name in names}
 
 
 def test_the_readme_starts_with_the_two_commands():

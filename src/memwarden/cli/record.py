@@ -152,20 +152,9 @@ def _tell(args: argparse.Namespace, name: str, taken: int, size: int | None, las
     if name == STDOUT:
         return  # nothing may follow the archive
     if args.format == "json":
-        write_json(
-            {
-                "schema": "memwarden.record/1",
-                "file": name,
-                "bytes": size,
-                "snapshots": taken,
-                "cgroups": len(last.cgroups),
-                "processes": len(last.processes),
-                "cgroup_mode": last.cgroup_mode.value,
-                "gaps": [
-                    {"path": gap.path, "reason": gap.reason.value, "detail": gap.detail} for gap in last.gaps
-                ],
-            }
-        )
+        from memwarden.present.record_json import document
+
+        write_json(document(name, size, taken, last))
         return
     many = f"{taken} snapshots" if taken > 1 else "1 snapshot"
     write(
