@@ -187,6 +187,19 @@ def test_rows_that_are_no_rows():
     assert (report.tasks, report.source.unparsed_lines) == ((), 3)
 
 
+def test_rows_of_a_cut_table_that_are_no_rows():
+    text = dmesg(
+        HEADER,
+        "[  pid  ]   uid  tgid total_",
+        "[   1121]     0  11x1      734",
+        "[  7]    0     7     9",
+        KILL,
+    )
+    report = only(text)
+    assert [(row.pid, row.uid, row.tgid, row.comm) for row in report.tasks] == [(7, 0, 7, "")]
+    assert report.source.unparsed_lines == 1
+
+
 def test_figures_that_no_machine_has():
     digits = "9" * 5000
     report = only(dmesg(HEADER, f"memory: usage {digits}kB, limit 4kB, failcnt 0", f"anon {digits}", KILL))

@@ -139,6 +139,14 @@ def test_a_line_over_a_mib_is_cut_and_counted():
         )
 
 
+def test_what_follows_a_cut_line_is_read():
+    scan = Scan()
+    text = f"{'x' * 3 * MIB}\n{KILL}\n".encode()
+    found = list(find_reports(chunked(text, 100_000), file="log", scan=scan))
+    assert [report.source.first_line for report in found] == [2]
+    assert (scan.cut_lines, scan.lines) == (1, 2)
+
+
 def test_a_hit_at_the_beginning_of_a_long_line():
     scan = Scan()
     found = list(find_reports(chunked((KILL + " " + "x" * 3 * MIB).encode(), 70_000), file="log", scan=scan))

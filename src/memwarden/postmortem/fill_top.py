@@ -122,16 +122,22 @@ def tasks_state(draft: Draft, line: int, message: str) -> bool:
 def table(draft: Draft, line: int, message: str) -> bool:
     """The head of the task table."""
     columns = parse_columns(message)
-    if not columns:
-        return False
     if columns[-1] != "name":
         columns = cut_columns(message)
         draft.damaged = draft.table_cut = True
+    if draft.columns not in ((), columns):
+        _forget_columns(draft, len(columns) - 1)
     draft.columns = columns
     draft.has_table = True
     draft.block = "table"
     draft.mark("table", line, message)
     return True
+
+
+def _forget_columns(draft: Draft, count: int) -> None:
+    """Rows that stood under the head of another table: uid, tgid, total_vm and rss lead every one."""
+    for one in draft.rows:
+        one.numbers[COMMON:] = [None] * (count - COMMON)
 
 
 def row(draft: Draft, line: int, message: str) -> bool:
