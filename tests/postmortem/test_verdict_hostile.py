@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from memwarden.postmortem.model import MemcgFacts, NodeFacts, OomReport, TaskRow, Victim, ZoneFacts
+from memwarden.postmortem.read import find_reports
 from memwarden.postmortem.verdict import judge
 from memwarden.present import explain_html, explain_json, explain_markdown, explain_text
 from memwarden.state.traits import BadnessRule, KernelTraits
@@ -151,3 +152,26 @@ def test_the_check_agrees_with_the_sum(first, second, first_adj, second_adj):
 def test_zones_of_a_healthy_machine_explain_nothing():
     node = node_facts(4096, active_anon=3000, free=900, zones=[zone("Normal", 900, managed_mib=4096)])
     assert judge(system_report(node)).verdict.cause == "system-anon"
+
+
+def test_rows_under_the_head_of_another_table_keep_what_every_table_has():
+    """Two logs pasted together: rows of an old table, then the head of a new one."""
+    old = "[  pid  ]   uid  tgid total_vm      rss pgtables_bytes swapents oom_score_adj name"
+    new = old.replace("rss pg", "rss rss_anon rss_file rss_shmem pg")
+    lines = [
+        "a invoked oom-killer: gfp_mask=0xcc0(GFP_KERNEL), order=0, oom_score_adj=0",
+        old,
+        "[    239]     0   239     5008     3559    73728        0             0 a",
+        new,
+        "[    240]     0   240     5008     3559     3000      559         0    73728       0         0 b",
+        (
+            "Out of memory: Killed process 240 (b) total-vm:20032kB, anon-rss:12000kB, file-rss:2236kB, "
+            "shmem-rss:0kB"
+        ),
+    ]
+    text = "\n".join(f"[    1.0000{at:02}] {line}" for at, line in enumerate(lines)).encode()
+    rows = [row for report in find_reports([text], file="x") for row in judge(report).tasks]
+    assert [(row.pid, row.rss_pages, row.rss_anon_pages, row.pgtables_bytes) for row in rows] == [
+        (239, 3559, None, None),
+        (240, 3559, 3000, 73728),
+    ]

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from memwarden.postmortem.blocks.tasks import RawRow
     from memwarden.postmortem.draft import Draft
 
+COMMON: Final = 4
+"""Columns that every table begins with: uid, tgid, total_vm, rss."""
 ROWS_KEPT: Final = 100_000
 """Rows of one table that are kept: memory stays bounded, and no machine has so many processes to tell."""
 
