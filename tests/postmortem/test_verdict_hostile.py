@@ -175,3 +175,14 @@ def test_rows_under_the_head_of_another_table_keep_what_every_table_has():
         (239, 3559, None, None),
         (240, 3559, 3000, 73728),
     ]
+
+
+def test_an_empty_row_before_the_head_of_its_table():
+    lines = (
+        "a invoked oom-killer: gfp_mask=0xcc0(GFP_KERNEL), order=0, oom_score_adj=0",
+        "Tasks state (memory values in pages):",
+        "[    239]",
+        "Out of memory: Killed process 240 (b)",
+    )
+    text = "\n".join(f"[    1.0000{at:02}] {line}" for at, line in enumerate(lines)).encode()
+    assert [judge(report).report.killed for report in find_reports([text], file="x")] == [True]

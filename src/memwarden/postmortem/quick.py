@@ -49,7 +49,7 @@ def _row(draft: Draft, line: int, message: str) -> bool:
     columns = len(draft.columns)
     head, _, rest = message.partition("]")
     fields = rest.split(None, columns - 1)
-    if len(fields) != columns or len(draft.rows) >= ROWS_KEPT:
+    if not fields or len(fields) != columns or len(draft.rows) >= ROWS_KEPT:
         return False
     name = fields.pop()
     try:
