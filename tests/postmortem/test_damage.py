@@ -188,15 +188,13 @@ def test_rows_that_are_no_rows():
 
 
 def test_rows_of_a_cut_table_that_are_no_rows():
-    text = dmesg(
-        HEADER,
-        "[  pid  ]   uid  tgid total_",
-        "[   1121]     0  11x1      734",
-        "[  7]    0     7     9",
-        KILL,
-    )
-    report = only(text)
-    assert [(row.pid, row.uid, row.tgid, row.comm) for row in report.tasks] == [(7, 0, 7, "")]
+    head = "[  pid  ]   uid  tgid total_vm      rss pgtab"
+    rows = ["[   1121]     0  1121      734 x y", "[  7]    0     7     9", "[  8] 0 8 9 4 3 2 1 a"]
+    report = only(dmesg(HEADER, head, *rows, KILL))
+    facts = [
+        (row.pid, row.uid, row.tgid, row.total_vm_pages, row.rss_pages, row.comm) for row in report.tasks
+    ]
+    assert facts == [(7, 0, 7, 9, None, ""), (8, 0, 8, 9, 4, "")]
     assert report.source.unparsed_lines == 1
 
 

@@ -150,6 +150,13 @@ def test_words_and_figures_broken_in_the_middle(message: str, more: str, whole: 
     assert joined(message, more, stamped=True) == (None if whole is None else whole)
 
 
+@pytest.mark.parametrize(
+    "message", ["Task in /a killed", "Tasks in /a are", "memory: usage 4kB,", "x invoked oom-killer:"]
+)
+def test_an_unfinished_message_does_not_take_in_another(message: str):
+    assert joined(message, "Mem-Info:", stamped=True) is None
+
+
 def test_a_blank_where_the_line_was_broken_stays_one():
     assert (
         joined("oom-kill:constraint=X,task=tmux:", "server,pid=7", gap=True)
