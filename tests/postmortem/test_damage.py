@@ -194,7 +194,8 @@ def test_rows_of_a_cut_table_that_are_no_rows():
     facts = [
         (row.pid, row.uid, row.tgid, row.total_vm_pages, row.rss_pages, row.comm) for row in report.tasks
     ]
-    assert facts == [(7, 0, 7, 9, None, ""), (8, 0, 8, 9, 4, "")]
+    # The last figure of a cut row may be cut itself.
+    assert facts == [(7, 0, 7, None, None, ""), (8, 0, 8, 9, 4, "")]
     assert report.source.unparsed_lines == 1
 
 
