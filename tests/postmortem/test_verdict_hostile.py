@@ -177,11 +177,11 @@ def test_rows_under_the_head_of_another_table_keep_what_every_table_has():
     ]
 
 
-def test_an_empty_row_before_the_head_of_its_table():
+def test_a_head_of_a_table_that_lost_its_bracket():
     lines = (
         "a invoked oom-killer: gfp_mask=0xcc0(GFP_KERNEL), order=0, oom_score_adj=0",
         "Tasks state (memory values in pages):",
-        "[    239]",
+        "[  3id  S   u(d  tgid total_vm      rss",
         "Out of memory: Killed process 240 (b)",
     )
     text = "\n".join(f"[    1.0000{at:02}] {line}" for at, line in enumerate(lines)).encode()
