@@ -144,7 +144,8 @@ class Assembler:
             # A line that was pasted twice is one line.
             return draft.ended or draft.header_text != message or line - draft.last_line > _PASTED_LINES
         if not draft.ended:
-            return False
+            # A table comes once, and its head before its rows.
+            return kind in ("tasks-state", "table") and bool(draft.rows)
         if kind == "kill":
             return not fill_end.same_report(draft, line, stamp, message)
         return kind in _AFTER_END

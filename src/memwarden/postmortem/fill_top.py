@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from memwarden.postmortem.blocks.tasks import RawRow
     from memwarden.postmortem.draft import Draft
 
-COMMON: Final = 4
-"""Columns that every table begins with: uid, tgid, total_vm, rss."""
 ROWS_KEPT: Final = 100_000
 """Rows of one table that are kept: memory stays bounded, and no machine has so many processes to tell."""
 
@@ -127,19 +125,11 @@ def table(draft: Draft, line: int, message: str) -> bool:
     if columns[-1] != "name":
         columns = cut_columns(message)
         draft.damaged = draft.table_cut = True
-    if draft.columns not in ((), columns):
-        _forget_columns(draft, len(columns) - 1)
     draft.columns = columns
     draft.has_table = True
     draft.block = "table"
     draft.mark("table", line, message)
     return True
-
-
-def _forget_columns(draft: Draft, count: int) -> None:
-    """Rows that stood under the head of another table: uid, tgid, total_vm and rss lead every one."""
-    for one in draft.rows:
-        one.numbers[COMMON:] = [None] * (count - COMMON)
 
 
 def row(draft: Draft, line: int, message: str) -> bool:
