@@ -54,7 +54,7 @@ def _essence(incident: Incident, *, whole: bool) -> dict[str, object]:
         "invoker": report.invoker,
         "memcg": replace(report.memcg, stat={}) if report.memcg else None,
         "node": report.node,
-        "tasks": [replace(row, line=0, comm=row.comm.partition("\n")[0]) for row in report.tasks],
+        "tasks": [row._replace(line=0, comm=row.comm.partition("\n")[0]) for row in report.tasks],
         "victims": [replace(victim, line=0) if whole else victim.pid for victim in report.victims],
     }
 
