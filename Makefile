@@ -28,7 +28,7 @@ run: $(STAMP) ## explain the sample incidents, then report on this machine
 	@$(BIN)/memwarden demo
 
 test: $(STAMP) ## everything that must hold, each part with its time
-	@$(BIN)/python tests/parts.py lint types imports lab unit
+	@$(BIN)/python tests/parts.py lint types imports unit lab
 
 lint: $(STAMP) ## ruff: rules and format
 	$(BIN)/ruff check .
