@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from memwarden.postmortem.blocks.cpu import CpuLine, parse_cpu
+from memwarden.postmortem.blocks.cpu import CpuLine, parse_cpu, parse_process
 from memwarden.postmortem.blocks.header import Header, parse_header
 
 COMMS = [
@@ -79,6 +79,24 @@ def test_a_cpu_line_cut_behind_the_comm():
     assert parse_cpu("CPU: 3 PID: 41 Comm: kworker/0:2 ") == CpuLine(41, "kworker/0:2", None)
 
 
-@pytest.mark.parametrize("text", ["CPU: Testing write buffer coherency: ok", "CPU: 0 Not tainted 2.6.28 #1"])
+@pytest.mark.parametrize("text", ["CPU: Testing write buffer coherency: ok", "Pid: none"])
 def test_other_lines_about_cpus(text: str):
     assert parse_cpu(text) is None
+
+
+@pytest.mark.parametrize(
+    ("line", "kernel"),
+    [
+        ("CPU: 0 Not tainted 2.6.28 #1", "2.6.28"),
+        ("CPU: 1    Not tainted  (3.0.8 #1)", "3.0.8"),
+        ("CPU: 1    Tainted: P        W     (2.6.35.7 #2)", "2.6.35.7"),
+        ("CPU: 1    Not tainted", None),
+    ],
+)
+def test_cpu_lines_that_name_nobody(line: str, kernel: str | None):
+    assert parse_cpu(line) == CpuLine(None, None, kernel)
+
+
+def test_the_line_that_names_the_task_instead():
+    assert parse_process("Process a (b) c (pid: 41, task: 0000000000, ksp: 00)") == ("a (b) c", 41)
+    assert parse_process("Process 41 exited") is None

@@ -223,3 +223,93 @@ def test_all_rows_stay_in_printed_order_with_their_lines():
     marked = [mark.line for mark in report.marks if mark.kind == "task"]
     assert marked == [3 + n for n in range(20)]
     assert report.tasks_listed == 30
+
+
+@pytest.mark.parametrize(
+    ("lines", "who"),
+    [
+        (
+            ["CPU: 0 Not tainted 2.6.28 #1", "Process postgres (pid: 9, task: 00000000, ksp: 00)"],
+            ("postgres", 9, "2.6.28"),
+        ),
+        (
+            ["CPU: 0 Not tainted 2.6.28 #1", "Process cron (pid: 9, task: 00000000, ksp: 00)"],
+            ("postgres", None, "2.6.28"),
+        ),
+        (["CPU: 0 Not tainted 2.6.28 #1", "Process 9 exited"], ("postgres", None, "2.6.28")),
+        (["Process postgres (pid: 9, task: 00000000)"], ("postgres", None, None)),
+    ],
+)
+def test_machines_that_name_the_task_apart(lines: list[str], who: tuple[str | None, int | None, str | None]):
+    report = only(dmesg(HEADER, *lines, KILL))
+    assert (report.invoker.comm, report.invoker.pid, report.host.kernel) == who
+
+
+RHEL_5 = """\
+httpd invoked oom-killer: gfp_mask=0x201d2, order=0, oomkilladj=0
+ [<ffffffff800c6013>] out_of_memory+0x8e/0x2f3
+Mem-info:
+Node 0 DMA per-cpu:
+cpu 0 hot: high 0, batch 1 used:0
+cpu 0 cold: high 0, batch 1 used:0
+Node 0 HighMem per-cpu: empty
+Free pages:       45600kB (0kB HighMem)
+Active:1010 inactive:2020 dirty:0 writeback:0 free:11400 slab:6070 mapped-file:1 mapped-anon:3030
+Node 0 DMA free:10852kB min:8kB low:8kB high:12kB active:0kB inactive:0kB present:10468kB pages_scanned:0
+lowmem_reserve[]: 0 3254 8052 8052
+Node 0 DMA: 3*4kB 4*8kB = 44kB
+Swap cache: add 7, delete 7, find 0/0, race 0+0
+Free swap  = 0kB
+Total swap = 2031608kB
+Free swap:            0kB
+2097152 pages of RAM
+50000 reserved pages
+1234 pages shared
+919 pages swap cached
+Out of memory: Killed process 4321, UID 500, (java).
+"""
+
+
+def test_the_memory_of_rhel_5():
+    report = only(RHEL_5)
+    node = report.node
+    assert node is not None
+    assert (node.ram_bytes, node.reserved_bytes, node.swap_cache_bytes) == (
+        2097152 * 4096,
+        50000 * 4096,
+        919 * 4096,
+    )
+    assert node.counters_bytes["mapped-anon"] == 3030 * 4096
+    assert (report.victims[0].pid, report.victims[0].uid, report.victims[0].comm) == (4321, 500, "java")
+    assert (report.source.complete, report.source.unparsed_lines) == (True, 0)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "** 12 printk messages dropped **",
+        "** 12 printk messages dropped ** [  100.5] usb 1-1: reset",
+    ],
+)
+def test_messages_that_the_console_dropped(line: str):
+    zone = "Node 0 DMA free:1kB min:2kB low:3kB high:4kB"
+    assert only(dmesg(HEADER, "Mem-Info:", zone, KILL)).source.complete
+    assert not only(dmesg(HEADER, "Mem-Info:", zone) + f"{line}\n" + dmesg(KILL)).source.complete
+    assert only(dmesg(HEADER, "Mem-Info:", zone, "** note **", KILL)).source.complete
+
+
+@pytest.mark.parametrize(
+    ("line", "complete"),
+    [
+        ("systemd-journald[9]: Missed 114 kernel messages", False),
+        ("rsyslogd: imjournal: 1234 messages lost due to rate-limiting", False),
+        ("systemd-journald[9]: Suppressed 31 messages from kernel", False),
+        ("sshd[9]: Accepted publickey", True),
+    ],
+)
+def test_messages_that_a_logger_lost(line: str, complete: bool):
+    front = "May  9 14:52:38 a"
+    lines = [HEADER, "Mem-Info:", "Node 0 DMA free:1kB min:2kB low:3kB high:4kB"]
+    text = "".join(f"{front} kernel: {message}\n" for message in lines)
+    report = only(f"{text}{front} {line}\n{front} kernel: {KILL}\n{front} {line}\n")
+    assert report.source.complete is complete

@@ -101,9 +101,11 @@ class Assembler:
         self._last = draft
         self.idle = 0
 
-    def stranger(self) -> None:
-        """A line of another program went by."""
+    def stranger(self, *, lost: bool) -> None:
+        """A line of another program went by; ``lost``: it says that lines of the kernel are missing."""
         self.idle += 1
+        if lost and self._last is not None and not self._last.ended:
+            self._last.damaged = True
 
     def feed(self, line: int, stamp: Stamp | None, kind: str, message: str) -> None:
         """Take one message with the number of the line it begins on."""

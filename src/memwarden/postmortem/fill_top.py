@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from memwarden.postmortem.blocks.cpu import parse_cpu
+from memwarden.postmortem.blocks.cpu import CpuLine, parse_cpu, parse_process
 from memwarden.postmortem.blocks.header import parse_header
 from memwarden.postmortem.blocks.tasks import (
     cut_columns,
@@ -75,9 +75,20 @@ def cpu(draft: Draft, line: int, message: str) -> bool:
     return True
 
 
-def _same_task(draft: Draft, comm: str) -> bool:
+def process(draft: Draft, line: int, message: str) -> bool:
+    """``Process X (pid: n, task: ...)``, where the CPU line names nobody."""
+    parsed = parse_process(message)
+    if parsed is None:
+        return False
+    if draft.cpu is not None and draft.cpu.pid is None and _same_task(draft, parsed[0]):
+        draft.cpu = CpuLine(parsed[1], parsed[0], draft.cpu.kernel)
+        draft.mark("cpu", line, message)
+    return True
+
+
+def _same_task(draft: Draft, comm: str | None) -> bool:
     ours = draft.header.comm if draft.header is not None else None
-    if ours is None:
+    if ours is None or comm is None:
         return True
     return comm.startswith(ours) or ours.startswith(comm) or ours.endswith(comm)
 

@@ -176,7 +176,7 @@ def _marks(draft: Draft, victims: tuple[Victim, ...]) -> tuple[Mark, ...]:
     wanted = {victim.pid for victim in victims}
     if draft.choice is not None:
         wanted.add(draft.choice.pid)
-    if draft.cpu is not None:
+    if draft.cpu is not None and draft.cpu.pid is not None:
         wanted.add(draft.cpu.pid)
     weights = _weights(draft)
     places = set(nlargest(_ROWS_MARKED, range(len(weights)), key=weights.__getitem__))

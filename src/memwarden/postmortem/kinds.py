@@ -67,6 +67,13 @@ _STARTS: Final[tuple[tuple[str, str], ...]] = (
     ("Workqueue:", "hardware"),
     ("Tainted: ", "hardware"),
     ("Exception stack", "register"),
+    ("Instruction dump:", "register"),
+    ("--- ", "trace"),
+    ("Last Breaking-Event", "trace"),
+    ("Modules linked in:", "hardware"),
+    ("cpu ", "per-cpu"),
+    ("Free pages:", "mem-line"),
+    ("** ", "lost?"),
     ("Code:", "register"),
     ("<TASK>", "trace"),
     ("</TASK>", "trace"),
@@ -102,7 +109,7 @@ _FRAME: Final = re.compile(
     r"|\S+ from(?: \S|$)|\S+ \(\S+:\d+)"
 )
 _REGISTER: Final = re.compile(
-    r"(?:R[A-Z0-9]{1,2}|E[A-Z]{2}|CR\d|DR\d|FS|DS|CS|PKRU|pc|sp|lr|x\d+|r\d+|psr|pstate|NIP|XER|GPR\d\d|MSR"
+    r"(?:R[A-Z0-9]{1,2}|E[A-Z]{2}|CR\d|DR\d|FS|DS|CS|PKRU|pc|sp|lr|x\d+|r\d+|psr|pstate|NIP|XER|epc|ra|gp|tp|[tsa]\d{1,2}|status|GPR\d\d|MSR"
     r"|CFAR|LR|REGS|Krnl|User)\s*(?:\[?\s*:|PSW)"
 )
 _HEX_WORDS: Final = re.compile(
@@ -132,7 +139,7 @@ def kind_of(message: str) -> str:
         return "task-in" if message == "Task in" else "group"
     for start, kind in _BY_CHAR.get(first, ()):
         if message.startswith(start):
-            return kind if kind != "kill?" else _kill(message)
+            return _DOUBTFUL[kind](message) if kind in _DOUBTFUL else kind
     return _by_shape(message, first)
 
 
@@ -141,6 +148,14 @@ def _kill(message: str) -> str:
     if _KILL.search(message) or message.endswith(_KILL_CUT):
         return "kill"
     return "note" if "OOM" in message else ""
+
+
+def _lost(message: str) -> str:
+    """``** 12 printk messages dropped **``: the console was too slow."""
+    return "elision" if "messages dropped" in message else ""
+
+
+_DOUBTFUL: Final = {"kill?": _kill, "lost?": _lost}
 
 
 def _by_shape(message: str, first: str) -> str:

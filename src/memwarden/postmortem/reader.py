@@ -29,6 +29,10 @@ _LONGEST: Final = 1 << 13
 """Characters of one message that are read: the kernel's are shorter than 2 KiB (``LOG_LINE_MAX``)."""
 _DICTIONARY: Final = re.compile(r" (?:SUBSYSTEM|DEVICE)=")
 """/dev/kmsg tells the device behind a record."""
+_LOST: Final = re.compile(
+    r"Missed \d+ kernel messages|Suppressed \d+ messages|messages lost due to rate-limiting"
+)
+"""systemd-journald and rsyslog tell what they could not keep."""
 _UNSHAPED: Final = 4
 """So many lines of another form in a row make their form the one to expect."""
 
@@ -225,6 +229,6 @@ class Reader:
         number, self._number = self._number, 0
         stamp, kind = self._stamp, self._kind
         if stamp is not None and not stamp.kernel and kind not in _FROM_PROGRAMS:
-            self.assembler.stranger()
+            self.assembler.stranger(lost=_LOST.search(self._message) is not None)
             return
         self.assembler.feed(number, stamp, kind, self._message)

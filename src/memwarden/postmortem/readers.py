@@ -24,7 +24,7 @@ READERS: Final[dict[str, Callable[[Draft, int, str], bool]]] = {
     "header": fill_top.header,
     "cpuset": fill_top.cpuset,
     "cpu": fill_top.cpu,
-    "process": fill_memory.nothing,
+    "process": fill_top.process,
     "trace-start": fill_memory.nothing,
     "trace": fill_top.trace,
     "hardware": fill_top.workqueue,

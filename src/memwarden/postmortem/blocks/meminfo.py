@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import Final, NamedTuple
 
-_COUNTER: Final = re.compile(r"(?<![A-Za-z_])([A-Za-z_]{1,40}(?:\([a-z]{1,9}\))?):(\d+)(?=\s|$)")
+_COUNTER: Final = re.compile(r"(?<![A-Za-z_-])([A-Za-z_-]{1,40}(?:\([a-z]{1,9}\))?):(\d+)(?=\s|$)")
 _PLACE: Final = re.compile(r"(?:Node (\d+) )?(DMA|DMA32|Normal|HighMem|Movable|Device)\b(:| free:| per-cpu)")
 _NODE: Final = re.compile(r"Node (\d+) (?=active_anon:|inactive_anon:)")
 _KB: Final = re.compile(r"(?<![a-z0-9_])([a-z][a-z0-9_]{1,40}(?:\([a-z]{1,9}\))?): ?(\d+) ?[kK] ?B")
@@ -20,7 +20,12 @@ _TYPES: Final = re.compile(r"\*(\d+)kB \(([A-Z]+)\)")
 _HUGE: Final = re.compile(
     r"Node (\d+) hugepages_total=(\d+)\s+hugepages_free=(\d+)\s+hugepages_surp=(\d+)\s+hugepages_size=(\d+)kB"
 )
-_PAGES: Final = re.compile(r"(\d+) (total pagecache pages|pages [A-Za-z][A-Za-z/ -]*[a-zA-Z]|pages RAM)")
+_PAGES: Final = re.compile(r"(\d+) (total pagecache pages|reserved pages|pages [A-Za-z][A-Za-z/ -]*[a-zA-Z])")
+_OLD_NAMES: Final = {
+    "pages of RAM": "pages RAM",
+    "reserved pages": "pages reserved",
+    "pages swap cached": "pages in swap cache",
+}
 _SWAP: Final = re.compile(r"(Free|Total) swap\s*[=:]\s*(\d+) ?kB")
 _RESERVE: Final = re.compile(r"lowmem_reserve\[\]:((?: \d+)+)")
 
@@ -112,7 +117,7 @@ def parse_pages(message: str) -> tuple[str, int] | None:
     ('pages HighMem/MovableOnly', 0)
     """
     found = _PAGES.match(message)
-    return (found[2], int(found[1])) if found else None
+    return (_OLD_NAMES.get(found[2], found[2]), int(found[1])) if found else None
 
 
 def parse_swap(message: str) -> tuple[str, int] | None:
