@@ -284,3 +284,10 @@ def test_lines_that_were_pasted_twice_are_one_report():
 
 def test_a_header_that_comes_again_later_is_another_report():
     assert len(reports(dmesg(HEADER, "a", "b", "c", "d", HEADER, KILL))) == 2
+
+
+def test_the_head_of_a_table_behind_rows_is_another_reports():
+    head = "[  pid  ]   uid  tgid total_vm      rss pgtables_bytes swapents oom_score_adj name"
+    row = "[     77]     0    77      734      366    45056        0             0 java"
+    found = reports(dmesg(HEADER, head, row, "Tasks state (memory values in pages):", head, row, KILL))
+    assert [(report.tasks_listed, report.killed) for report in found] == [(1, None), (1, True)]

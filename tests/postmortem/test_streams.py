@@ -93,7 +93,7 @@ def test_a_header_alone_is_found_beyond_the_first_bytes():
     [
         "memory: usage 4kB, limit 4kB, failcnt 0",
         "Memory cgroup stats for /a:",
-        "[ 7] 0 7 9 8 22 3 -17 x\n[ pid ]   uid  tgid total_vm rss name",
+        "[ pid ]   uid  tgid total_vm rss name\n[ 7] 0 7 9 8 x",
     ],
 )
 def test_an_excerpt_of_any_block_is_a_report(line: str):
