@@ -365,7 +365,19 @@ def asleep(pid):
 def test_interrupted_between_two_snapshots(tmp_path):
     path = tmp_path / "x.rootar"
     process = subprocess.Popen(
-        [sys.executable, "-m", "memwarden", "record", "-o", path, "--interval", "3600"],
+        # A shell's background job ignores SIGINT, and without env its children would inherit that.
+        [
+            "env",
+            "--default-signal=INT",
+            sys.executable,
+            "-m",
+            "memwarden",
+            "record",
+            "-o",
+            path,
+            "--interval",
+            "3600",
+        ],
         stdout=subprocess.PIPE,
     )
     # The first snapshot is written and it sleeps, which it does not do while it reads and writes.
