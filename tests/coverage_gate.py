@@ -19,6 +19,7 @@ FLOORS = {
     "state": 100.0,
     "rules": 100.0,
     "postmortem": 100.0,
+    "guard": 100.0,
     "host": 90.0,
     "collect": 90.0,
     "present": 95.0,

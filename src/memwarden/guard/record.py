@@ -1,0 +1,73 @@
+"""What a decision is made of: findings, candidates, and the decision itself."""
+
+from typing import Literal, NamedTuple
+
+from memwarden.state.intents import Intent, Target
+from memwarden.state.snapshot import Instant
+from memwarden.units import Limit
+
+
+class Finding(NamedTuple):
+    """What one detector saw at one tick.
+
+    ``value`` and ``threshold`` are in ``unit`` (``bytes``, ``us``, ``centi-percent``, ``per-second``,
+    ``count``);
+    ``value`` is ``None`` where the machine does not say, and then it did not fire. ``held_us`` is for how
+    long the
+    condition has held, ``where`` the cgroup it was seen at (``/`` is the machine), ``error`` the value's
+    own error.
+    """
+
+    detector: str
+    fired: bool
+    value: Limit | float | None = None
+    threshold: Limit | float | None = None
+    unit: str = ""
+    where: str = "/"
+    held_us: int = 0
+    error: float | None = None
+    text: str = ""
+
+
+class Candidate(NamedTuple):
+    """One that might have been chosen, with its numbers and why it was or was not.
+
+    ``numbers`` are by rank key, bytes unless the key says otherwise. ``why_not`` is empty for the chosen one,
+    else one of a few words (``never``, ``protected``, ``omit``, ``empty``, ``lower``, ``pruned``, ``gone``,
+    ``failed``)
+    with a reason behind a colon. A pruned subtree is one entry that ``stands_for`` so many cgroups.
+    """
+
+    target: Target
+    score: float
+    numbers: tuple[tuple[str, float], ...] = ()
+    mark: Literal["prefer", "normal", "avoid", "omit"] = "normal"
+    why_not: str = ""
+    stands_for: int = 1
+    unit: str | None = None
+
+
+class Decision(NamedTuple):
+    """One thing that was decided at one instant, with all it rests on.
+
+    ``id`` is unique on this boot and in order. ``rule`` and ``group`` are those of the policy. ``findings``
+    are the
+    detectors of the group that fired; ``need`` says in words why something had to be done at all (``stall``,
+    ``reclaim``, ``forecast``, or ``policy``). ``step`` counts the rule's actions from 0. ``candidates`` are
+    in order,
+    the chosen one first among equals of its mark. ``withheld`` is why nothing was done although the rule
+    fired.
+    """
+
+    id: str
+    at: Instant
+    policy: str
+    rule: str
+    group: str
+    step: int
+    action: str
+    findings: tuple[Finding, ...]
+    need: str
+    candidates: tuple[Candidate, ...] = ()
+    intents: tuple[Intent, ...] = ()
+    withheld: str = ""
