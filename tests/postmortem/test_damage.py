@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from memwarden.postmortem import fill_top, quick
+from memwarden.postmortem import assemble, fill_top, quick
 from tests.postmortem.eras import ERAS
 from tests.postmortem.expect import check, row_facts, task_facts
 from tests.postmortem.texts import HEADER, KILL, MEMCG_KILL, SUMMARY, dmesg, only, reports
 from tests.postmortem.transports import TRANSPORTS
 from tests.postmortem.world import TASKS, World
 
+HEAD = "[  pid  ]   uid  tgid total_vm      rss pgtables_bytes swapents oom_score_adj name"
 ERA = {era.name: era for era in ERAS}
 WRAPPED_ERAS = [ERA[name] for name in ("2.6.24", "rhel6", "rhel7", "4.14", "5.0", "6.8", "7.2", "arm64")]
 
@@ -223,5 +224,25 @@ def test_a_table_that_has_no_end(monkeypatch):
     row = "[%7d]     0 %5d      734      366    45056        0             0 a"
     rows = "\n".join(row % (pid, pid) for pid in range(1, 1_100))
     report = only(f"{HEADER}\n{rows}\n{KILL}\n")
-    assert (report.tasks_listed, report.source.complete) == (1_000, False)
+    assert (report.tasks_listed, len(report.tasks), report.source.complete) == (1_099, 1_000, False)
     assert report.source.unparsed_lines == 0
+
+
+@pytest.mark.parametrize("front", ["", "[  100.000000] "])
+def test_a_report_that_has_no_end(monkeypatch, front: str):
+    monkeypatch.setattr(assemble, "_KEPT", 20_000)
+    frames = [f"{front} ? frame_{number}+0x1/0x2" for number in range(1, 400)]
+    found = reports("\n".join([front + HEADER, front + "Call Trace:", *frames, front + KILL, ""]))
+    assert [(report.invoker.comm, report.killed) for report in found] == [("postgres", None), (None, True)]
+    # A frame's message and what a line costs are some 80 characters: after 260 of them at most it is over.
+    assert 200 < found[0].source.last_line < 300
+
+
+def test_a_process_that_a_table_lists_twice_is_marked_twice():
+    row = "[%7d]     0 %5d      734 %8d    45056        0             0 a"
+    big = [row % (pid, pid, 1_000) for pid in range(100, 130)]
+    report = only(dmesg(HEADER, HEAD, row % (77, 77, 1), *big, row % (77, 77, 2), KILL))
+    rows = [mark.line for mark in report.marks if mark.kind == "task"]
+    # Line 3 and the line behind the thirty others are the victim's; twenty of the largest are kept besides.
+    assert (len(rows), rows[0], rows[-1]) == (22, 3, 34)
+    assert report.tasks_listed == 32

@@ -51,17 +51,17 @@ def test_lines_are_counted(text: str, lines: int):
     assert (scan.lines, scan.size_bytes) == (lines, len(text))
 
 
-@pytest.mark.parametrize("before", [0, 3, 70_000, 3 * MIB, 5 * MIB + 17])
+@pytest.mark.parametrize("before", [0, 3, 70_000, 2 * MIB + 17])
 def test_line_numbers_are_exact_however_far_in(before: int):
     text = ordinary(before) if before else ""
     first = text.count("\n") + 1
     scan = Scan()
-    found = reports(text + REPORT + ordinary(2 * MIB, 2), scan)
+    found = reports(text + REPORT + ordinary(MIB, 2), scan)
     assert len(found) == 1
     check(found[0], WORLD)
     assert found[0].source.first_line == first
     assert found[0].source.last_line == first + REPORT.count("\n") - 1
-    assert scan.lines == text.count("\n") + REPORT.count("\n") + ordinary(2 * MIB, 2).count("\n")
+    assert scan.lines == text.count("\n") + REPORT.count("\n") + ordinary(MIB, 2).count("\n")
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 7, 64, 1000, 4096, 65_536])
@@ -75,17 +75,17 @@ def test_chunks_of_any_size_say_the_same(size: int):
     assert len(expected) == 2
 
 
-@pytest.mark.parametrize("size", [100_000, MIB, MIB + 1, 3 * MIB])
+@pytest.mark.parametrize("size", [100_000, MIB + 1])
 def test_large_chunks_say_the_same(size: int):
-    text = "".join(ordinary(700_000 + 31 * n, n) + REPORT for n in range(8)).encode()
+    text = "".join(ordinary(700_000 + 31 * n, n) + REPORT for n in range(4)).encode()
     expected = list(find_reports([text], file="log"))
-    assert len(expected) == 8
+    assert len(expected) == 4
     assert list(find_reports(chunked(text, size), file="log")) == expected
 
 
 def test_a_header_alone_is_found_beyond_the_first_bytes():
     text = ordinary(2 * MIB)
-    assert len(reports(text + HEADER + "\n" + ordinary(2 * MIB, 2))) == 1
+    assert len(reports(text + HEADER + "\n" + ordinary(MIB, 2))) == 1
 
 
 @pytest.mark.parametrize(
@@ -118,6 +118,13 @@ def test_a_reaper_that_speaks_late():
         [(victim.pid, victim.reaped, victim.reaper_left_anon_bytes) for victim in report.victims]
         for report in found
     ] == [[(77, True, 8192)]]
+
+
+def test_a_reaper_that_speaks_of_somebody_else():
+    other = "oom_reaper: reaped process 78 (java), now anon-rss:8kB, file-rss:0kB, shmem-rss:0kB"
+    found = reports(f"[  100.000000] {HEADER}\n[  100.000001] {KILL}\n[  100.000002] {other}\n")
+    assert [[(victim.pid, victim.reaped) for victim in report.victims] for report in found] == [[(77, None)]]
+    assert not [mark for mark in found[0].marks if mark.kind == "reaper"]
 
 
 def test_a_report_may_wait_for_its_end():

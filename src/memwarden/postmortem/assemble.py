@@ -54,6 +54,9 @@ _RATE_LINES: Final = 400
 """Ten reports in five seconds are printed (``DEFAULT_RATELIMIT_BURST``); of more only the kill lines."""
 _WARNED_LINES: Final = 5
 """A header so close behind an allocation failure stands inside that: the trace below is not its own."""
+_KEPT: Final = 1 << 21
+"""Characters of one report, its table aside; what goes on longer was not printed by one OOM."""
+_LINE_COST: Final = 64
 _OPEN_AT_ONCE: Final = 64
 """Reports that are kept open at once; more only if none of them has its end."""
 
@@ -95,11 +98,15 @@ class Assembler:
         draft = None if stamp is None else self._open.get((stamp.host, stamp.caller))
         return None if draft is None or draft.ended or not draft.reaches(line, NO_STAMP) else draft
 
-    def took(self, draft: Draft, line: int) -> None:
-        """A line was read into this report."""
+    def took(self, draft: Draft, line: int, size: int) -> None:
+        """A message of this size was read into this report."""
         draft.touch(line)
         self._last = draft
         self.idle = 0
+        if draft.block != "table":
+            draft.taken += size + _LINE_COST
+            if draft.taken > _KEPT:
+                self._close((draft.stamp.host, draft.stamp.caller))
 
     def stranger(self, *, lost: bool) -> None:
         """A line of another program went by; ``lost``: it says that lines of the kernel are missing."""
@@ -165,7 +172,7 @@ class Assembler:
             and not (draft.kills and kind in _OF_A_TRACE)
             and read(reader, draft, line, message)
         ):
-            self.took(draft, line)
+            self.took(draft, line, len(message))
             return
         self.idle += 1
         if kind == "elision":

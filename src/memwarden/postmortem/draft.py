@@ -110,13 +110,16 @@ class Draft:
     oom_kill_line: int = 0
     oom_kill_text: str = ""
     choice: Choice | None = None
-    kills: list[KillDraft] = field(default_factory=list)
+    kills: dict[int, KillDraft] = field(default_factory=dict)
+    """By pid, in order."""
     sharing: list[tuple[int, Choice]] = field(default_factory=list)
     group_path: str | None = None
     no_killable: bool = False
     panic: bool = False
     damaged: bool = False
     """Elisions, cut lines or lost rows were seen inside."""
+    taken: int = 0
+    """Characters that were read, rows of the table aside."""
     unparsed: int = 0
     """Lines between the first and the last that no block could read."""
     pending_unparsed: int = 0

@@ -75,7 +75,7 @@ def _of_end(draft: Draft) -> Iterator[tuple[Release, Release]]:
         yield (5, 0), LAST
     if draft.choice is not None:
         yield FIRST, (5, 0)
-    if any(known.kill.pgtables_kb is not None for known in draft.kills):
+    if any(known.kill.pgtables_kb is not None for known in draft.kills.values()):
         yield (5, 4), LAST
 
 

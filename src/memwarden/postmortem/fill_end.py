@@ -47,12 +47,11 @@ def kill(draft: Draft, line: int, message: str) -> bool:
         return choice(draft, line, message)
     draft.block = "end"
     draft.mark("kill", line, message)
-    for known in draft.kills:
-        if known.kill.pid == parsed.pid:
-            if known.kill.total_vm_kb is None:
-                known.kill = parsed
-            return True
-    draft.kills.append(KillDraft(line, parsed, _via(draft, parsed)))
+    known = draft.kills.get(parsed.pid)
+    if known is None:
+        draft.kills[parsed.pid] = KillDraft(line, parsed, _via(draft, parsed))
+    elif known.kill.total_vm_kb is None:
+        known.kill = parsed
     return True
 
 
@@ -105,11 +104,10 @@ def reaper(draft: Draft, line: int, message: str) -> bool:
     if parsed is None:
         return False
     if not draft.is_oom:
-        draft.kills.append(KillDraft(line, _nothing_but(parsed), "other"))
-    draft.mark("reaper", line, message)
-    for known in draft.kills:
-        if known.kill.pid == parsed.pid:
-            known.reaped, known.left_anon_kb = parsed.done, parsed.anon_rss_kb
+        draft.kills[parsed.pid] = KillDraft(line, _nothing_but(parsed), "other")
+    if (known := draft.kills.get(parsed.pid)) is not None:
+        draft.mark("reaper", line, message)
+        known.reaped, known.left_anon_kb = parsed.done, parsed.anon_rss_kb
     return True
 
 
@@ -155,7 +153,7 @@ def same_report(draft: Draft, line: int, stamp: Stamp | None, message: str) -> b
     if parsed is None:
         found = parse_choice(message)
         return found is not None and found.sharing
-    if draft.group_path is not None or any(known.kill.pid == parsed.pid for known in draft.kills):
+    if draft.group_path is not None or parsed.pid in draft.kills:
         return True
     headless = draft.header is None and draft.oom_kill is None and not draft.has_table
     before, now = draft.last_us, monotonic_us(stamp.mono if stamp else None)
@@ -175,6 +173,6 @@ def reaped_by(drafts: Iterable[Draft], message: str) -> Draft | None:
     parsed = parse_reaper(message)
     if parsed is not None:
         for draft in drafts:
-            if any(known.kill.pid == parsed.pid for known in draft.kills):
+            if parsed.pid in draft.kills:
                 return draft
     return None

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from memwarden.postmortem.blocks.tasks import RawRow
     from memwarden.postmortem.draft import Draft
 
-ROWS_KEPT: Final = 100_000
-"""Rows of one table that are kept: memory stays bounded, and no machine has so many processes to tell."""
+ROWS_KEPT: Final = 1 << 15
+"""Rows of one table that are kept, so that memory stays bounded: as many as the kernel's default pid_max."""
 
 _FRAME: Final = re.compile(
     r"(mem_cgroup_out_of_memory|mem_cgroup_oom_synchronize|mem_cgroup_handle_oom|try_charge|__mem_cgroup_charge"

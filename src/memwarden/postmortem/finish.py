@@ -14,6 +14,7 @@ from memwarden.postmortem.model import (
     Mark,
     OomReport,
     Source,
+    TaskRow,
     Victim,
     When,
 )
@@ -34,8 +35,7 @@ _ROWS_MARKED = 20
 def finish(draft: Draft) -> OomReport:
     """Everything the lines of one report say."""
     size, basis = page_size(draft)
-    build = row_builder(draft.columns, size) if draft.columns else None
-    tasks = tuple(build(row) for row in draft.rows) if build else ()
+    tasks = _tasks(draft, size)
     scope, from_text = scope_of(draft)
     victims = _victims(draft)
     killed = _killed(draft)
@@ -62,12 +62,25 @@ def finish(draft: Draft) -> OomReport:
         node=node_facts(draft.mem, size),
         table_columns=draft.columns,
         tasks=tasks,
+        tasks_dropped=draft.rows_dropped,
         chosen=_chosen(draft),
         group_path=draft.group_path,
         victims=victims,
         traits=infer_traits(draft, size, basis),
-        marks=_marks(draft, victims),
+        marks=_marks(draft, tasks, victims),
     )
+
+
+def _tasks(draft: Draft, size: int) -> tuple[TaskRow, ...]:
+    """The rows in their units; each goes as soon as it is built, so that a large table is there once."""
+    if not draft.columns:
+        return ()
+    build = row_builder(draft.columns, size)
+    rows, draft.rows = draft.rows[::-1], []
+    tasks = []
+    while rows:
+        tasks.append(build(rows.pop()))
+    return tuple(tasks)
 
 
 def _nodemask(draft: Draft) -> str | None:
@@ -132,13 +145,13 @@ def _complete(draft: Draft, killed: bool | None) -> bool:
         and killed is not None
         and not draft.damaged
         and not draft.rows_dropped
-        and all(known.kill.whole for known in draft.kills)
+        and all(known.kill.whole for known in draft.kills.values())
     )
 
 
 def _victims(draft: Draft) -> tuple[Victim, ...]:
     summary = draft.oom_kill
-    victims = [_victim(known, draft) for known in draft.kills]
+    victims = [_victim(known, draft) for known in draft.kills.values()]
     if not victims and summary is not None and summary.pid is not None and summary.comm is not None:
         victims.append(Victim(draft.oom_kill_line, summary.pid, summary.comm, uid=summary.uid))
     victims.extend(Victim(line, shared.pid, shared.comm, via="other") for line, shared in draft.sharing)
@@ -171,21 +184,15 @@ def _bytes(kb: int | None) -> int | None:
     return None if kb is None else kb * _KIB
 
 
-def _marks(draft: Draft, victims: tuple[Victim, ...]) -> tuple[Mark, ...]:
+def _marks(draft: Draft, tasks: tuple[TaskRow, ...], victims: tuple[Victim, ...]) -> tuple[Mark, ...]:
     """The kept lines in order, with the rows of victims, invoker and the largest tasks among them."""
     wanted = {victim.pid for victim in victims}
     if draft.choice is not None:
         wanted.add(draft.choice.pid)
     if draft.cpu is not None and draft.cpu.pid is not None:
         wanted.add(draft.cpu.pid)
-    weights = _weights(draft)
+    weights = [(task.rss_pages or 0) + (task.swap_pages or 0) for task in tasks]
     places = set(nlargest(_ROWS_MARKED, range(len(weights)), key=weights.__getitem__))
-    places.update(place for place, row in enumerate(draft.rows) if row.pid in wanted)
-    rows = [Mark("task", draft.rows[place].line, draft.row_texts[place]) for place in places]
+    places.update(place for place, task in enumerate(tasks) if task.pid in wanted)
+    rows = [Mark("task", tasks[place].line, draft.row_texts[place]) for place in places]
     return tuple(sorted([*draft.marks, *rows], key=attrgetter("line")))
-
-
-def _weights(draft: Draft) -> list[int]:
-    """Pages that each row holds, in memory and in swap."""
-    places = [draft.columns.index(name) for name in ("rss", "swapents") if name in draft.columns]
-    return [sum([row.numbers[place] or 0 for place in places]) for row in draft.rows]

@@ -98,7 +98,7 @@ _COUNTER: Final = re.compile(
     r"|unstable|free|free_pcp|free_cma|slab|slab_reclaimable|slab_unreclaimable|mapped|shmem|pagetables"
     r"|sec_pagetables|bounce|kernel_misc_reclaimable|unaccepted|balloon_pages):\d+(?:\s|$|#012)"
 )
-_STAT: Final = re.compile(r"[a-z][a-z0-9_.]* \d+$")
+_STAT: Final = re.compile(r"[a-z][a-z0-9_.]{0,63} \d{1,20}$")
 _PAGES: Final = re.compile(r"\d+ (?:total pagecache pages|pages\b|free pages|reserved pages|slab pages)")
 _ROW: Final = re.compile(r"\[ *\d+\](?: +\d+ +\d+(?: +\d|$)|(?: +\d+)?$)")
 _TABLE: Final = re.compile(r"\[ *pid *\] +uid\b")

@@ -275,6 +275,8 @@ class OomReport:
     node: NodeFacts | None = None
     table_columns: tuple[str, ...] = ()
     tasks: tuple[TaskRow, ...] = ()
+    tasks_dropped: int = 0
+    """Rows of a table too long to keep that are not in ``tasks``."""
     chosen: tuple[int, str, int] | None = None
     """Pid, comm and printed score of "Kill process ... score ...", the task before a child was sacrificed."""
     group_path: str | None = None
@@ -286,7 +288,7 @@ class OomReport:
     @property
     def tasks_listed(self) -> int:
         """Rows counted; 0 if none."""
-        return len(self.tasks)
+        return len(self.tasks) + self.tasks_dropped
 
 
 @dataclass(frozen=True, slots=True)

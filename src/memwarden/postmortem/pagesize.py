@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ def _from_rows(draft: Draft) -> int | None:
     if "total_vm" not in draft.columns:
         return None
     place = draft.columns.index("total_vm")
-    for known in draft.kills[:4]:
+    for known in islice(draft.kills.values(), 4):
         count = next((row.numbers[place] for row in draft.rows if row.pid == known.kill.pid), None)
         kb = known.kill.total_vm_kb
         if count and count > 0 and kb and kb * _KIB % count == 0 and kb * _KIB // count in _SIZES:

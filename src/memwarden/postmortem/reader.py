@@ -25,7 +25,7 @@ _FROM_PROGRAMS: Final = frozenset(("header", "kill", "oom-kill", "reaper", "grou
 """Kinds that are believed when another program's log line begins with them (``dmesg | logger``)."""
 _PATIENCE_ENDED: Final = 40
 """The same once the report has its end: what may follow is found by search."""
-_LONGEST: Final = 1 << 13
+_LONGEST: Final = 1 << 12
 """Characters of one message that are read: the kernel's are shorter than 2 KiB (``LOG_LINE_MAX``)."""
 _DICTIONARY: Final = re.compile(r" (?:SUBSYSTEM|DEVICE)=")
 """/dev/kmsg tells the device behind a record."""
@@ -87,7 +87,7 @@ class Reader:
                     self._flush()
                     draft = self.assembler.at(self._shape_stamp, number)
                 if whole and draft is not None and quick(draft, number + place, line[1:]):
-                    self.assembler.took(draft, number + place)
+                    self.assembler.took(draft, number + place, len(line))
                     continue
             elif line[:1] == "[" and place < last and self._bare_row(number + place, line, lines[place + 1]):
                 continue
@@ -106,7 +106,7 @@ class Reader:
         draft = self.assembler.at(NO_STAMP, number)
         if draft is None or draft.block != "table" or not quick(draft, number, line):
             return False
-        self.assembler.took(draft, number)
+        self.assembler.took(draft, number, 0)
         return True
 
     def pause(self) -> None:

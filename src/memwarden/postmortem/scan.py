@@ -21,8 +21,6 @@ class Scan:
     first_cut_line: int | None = None
     binary_line: int | None = None
     """The first line that holds a NUL byte: the file is not, or not only, text."""
-    report_lines: int = 0
-    """Lines that belong to reports."""
 
     @property
     def notes(self) -> tuple[str, ...]:

@@ -35,7 +35,7 @@ def _said(draft: Draft) -> Scope | None:
             return scope
         if summary.global_oom:
             return "system"
-    reasons = [known.kill.reason for known in draft.kills]
+    reasons = [known.kill.reason for known in draft.kills.values()]
     if draft.choice is not None:
         reasons.append(draft.choice.reason)
     return _by_reason(reasons) or _by_block(draft, reasons)

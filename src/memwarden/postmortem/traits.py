@@ -69,7 +69,7 @@ def _sacrifice(draft: Draft, found: dict[str, tuple[Any, Basis]]) -> None:
     """Up to 5.0 the choice is a line of its own; since 5.1 it is the kill line, with the reason before it."""
     if draft.choice is not None:
         found["sacrifice_child"] = True, Basis.FORMAT
-    elif any(known.kill.reason for known in draft.kills):
+    elif any(known.kill.reason for known in draft.kills.values()):
         found["sacrifice_child"] = False, Basis.FORMAT
 
 

@@ -63,7 +63,7 @@ _BUILD: Final = re.compile(r"#\d|PREEMPT|SMP\b|VOLUNTARY")
 _FEW: Final = 80
 _LATE: Final = frozenset(("header", "stats", "protection", "kill", "table"))
 """Kinds that the first word or two do not tell."""
-_LONGEST: Final = 1 << 14
+_LONGEST: Final = 1 << 12
 """Bytes that rejoining makes a message grow to at most."""
 
 

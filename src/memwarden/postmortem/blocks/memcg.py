@@ -17,7 +17,7 @@ _REACHED: Final = re.compile(r"Memory limit reached of cgroup (.*)")
 _USAGE: Final = re.compile(r"[a-z+]+: usage (\d+)kB, limit (\d+)kB(?:, failcnt (\d+))?")
 _STATS: Final = re.compile(r"Memory cgroup stats(?: for (.*?))?:(?: |$)(.*)")
 _PAIR_KB: Final = re.compile(r"(?<![a-z_])([a-z_]{1,40}):(\d+)KB")
-_STAT: Final = re.compile(r"([a-z][a-z0-9_.]*) (\d+)$")
+_STAT: Final = re.compile(r"([a-z][a-z0-9_.]{0,63}) (\d{1,20})$")
 _PROTECTION: Final = re.compile(r"Memory cgroup min protection (\d+)kB -- low protection (\d+)kB")
 
 _UNLIMITED_KB: Final = 9007199254740928
