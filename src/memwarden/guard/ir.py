@@ -279,23 +279,31 @@ class Weight(NamedTuple):
 class Ranking(NamedTuple):
     """How candidates are put in order, the first to die first.
 
-    With one weight the key itself orders, else the weighted sum. ``parameters`` are of keys that have some:
-    ``size_threshold``, ``min_growth_ratio``, ``growing_size_percentile`` of ``oomd-growth``; ``adjust``
-    pairs.
+    With one weight the key itself orders, else the weighted sum; among equals the keys of ``ties`` do, one
+    after the other. ``adjust`` adds so much to the first key of whom an entry names, an entry being as in
+    ``Preferences``; all that apply are added up. ``parameters`` are of keys that have some. ``oomd-growth``
+    has ``size_threshold`` and ``growing_size_percentile`` (percent), ``min_growth_ratio``, and
+    ``average_from_zero`` (1: the running average starts at a quarter of the first look, as oomd's does, 0:
+    at the first look itself). ``swap`` and ``swap-biased`` have ``totals_int32`` (1: SwapTotal and MemTotal
+    in bytes wrap to a signed number of 32 bits, as in oomd).
     """
 
     weights: tuple[Weight, ...] = (Weight("culprit"),)
     least: Amount = Amount(bytes=0)
     """What a candidate must have more of, in the first key, to be one at all (of SwapTotal for swap)."""
     parameters: tuple[tuple[str, float], ...] = ()
+    ties: tuple[RankKey, ...] = ()
+    adjust: tuple[tuple[str, float], ...] = ()
 
 
 class Preferences(NamedTuple):
     """Marks by name. ``omit`` is never killed, ``avoid`` after all others, ``prefer`` before all others.
 
     Entries: a cgroup glob (holds a ``/`` or ends like a unit), ``comm:GLOB``, or ``comm~REGEX`` (searched, as
-    earlyoom does). ``xattrs``: marks set by systemd-oomd's and oomd's extended attributes are taken too:
-    ``systemd`` with systemd's rule of ownership, ``oomd`` those of oomd.
+    earlyoom does); ``cgroup~REGEX``, searched in the path; ``uid:N`` and ``uid~REGEX``, of the user;
+    ``adj<=N``, of ``oom_score_adj``. Of a cgroup, what speaks of a process holds when it does for any in it.
+    ``xattrs``: marks set by systemd-oomd's and oomd's extended attributes are taken too: ``systemd`` with
+    systemd's rule of ownership, ``oomd`` those of oomd.
     """
 
     prefer: tuple[str, ...] = ()
@@ -357,7 +365,9 @@ class DoFreeze(NamedTuple):
 class DoKill(NamedTuple):
     """Kill the first of the ranking that can be killed.
 
-    ``term_us``: SIGTERM first, and SIGKILL that much later (0: SIGKILL at once). ``hook``: run before.
+    ``term_us``: SIGTERM first, and SIGKILL that much later (0: SIGKILL at once). Without ``escalate`` it is
+    only waited that long, and SIGKILL is left to another rule, which may choose the same victim.
+    ``hook``: run before.
     ``within_us``: until when what it held should be free. ``pause_us``: the rule rests so long afterwards;
     ``None``: the rule's own. ``go_on``: the chain goes on after a kill. ``even_without_need``: also when
     there is
@@ -375,6 +385,7 @@ class DoKill(NamedTuple):
     even_without_need: bool = False
     dry: bool = False
     release: bool = True
+    escalate: bool = True
 
 
 class DoRestart(NamedTuple):
@@ -402,7 +413,8 @@ class Rule(NamedTuple):
     """One thing to watch for and what to do about it.
 
     ``pause_us`` is how long it rests after an action that ended its chain; its detectors go on seeing.
-    ``per_cgroup``: it runs once for each cgroup that matches, with its own state each.
+    ``per_cgroup``: it runs once for each cgroup that matches, with its own state each. Rules that have the
+    same word in ``rests_with`` rest together: systemd-oomd pauses for all units after killing for one.
     """
 
     name: str
@@ -411,6 +423,7 @@ class Rule(NamedTuple):
     pause_us: int = 15 * SECOND_US
     per_cgroup: Globs = ()
     xattr_filter: str | None = None
+    rests_with: str = ""
 
 
 class Policy(NamedTuple):
