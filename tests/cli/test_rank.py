@@ -28,7 +28,7 @@ def test_the_machine_is_the_default(cli):
     ran = cli("rank", "--root", GLOBAL)
     assert ran.out == cli("rank", "--root", GLOBAL, "--system").out
     assert "If the machine ran out of memory now" in ran.out
-    assert "oom_score_adj 600 adds" in " ".join(ran.out.split())
+    assert "for oom_score_adj 600 = " in " ".join(ran.out.split())
 
 
 @pytest.mark.parametrize(

@@ -172,9 +172,10 @@ Closest to a limit
   /a      95.0M   100M  =          0  5.00M    5%
 
 Who would die next
-  - in the machine: worker (7) is killed: badness 80.0 MiB, and it is the only
-    candidate.
-  - in /a: worker (7) is killed: badness 80.0 MiB, and it is the only candidate.
+  - in the machine: worker (7) is killed: 80.0 MiB resident = 20480 points
+    (pages), and it is the only candidate.
+  - in /a: worker (7) is killed: 80.0 MiB resident = 20480 points (pages), and
+    it is the only candidate.
 
 Findings: 1 to act on, 0 to know
   ! /a has 5.00 MiB left of 100 MiB, 0 B of reclaimable memory included

@@ -58,17 +58,45 @@ def test_rows_of_old_kernels():
 
 def test_the_machine():
     assert said(machine(process(2, 300, oom_score_adj=10), process(3, 100))) == [
-        "If the machine ran out of memory now (RAM and swap 4.00 GiB; 1 of oom_score_adj weighs 4.09 MiB):",
-        # 300 + 10 * 4.09375 = 340.9 MiB
-        "p2 (2) is killed: badness 341 MiB, 241 MiB more than p3 (3); its oom_score_adj 10 adds 40.9 MiB.",
+        "If the machine ran out of memory now (RAM and swap 4.00 GiB; 1 of oom_score_adj weighs 1048 points, "
+        "4.09 MiB):",
+        # 300 * 256 + 10 * 1048 = 87280 pages; less 100 * 256 they are 61680, 240.9 MiB.
+        "p2 (2) is killed: 300 MiB resident + 40.9 MiB for oom_score_adj 10 = 87280 points (pages), "
+        "61680 (241 MiB) more than p3 (3).",
         "Its death frees at most 300 MiB at once.",
         "Sure, as of this reading.",
     ]
 
 
 def test_the_only_one():
-    assert (
-        said(machine(process(2, 1)))[1] == "p2 (2) is killed: badness 1.00 MiB, and it is the only candidate."
+    assert said(machine(process(2, 1)))[1] == (
+        "p2 (2) is killed: 1.00 MiB resident = 256 points (pages), and it is the only candidate."
+    )
+
+
+def test_every_term_of_the_sum():
+    one = process(2, 100, swap_bytes=8192, pgtables_bytes=40960, oom_score_adj=-7, uid=0)
+    traits = KernelTraits(badness=BadnessRule.UNSIGNED_ROOT_BONUS, approximate_rss=False)
+    # 25600 + 2 + 10 = 25612; the bonus is 3 % of that, 768 pages; 7 * 1048 = 7336 pages (28.66 MiB) go off.
+    assert said(machine(one, traits=traits))[1] == (
+        "p2 (2) is killed: 100 MiB resident + 8.00 KiB in swap + 40.0 KiB of page tables - 3.00 MiB of root's "
+        "bonus - 28.7 MiB for oom_score_adj -7 = 17508 points (pages), and it is the only candidate."
+    )
+
+
+def test_points_below_one_on_unsigned_kernels():
+    traits = KernelTraits(badness=BadnessRule.UNSIGNED, approximate_rss=False)
+    # 256 pages less 10480.
+    assert said(machine(process(2, 1, oom_score_adj=-10), traits=traits))[1] == (
+        "p2 (2) is killed: 1.00 MiB resident - 40.9 MiB for oom_score_adj -10, but at least 1 point (pages), "
+        "and it is the only candidate."
+    )
+
+
+def test_thousandths_are_no_bytes():
+    traits = KernelTraits(badness=BadnessRule.PERMILLE, approximate_rss=False)
+    assert said(machine(process(2, 1024), process(3, 512), traits=traits))[1] == (
+        "p2 (2) is killed: 1.00 GiB resident = 250 points (thousandths), 125 more than p3 (3)."
     )
 
 
@@ -78,7 +106,7 @@ def test_a_tie(last, which):
     text = said(machine(process(2, 5), process(3, 5), traits=traits))
     first, second = ("p3 (3)", "p2 (2)") if last else ("p2 (2)", "p3 (3)")
     assert text[1] == (
-        f"{first} is killed: badness 5.00 MiB, the same as {second}; "
+        f"{first} is killed: 5.00 MiB resident = 1280 points (pages), the same as {second}; "
         f"of equals the kernel takes the {which} it visits."
     )
     assert text[-1] == "Not sure: a page more or less decides."
@@ -107,7 +135,7 @@ def test_the_bigger_one_beside_it():
 
 def test_an_adj_below_zero_that_still_dies():
     text = said(machine(process(2, 300, oom_score_adj=-10)))
-    assert text[1].endswith("; its oom_score_adj -10 takes off 40.9 MiB.")
+    assert "300 MiB resident - 40.9 MiB for oom_score_adj -10 = 66320 points" in text[1]  # 76800 - 10480
 
 
 def test_the_exempt_are_named_with_what_they_hold():
@@ -132,8 +160,8 @@ def test_a_cgroup_and_its_group():
         cgroups=group(cgroup("/a/b", oom_group=True)),
     )
     assert said(one, "/a") == [
-        "If /a ran out of memory now (limit 64.0 MiB; 1 of oom_score_adj weighs 64.0 KiB):",
-        "p2 (2) is killed: badness 30.0 MiB, 20.0 MiB more than p3 (3).",
+        "If /a ran out of memory now (limit 64.0 MiB; 1 of oom_score_adj weighs 16 points, 64.0 KiB):",
+        "p2 (2) is killed: 30.0 MiB resident = 7680 points (pages), 5120 (20.0 MiB) more than p3 (3).",
         "Its death frees at most 30.0 MiB at once.",
         "memory.oom.group is set on /a/b: p3 (3) dies too; p4 (4) is spared.",
         "Together their deaths free at most 40.0 MiB at once.",
@@ -178,7 +206,8 @@ def test_swap_in_the_total_of_a_cgroup():
     swap = {"SwapTotal": 32 * MIB, "SwapFree": 32 * MIB}
     one = machine(process(2, 1, cgroup="/a"), cgroups=group(swap_max_bytes=MAX), meminfo=MEMINFO | swap)
     # 24576 pages: a point is 24 of them.
-    assert "(limit 64.0 MiB, with swap 96.0 MiB; 1 of oom_score_adj weighs 96.0 KiB)" in said(one, "/a")[0]
+    weight = "1 of oom_score_adj weighs 24 points, 96.0 KiB"
+    assert f"(limit 64.0 MiB, with swap 96.0 MiB; {weight})" in said(one, "/a")[0]
 
 
 def test_a_cgroup_without_a_limit_of_its_own():
@@ -256,12 +285,13 @@ def test_the_table_marks_who_dies():
     )
     lines = rendered(one, "/a").splitlines()
     assert lines[0].startswith("web1, Linux 6.12.1")
-    head = next(at for at, line in enumerate(lines) if "BADNESS" in line)
+    head = next(at for at, line in enumerate(lines) if "POINTS" in line)
     table = lines[head : head + 4]
-    assert " ".join(table[0].split()) == "PID NAME BADNESS RSS PGTBL ADJ ADJ.ADDS FREES CGROUP"
+    assert " ".join(table[0].split()) == "PID NAME POINTS RSS PGTBL ADJ ADJ.ADDS FREES CGROUP"
     assert [line.split()[:3] for line in table[1:]] == [
         [">", "2", "p2"], ["+", "4", "p4"], ["+", "3", r"evil\x1b[31m"],
     ]  # fmt: skip
+    assert table[1].split()[3:5] == ["7680", "30.0M"]  # 30 MiB in pages of 4 KiB
     assert max(len(line) for line in lines) <= 80
 
 

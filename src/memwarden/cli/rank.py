@@ -22,7 +22,8 @@ examples:
 
 columns:
   >, +      who is killed, and who goes along because of memory.oom.group
-  BADNESS   what the kernel compares: RSS + SWAP + PGTBL + ADJ.ADDS
+  POINTS    badness as the kernel compares it, in pages:
+            RSS + SWAP + PGTBL + ADJ.ADDS
   RSS       resident memory of the process, whoever it is charged to
   SWAP      its memory in swap; PGTBL its page tables
   ADJ       oom_score_adj; ADJ.ADDS what that weighs here, which depends on the

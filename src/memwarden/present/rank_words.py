@@ -11,10 +11,12 @@ from memwarden.rules.freed import freed_by, freed_by_all
 from memwarden.rules.headroom import Headrooms
 from memwarden.rules.sureness import Sureness
 from memwarden.rules.victim import Outcome
+from memwarden.state.traits import BadnessRule
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from memwarden.rules.badness import Badness
     from memwarden.rules.freed import Freed
     from memwarden.rules.victim import Candidate, Ranking
     from memwarden.state.process import Process
@@ -53,9 +55,10 @@ DOUBT: Final = {
 
 
 def headline(snapshot: Snapshot, ranking: Ranking) -> str:
-    """Whose memory runs out, and what a point of oom_score_adj weighs there."""
+    """Whose memory runs out, and what a step of oom_score_adj weighs there."""
     scope, page = ranking.scope, snapshot.traits.page_size_bytes
-    unit = f"1 of oom_score_adj weighs {size(scope.total_pages // 1000 * page)}"
+    weight = scope.total_pages // 1000
+    unit = f"1 of oom_score_adj weighs {counted(weight, 'point')}, {size(weight * page)}"
     total = size(scope.total_pages * page)
     if scope.path is None:
         return f"If the machine ran out of memory now (RAM and swap {total}; {unit}):"
@@ -116,25 +119,39 @@ def _panic(snapshot: Snapshot, ranking: Ranking) -> str:
 
 
 def _why(snapshot: Snapshot, ranking: Ranking, first: Candidate) -> str:
+    text = f"{name(first.process)} is killed: {_sum(snapshot, first.badness)}"
+    if ranking.margin is None:
+        return f"{text}, and it is the only candidate."
+    second = name(ranking.candidates[1].process)
+    if ranking.margin:
+        return f"{text}, {ranking.margin}{_in_bytes(snapshot, ranking.margin)} more than {second}."
+    visit = "first" if snapshot.traits.last_of_equals is False else "last"
+    return f"{text}, the same as {second}; of equals the kernel takes the {visit} it visits."
+
+
+def _sum(snapshot: Snapshot, badness: Badness) -> str:
+    """``44.6 MiB resident + 136 KiB of page tables = 11469 points (pages)``: the kernel's sum, term by term."""
     page = snapshot.traits.page_size_bytes
-    text = f"{name(first.process)} is killed: badness {_points(snapshot, first.points)}"
-    if ranking.margin == 0:
-        text += f", the same as {name(ranking.candidates[1].process)}; of equals the kernel takes the "
-        text += "first it visits" if snapshot.traits.last_of_equals is False else "last it visits"
-    elif ranking.margin is not None:
-        second = ranking.candidates[1]
-        text += f", {_points(snapshot, ranking.margin)} more than {name(second.process)}"
-    else:
-        text += ", and it is the only candidate"
-    adj = first.badness.adj_pages * page
-    if adj:
-        does = "adds" if adj > 0 else "takes off"
-        text += f"; its oom_score_adj {first.badness.oom_score_adj} {does} {size(abs(adj))}"
-    return text + "."
+    text = f"{size(badness.rss_pages * page)} resident"
+    for pages, what in (
+        (badness.swap_pages, "in swap"),
+        (badness.pgtables_pages, "of page tables"),
+        (badness.root_bonus_pages, "of root's bonus"),
+        (badness.adj_pages, f"for oom_score_adj {badness.oom_score_adj}"),
+    ):
+        if pages:
+            text += f" {'+' if pages > 0 else '-'} {size(abs(pages) * page)} {what}"
+    unit = "pages" if _in_pages(snapshot) else "thousandths"
+    equals = ", but at least" if badness.raised else " ="
+    return f"{text}{equals} {counted(badness.points, 'point')} ({unit})"
 
 
-def _points(snapshot: Snapshot, points: int) -> str:
-    return size(points * snapshot.traits.page_size_bytes)
+def _in_pages(snapshot: Snapshot) -> bool:
+    return snapshot.traits.badness is not BadnessRule.PERMILLE
+
+
+def _in_bytes(snapshot: Snapshot, points: int) -> str:
+    return f" ({size(points * snapshot.traits.page_size_bytes)})" if _in_pages(snapshot) else ""
 
 
 def _sacrificed(first: Candidate, victim: Candidate) -> list[str]:
