@@ -57,12 +57,12 @@ def test_rows_of_old_kernels():
 
 
 def test_the_machine():
+    weight = "1 of oom_score_adj weighs 1048 points, 4.09 MiB"
+    why = "p2 (2) is killed: 300 MiB resident + 40.9 MiB for oom_score_adj 10 = 87280 points (pages)"
     assert said(machine(process(2, 300, oom_score_adj=10), process(3, 100))) == [
-        "If the machine ran out of memory now (RAM and swap 4.00 GiB; 1 of oom_score_adj weighs 1048 points, "
-        "4.09 MiB):",
+        f"If the machine ran out of memory now (RAM and swap 4.00 GiB; {weight}):",
         # 300 * 256 + 10 * 1048 = 87280 pages; less 100 * 256 they are 61680, 240.9 MiB.
-        "p2 (2) is killed: 300 MiB resident + 40.9 MiB for oom_score_adj 10 = 87280 points (pages), "
-        "61680 (241 MiB) more than p3 (3).",
+        f"{why}, 61680 (241 MiB) more than p3 (3).",
         "Its death frees at most 300 MiB at once.",
         "Sure, as of this reading.",
     ]
@@ -79,8 +79,9 @@ def test_every_term_of_the_sum():
     traits = KernelTraits(badness=BadnessRule.UNSIGNED_ROOT_BONUS, approximate_rss=False)
     # 25600 + 2 + 10 = 25612; the bonus is 3 % of that, 768 pages; 7 * 1048 = 7336 pages (28.66 MiB) go off.
     assert said(machine(one, traits=traits))[1] == (
-        "p2 (2) is killed: 100 MiB resident + 8.00 KiB in swap + 40.0 KiB of page tables - 3.00 MiB of root's "
-        "bonus - 28.7 MiB for oom_score_adj -7 = 17508 points (pages), and it is the only candidate."
+        "p2 (2) is killed: 100 MiB resident + 8.00 KiB in swap + 40.0 KiB of page tables "
+        "- 3.00 MiB of root's bonus - 28.7 MiB for oom_score_adj -7 = 17508 points (pages), "
+        "and it is the only candidate."
     )
 
 
