@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import stat
 from argparse import Namespace
 
 import pytest
 
 from memwarden.cli import common, parser
-from memwarden.errors import InputError
+from memwarden.errors import InputError, ParseError
 
 
 @pytest.mark.parametrize(("told", "width"), [("132", 132), ("", 80), ("0", 80), ("wide", 80), ("-5", 80)])
@@ -85,6 +86,29 @@ def test_a_file_is_never_written_through_a_link(tmp_path):
         with pytest.raises(InputError):
             common.write_file(str(link), "theirs", force=force)
     assert aim.read_text() == "mine"
+
+
+def test_only_an_ordinary_file_is_written_over(tmp_path):
+    # Replacing /dev/null by a file would break the machine.
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    for path in (pipe, tmp_path):
+        with pytest.raises(InputError, match="is no ordinary file, and is not written over"):
+            common.write_file(str(path), "x", force=True)
+    assert stat.S_ISFIFO(pipe.stat().st_mode)
+
+
+def test_what_could_not_be_completed_is_not_there(tmp_path):
+    def pieces():
+        yield "half"
+        raise ParseError("log", "half", "broken")
+
+    old = tmp_path / "old"
+    old.write_text("old")
+    for path in (tmp_path / "new", old):
+        with pytest.raises(ParseError):
+            common.write_file(str(path), pieces(), force=True)
+    assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("old", "old")]
 
 
 def test_a_file_that_cannot_be_written(tmp_path):

@@ -97,10 +97,10 @@ def reports(draw) -> OomReport:
 def test_every_report_has_a_verdict_in_every_form(made):
     incident = judge(made)
     assert incident.verdict.summary
-    shown = explain_text.text([incident])
+    shown = "".join(explain_text.text([incident]))
     assert all(character == "\n" or character.isprintable() for character in shown)
-    explain_markdown.text([incident])
-    explain_html.page([incident])
+    "".join(explain_markdown.text([incident]))
+    "".join(explain_html.page([incident]))
     assert '"incidents"' in "".join(explain_json.text([incident]))
 
 

@@ -9,7 +9,8 @@ import pytest
 
 from memwarden.postmortem.read import find_reports
 from memwarden.postmortem.verdict import judge
-from memwarden.present.explain_html import RANKED_AT_ONCE, page
+from memwarden.present import explain_html
+from memwarden.present.explain_html import RANKED_AT_ONCE
 from tests.postmortem.verdict_reports import marks, memcg_facts, memcg_report, report, task, victim
 
 LAB = sorted((Path(__file__).parent.parent / "golden" / "lab").glob("*/*.kmsg"))
@@ -20,6 +21,10 @@ ALLOWED = {
     *("dl", "dt", "dd", "div", "span", "svg", "rect", "ul", "ol", "li", "b", "table", "thead", "tbody"),
     *("tr", "th", "td", "details", "summary", "pre", "code"),
 }
+
+
+def page(*words):
+    return "".join(explain_html.page(*words))
 
 
 class Checker(HTMLParser):

@@ -7,10 +7,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from memwarden.postmortem.verdict import judge
-from memwarden.present.explain_markdown import block, plain, text
+from memwarden.present import explain_markdown
+from memwarden.present.explain_markdown import block, plain
 from tests.postmortem.verdict_reports import marks, memcg_facts, memcg_report, report, task, victim
 
 HOSTILE = "[x](http://evil) <script> `a` | **b** @all #1 $x$ \x1b[31m\n# head"
+
+
+def text(*words):
+    return "".join(explain_markdown.text(*words))
 
 
 @given(st.text())

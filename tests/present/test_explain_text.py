@@ -8,13 +8,17 @@ import pytest
 
 from memwarden.postmortem.read import find_reports
 from memwarden.postmortem.verdict import judge
+from memwarden.present import explain_text
 from memwarden.present.colour import Paint
-from memwarden.present.explain_text import text
 from memwarden.present.text import cells
 from tests.postmortem.verdict_reports import marks, memcg_facts, memcg_report, report, task, victim
 
 LAB = sorted((Path(__file__).parent.parent / "golden" / "lab").glob("*/*.kmsg"))
 HOSTILE = "e\x1b[31m\r\x9b\u202e<b>`|\n" + 30 * "語"
+
+
+def text(*words):
+    return "".join(explain_text.text(*words))
 
 
 def judged(path):

@@ -16,9 +16,9 @@ from tests.repo.tree import PACKAGE, is_pure, python_files, tree_of
 AUDITED = {"host/effects.py", "host/self.py", "host/journal.py"}
 
 ALLOWED = {
-    ("cli/common.py", "write_file"): "the one helper that writes a file the user asked for by name",
+    ("cli/common.py", "whole_file"): "writes a file the user asked for by name, whole or not at all",
     ("cli/main.py", "run"): "points standard output at /dev/null after its reader has left",
-    ("cli/record.py", "_opened"): "writes the recording under the name the user gave, whole or not at all",
+    ("cli/record.py", "_opened"): "writes a recording of many snapshots, which is read while it grows",
     ("host/kmsg.py", "syslog"): "syslog(2) with an action that reads only, where /dev/kmsg is missing",
 }
 PROGRAMS = {"host/kernel_log.py": "runs journalctl"}

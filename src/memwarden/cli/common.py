@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import os
+import stat
 import sys
-from typing import TYPE_CHECKING, Any
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from memwarden.cli.parser import height, width
 from memwarden.errors import InputError, UsageError
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from memwarden.collect.snapshot import Collector
     from memwarden.collect.source import Source
@@ -25,7 +27,9 @@ __all__ = [
     "find_cgroup",
     "height",
     "recorded",
+    "refuse_existing",
     "use_color",
+    "whole_file",
     "width",
     "write",
     "write_file",
@@ -140,18 +144,43 @@ def write_json(document: dict[str, Any]) -> None:
     sys.stdout.write("\n")
 
 
-def write_file(path: str, text: str, *, force: bool = False, mode: int = 0o644) -> None:
-    """Write a file the user asked for by name; never through a link, and over a file only by ``force``.
+def write_file(path: str, pieces: Iterable[str], *, force: bool = False, mode: int = 0o644) -> None:
+    """Write a file the user asked for by name, as :func:`whole_file` does."""
+    with whole_file(path, force=force, mode=mode) as file:
+        for piece in pieces:
+            file.write(piece.encode("utf-8", "surrogateescape"))
 
-    Raises :class:`InputError` with the path and the reason.
+
+@contextmanager
+def whole_file(path: str, *, force: bool, mode: int) -> Iterator[BinaryIO]:
+    """A file to write that has its name only once it is complete.
+
+    Never through a link, over a file only by ``force``, and over a device or a directory never: replacing
+    /dev/null would break the machine. Raises :class:`InputError` with the path and the reason.
     """
-    flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC | (os.O_TRUNC if force else os.O_EXCL)
+    refuse_existing(path, force=force)
+    partial = f"{path}.{os.getpid()}.partial"
+    flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_EXCL
     try:
-        with os.fdopen(os.open(path, flags, mode), "w", encoding="utf-8", errors="surrogateescape") as file:
-            file.write(text)
-    except FileExistsError as error:
-        raise InputError(
-            f"{path}: exists already; name another file, or add --force to write over it"
-        ) from error
+        file = os.fdopen(os.open(partial, flags, mode), "wb")
     except OSError as error:
         raise InputError(f"{path}: cannot be written: {error.strerror}") from error
+    try:
+        with file:
+            yield file
+        os.replace(partial, path)
+    except BaseException:
+        os.unlink(partial)
+        raise
+
+
+def refuse_existing(path: str, *, force: bool) -> None:
+    """Raise :class:`InputError` where a file may not be written over."""
+    try:
+        kind = os.lstat(path).st_mode
+    except OSError:
+        return  # writing will tell
+    if not force:
+        raise InputError(f"{path}: exists already; name another file, or add --force to write over it")
+    if not stat.S_ISREG(kind):
+        raise InputError(f"{path}: is no ordinary file, and is not written over; name another")

@@ -57,7 +57,7 @@ def run(args: argparse.Namespace) -> int:
         for piece in _rendered(args, incidents):
             sys.stdout.write(piece)
     else:
-        common.write_file(args.output, "".join(_rendered(args, incidents)), force=args.force)
+        common.write_file(args.output, _rendered(args, incidents), force=args.force)
     return 0
 
 
@@ -80,18 +80,18 @@ def _rendered(args: argparse.Namespace, incidents: Iterable[Incident]) -> Iterab
     if args.format == "markdown":
         from memwarden.present import explain_markdown
 
-        return [explain_markdown.text(incidents)]
+        return explain_markdown.text(incidents)
     if args.format == "html":
         from memwarden.present import explain_html
 
-        return [explain_html.page(incidents)]
+        return explain_html.page(incidents)
     from memwarden.cli.parser import WITHOUT_TERMINAL
     from memwarden.present import explain_text
     from memwarden.present.colour import PLAIN, Paint
 
     if args.output is not None:
-        return [explain_text.text(incidents, WITHOUT_TERMINAL, PLAIN)]
-    return [explain_text.text(incidents, common.width(), Paint(common.use_color(args)))]
+        return explain_text.text(incidents, WITHOUT_TERMINAL, PLAIN)
+    return explain_text.text(incidents, common.width(), Paint(common.use_color(args)))
 
 
 def _incidents(logs: Iterable[Log]) -> Iterator[Incident]:

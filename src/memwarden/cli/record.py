@@ -9,7 +9,7 @@ from argparse import ArgumentTypeError
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
-from memwarden.cli.common import add_format_option, write, write_json
+from memwarden.cli.common import add_format_option, refuse_existing, whole_file, write, write_json
 from memwarden.errors import InputError, UsageError
 
 if TYPE_CHECKING:
@@ -117,22 +117,22 @@ def _opened(name: str, *, force: bool, whole: bool) -> Iterator[BinaryIO]:
             raise UsageError("the recording would go to the terminal; name a file with -o FILE, or pipe it")
         yield sys.stdout.buffer
         return
-    if os.path.lexists(name) and not force:
-        raise InputError(f"{name}: exists already; name another file, or add --force to write over it")
-    partial = f"{name}.{os.getpid()}.partial" if whole else name
-    flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC | (os.O_EXCL if whole else os.O_TRUNC)
+    if whole:
+        with whole_file(name, force=force, mode=0o600) as file:
+            yield file
+        return
+    refuse_existing(name, force=force)
+    flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_TRUNC
     try:
-        file = os.fdopen(os.open(partial, flags, 0o600), "wb")
+        file = os.fdopen(os.open(name, flags, 0o600), "wb")
     except OSError as error:
         raise InputError(f"{name}: cannot be written: {error.strerror}") from error
     try:
         with file:
             yield file
-        if whole:
-            os.replace(partial, name)
     except BaseException:
-        if whole or not os.path.getsize(partial):
-            os.unlink(partial)
+        if not os.path.getsize(name):
+            os.unlink(name)
         raise
 
 

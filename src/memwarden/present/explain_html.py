@@ -8,14 +8,15 @@ from __future__ import annotations
 from html import escape as html_escape
 from typing import TYPE_CHECKING
 
-from memwarden.present.explain_page import frame
-from memwarden.present.explain_table import MANY, Brief, Group, brief, groups, title
+from memwarden.present.explain_page import END, head
+from memwarden.present.explain_table import MANY, Group, Groups, brief
 from memwarden.present.explain_view import WHY_THIS, Item, Ranked, View, line_list, view
+from memwarden.present.kept import Kept
 from memwarden.present.svg import Segment, class_of, stacked_bar
 from memwarden.present.text import ABSENT, escape, percent, size
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator
 
     from memwarden.postmortem.model import Incident
 
@@ -23,22 +24,25 @@ RANKED_AT_ONCE = 10
 """Rows of the ranking that are shown before the rest is unfolded."""
 
 
-def page(incidents: Iterable[Incident]) -> str:
-    """The whole page."""
-    briefs: list[Brief] = []
-    bodies: list[str] = []
+def page(incidents: Iterable[Incident]) -> Iterator[str]:
+    """The whole page in pieces. Title and table come first: what was drawn is kept, but not the incidents."""
+    groups, kept = Groups(), Kept()
     for number, incident in enumerate(incidents, 1):
-        briefs.append(brief(incident))
-        bodies.append(_body(incident, number))
-    body = [f"<h1>{title(briefs)}</h1>"] if len(briefs) != 1 else []
-    if len(briefs) > MANY:
-        body.append(_summary_table(briefs))
-    if not briefs:
-        body.append("<p>No OOM report was found in what was read.</p>")
-    for number, (one, rest) in enumerate(zip(briefs, bodies, strict=True), 1):
-        head = f'<span class="count">{number} of {len(briefs)}</span> ' if len(briefs) > 1 else ""
-        body.append(f'<article id="i{number}"><h2>{head}{said(one.summary)}</h2>\n{rest}\n</article>')
-    return frame(said(briefs[0].summary) if len(briefs) == 1 else title(briefs), "\n".join(body))
+        groups.add(brief(incident))
+        kept.add(said(incident.verdict.summary))
+        kept.add(_body(incident, number))
+    yield head(next(iter(kept)) if groups.incidents == 1 else groups.title)
+    if groups.incidents != 1:
+        yield f"<h1>{groups.title}</h1>\n"
+    if groups.incidents > MANY:
+        yield _summary_table(groups) + "\n"
+    if not groups.incidents:
+        yield "<p>No OOM report was found in what was read.</p>\n"
+    texts = iter(kept)
+    for number, (summary, rest) in enumerate(zip(texts, texts, strict=True), 1):
+        count = f'<span class="count">{number} of {groups.incidents}</span> ' if groups.incidents > 1 else ""
+        yield f'<article id="i{number}"><h2>{count}{summary}</h2>\n{rest}\n</article>\n'
+    yield END
 
 
 def said(text: str) -> str:
@@ -50,8 +54,8 @@ def said(text: str) -> str:
     return html_escape(escape(text))
 
 
-def _summary_table(briefs: Sequence[Brief]) -> str:
-    rows = "".join(_group(group) for group in groups(briefs))
+def _summary_table(groups: Groups) -> str:
+    rows = "".join(_group(group) for group in groups)
     return (
         '<div class="wide"><table><thead><tr><th>No</th><th class="n">Kills</th><th>First seen</th>'
         '<th>Where</th><th>Processes</th><th class="n">Limit</th><th>Cause</th></tr></thead><tbody>'
@@ -62,7 +66,7 @@ def _summary_table(briefs: Sequence[Brief]) -> str:
 def _group(group: Group) -> str:
     first = group.first
     return (
-        f'<tr><td><a href="#i{group.numbers[0]}">{group.range}</a></td><td class="n">{group.kills}</td>'
+        f'<tr><td><a href="#i{group.number}">{group.range}</a></td><td class="n">{group.kills}</td>'
         f"<td>{said(first.seen)}</td><td>{said(first.where)}</td>"
         f"<td>{said(', '.join(group.comms)) or ABSENT}</td>"
         f'<td class="n">{size(first.limit)}</td><td>{first.cause}</td></tr>'

@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from memwarden.present.explain_table import MANY, Brief, Group, brief, groups, title
+from memwarden.present.explain_table import MANY, Group, Groups, brief
 from memwarden.present.explain_view import WHY_THIS, Item, Ranked, View, line_list, top, view
+from memwarden.present.kept import Kept
 from memwarden.present.text import ABSENT, escape, percent, size
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from memwarden.postmortem.model import Incident
 
@@ -18,20 +19,25 @@ SPECIAL: Final = re.compile(r"([\\`*_{}\[\]<>#|~!@&$])")
 """What Markdown, or a tracker's dialect of it (mentions, HTML), could take for markup."""
 
 
-def text(incidents: Iterable[Incident]) -> str:
-    """All incidents, a table of them first where there are more than three."""
-    briefs: list[Brief] = []
-    bodies: list[list[str]] = []
+def text(incidents: Iterable[Incident]) -> Iterator[str]:
+    """All incidents in pieces, a table of them first where there are more than three.
+
+    Each head tells how many there are: what was drawn is kept, but not the incidents.
+    """
+    groups, kept = Groups(), Kept()
     for incident in incidents:
-        briefs.append(brief(incident))
-        bodies.append(_body(incident))
-    if not briefs:
-        return "No OOM report found.\n"
-    parts = [*_summary_table(briefs), ""] if len(briefs) > MANY else []
-    for number, (one, body) in enumerate(zip(briefs, bodies, strict=True), 1):
-        head = f"{number} of {len(briefs)}: " if len(briefs) > 1 else ""
-        parts += [f"## {head}{plain(one.summary)}", "", *body]
-    return "\n".join(parts).rstrip("\n") + "\n"
+        groups.add(brief(incident))
+        kept.add(plain(incident.verdict.summary))
+        kept.add("\n".join(_body(incident)))
+    if not groups.incidents:
+        yield "No OOM report found.\n"
+    if groups.incidents > MANY:
+        yield "\n".join([*_summary_table(groups), "", ""])
+    texts = iter(kept)
+    for number, (summary, body) in enumerate(zip(texts, texts, strict=True), 1):
+        head = f"{number} of {groups.incidents}: " if groups.incidents > 1 else ""
+        rest = f"{body}\n\n" if number < groups.incidents else body.rstrip("\n") + "\n"
+        yield f"## {head}{summary}\n\n{rest}"
 
 
 def plain(text: str) -> str:
@@ -51,13 +57,13 @@ def block(lines: Sequence[str], kind: str = "") -> list[str]:
     return [f"{fence}{kind}", *shown, fence]
 
 
-def _summary_table(briefs: Sequence[Brief]) -> list[str]:
+def _summary_table(groups: Groups) -> list[str]:
     return [
-        f"# {title(briefs)}",
+        f"# {groups.title}",
         "",
         "| No | Kills | First seen | Where | Processes | Limit | Cause |",
         "|---|---:|---|---|---|---:|---|",
-        *(_group(group) for group in groups(briefs)),
+        *(_group(group) for group in groups),
     ]
 
 
@@ -85,8 +91,7 @@ def _body(incident: Incident) -> list[str]:
         lines += [f"- {_sentence(item)}" for item in items]
         if heading == WHY_THIS:
             lines += _ranking(shown)
-    lines += _steps(shown) + _helped(shown) + _evidence(shown)
-    return [*lines, ""]
+    return lines + _steps(shown) + _helped(shown) + _evidence(shown)
 
 
 def _sentence(item: Item) -> str:

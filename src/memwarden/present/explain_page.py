@@ -66,8 +66,11 @@ summary{cursor:pointer;color:var(--dim);margin:.4rem 0}
 """
 
 
-def frame(title: str, body: str) -> str:
-    """A page around a body; both are HTML already."""
+END: Final = "</body>\n</html>\n"
+
+
+def head(title: str) -> str:
+    """The page up to its body, with a title that is HTML already."""
     parts = "".join(
         f".part-{word}{{fill:{colour};background:{colour}}}\n" for word, colour in COLOURS.items()
     )
@@ -77,5 +80,5 @@ def frame(title: str, body: str) -> str:
         # No script and no request may ever start from a page made of log lines.
         '<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; style-src '
         "'unsafe-inline'\">\n"
-        f"<title>{title}</title>\n<style>\n{STYLE}{parts}</style>\n</head>\n<body>\n{body}\n</body>\n</html>\n"
+        f"<title>{title}</title>\n<style>\n{STYLE}{parts}</style>\n</head>\n<body>\n"
     )

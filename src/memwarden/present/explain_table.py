@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from memwarden.postmortem.names import short_id
@@ -9,7 +10,7 @@ from memwarden.present.table import Column, Row, render
 from memwarden.present.text import ABSENT, counted, escape, short_size
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator
 
     from memwarden.postmortem.model import Incident
     from memwarden.present.colour import Paint
@@ -30,12 +31,11 @@ COLUMNS: Final = (
 
 
 class Brief(NamedTuple):
-    """What the table and the heading need of an incident, which itself need not be kept.
+    """What the table needs of an incident, which itself need not be kept.
 
     ``limit`` is the cgroup's limit that was hit, ``None`` for the machine; names are as in the log.
     """
 
-    summary: str
     where: str
     cause: str
     seen: str
@@ -43,35 +43,68 @@ class Brief(NamedTuple):
     comms: tuple[str, ...]
 
 
-class Group(NamedTuple):
-    """Incidents of one place with one cause: their numbers, counted from 1, and the first of them."""
+@dataclass(slots=True)
+class Group:
+    """Incidents of one place with one cause: how many, the first of them, and their numbers from 1."""
 
-    numbers: tuple[int, ...]
     first: Brief
-    kills: int
-    comms: tuple[str, ...]
+    number: int
+    last: int = 0
+    count: int = 0
+    kills: int = 0
+    comms: dict[str, None] = field(default_factory=dict)
+    """Names of the victims in order, each once."""
+
+    def add(self, number: int, one: Brief) -> None:
+        """Count an incident."""
+        self.last = number
+        self.count += 1
+        self.kills += len(one.comms)
+        self.comms |= dict.fromkeys(one.comms)
 
     @property
     def range(self) -> str:
         """The numbers in at most nine characters: ``1``, ``1-4``, ``1,3``, ``1,..99``."""
-        first, last = self.numbers[0], self.numbers[-1]
-        if first == last:
-            return str(first)
-        if last - first == len(self.numbers) - 1:
-            return f"{first}-{last}"
-        return f"{first},{last}" if len(self.numbers) == 2 else f"{first},..{last}"
+        if self.number == self.last:
+            return str(self.number)
+        if self.last - self.number == self.count - 1:
+            return f"{self.number}-{self.last}"
+        return f"{self.number},{self.last}" if self.count == 2 else f"{self.number},..{self.last}"
+
+
+class Groups:
+    """Repeated kills of the same place drawn together, in order of their first."""
+
+    def __init__(self) -> None:
+        self._found: dict[tuple[str, str], Group] = {}
+        self.incidents = 0
+
+    def __iter__(self) -> Iterator[Group]:
+        return iter(self._found.values())
+
+    def __len__(self) -> int:
+        return len(self._found)
+
+    def add(self, one: Brief) -> None:
+        """Count the next incident."""
+        self.incidents += 1
+        group = self._found.setdefault((one.where, one.cause), Group(one, self.incidents))
+        group.add(self.incidents, one)
+
+    @property
+    def title(self) -> str:
+        """``12 OOM reports``."""
+        return counted(self.incidents, "OOM report")
 
 
 def brief(incident: Incident) -> Brief:
     """The little that is kept of an incident."""
-    report = incident.report
     return Brief(
-        incident.verdict.summary,
         where(incident),
         incident.verdict.cause,
         first_seen(incident),
         limit_hit(incident),
-        tuple(victim.comm for victim in report.victims),
+        tuple(victim.comm for victim in incident.report.victims),
     )
 
 
@@ -102,30 +135,11 @@ def first_seen(incident: Incident) -> str:
     return ABSENT if when.monotonic_us is None else f"{when.monotonic_us / 1_000_000:.0f} s"
 
 
-def groups(briefs: Sequence[Brief]) -> list[Group]:
-    """Repeated kills of the same place drawn together, in order of their first."""
-    found: dict[tuple[str, str], list[tuple[int, Brief]]] = {}
-    for number, one in enumerate(briefs, 1):
-        found.setdefault((one.where, one.cause), []).append((number, one))
-    return [_group(members) for members in found.values()]
-
-
-def _group(members: list[tuple[int, Brief]]) -> Group:
-    dead = [comm for _, one in members for comm in one.comms]
-    return Group(tuple(number for number, _ in members), members[0][1], len(dead), tuple(dict.fromkeys(dead)))
-
-
-def title(briefs: Sequence[Brief]) -> str:
-    """``12 OOM reports``."""
-    return counted(len(briefs), "OOM report")
-
-
-def summary_table(briefs: Sequence[Brief], width: int, paint: Paint) -> list[str]:
+def summary_table(groups: Groups, width: int, paint: Paint) -> list[str]:
     """The table with its title."""
-    found = groups(briefs)
-    places = counted(len(found), "place and cause", "places and causes")
-    head = paint(f"{title(briefs)}, {places}", "bold")
-    return [head, "", *render(COLUMNS, [_row(group) for group in found], width, paint)]
+    places = counted(len(groups), "place and cause", "places and causes")
+    head = paint(f"{groups.title}, {places}", "bold")
+    return [head, "", *render(COLUMNS, [_row(group) for group in groups], width, paint)]
 
 
 def _row(group: Group) -> Row:
@@ -136,7 +150,7 @@ def _row(group: Group) -> Row:
             str(group.kills),
             escape(group.first.seen),
             escape(group.first.where),
-            escape(group.comms[0]) + more if group.comms else ABSENT,
+            escape(next(iter(group.comms))) + more if group.comms else ABSENT,
             short_size(group.first.limit),
             group.first.cause,
         )

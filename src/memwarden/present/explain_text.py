@@ -6,14 +6,15 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from memwarden.present.colour import PLAIN, Paint
-from memwarden.present.explain_table import MANY, Brief, brief, summary_table
+from memwarden.present.explain_table import MANY, Groups, brief, summary_table
 from memwarden.present.explain_view import WHY_THIS, Item, Ranked, View, line_list, top, view
+from memwarden.present.kept import Kept
 from memwarden.present.table import Column, Row, render
 from memwarden.present.text import ABSENT, cells, cut, escape, percent, short_size, size
 from memwarden.present.wrap import wrap
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from memwarden.postmortem.model import Incident
 
@@ -35,27 +36,28 @@ RANKING: Final = (
 )
 
 
-def text(incidents: Iterable[Incident], width: int = 80, paint: Paint = PLAIN) -> str:
-    """All incidents, a table of them first where there are more than three; empty for none.
+def text(incidents: Iterable[Incident], width: int = 80, paint: Paint = PLAIN) -> Iterator[str]:
+    """All incidents in pieces, a table of them first where there are more than three; nothing for none.
 
-    Incidents are drawn as they come and not kept.
+    Each head tells how many there are: what was drawn is kept, but not the incidents.
     """
     width = max(width, LEAST)
-    briefs: list[Brief] = []
-    bodies: list[list[str]] = []
+    groups, kept = Groups(), Kept()
     for incident in incidents:
-        briefs.append(brief(incident))
-        bodies.append(_body(incident, width, paint))
-    parts = [*summary_table(briefs, width, paint), ""] if len(briefs) > MANY else []
-    for number, (one, body) in enumerate(zip(briefs, bodies, strict=True), 1):
-        head = f"[{number} of {len(briefs)}] " if len(briefs) > 1 else ""
-        parts += [paint(line, "bold") for line in wrap(head + escape(one.summary), width)]
-        parts += body
-    return "\n".join(parts).rstrip("\n") + "\n" if parts else ""
+        groups.add(brief(incident))
+        kept.add(escape(incident.verdict.summary))
+        kept.add("\n".join(_body(incident, width, paint)))
+    if groups.incidents > MANY:
+        yield "\n".join([*summary_table(groups, width, paint), "", ""])
+    texts = iter(kept)
+    for number, (summary, body) in enumerate(zip(texts, texts, strict=True), 1):
+        head = f"[{number} of {groups.incidents}] " if groups.incidents > 1 else ""
+        heading = [paint(line, "bold") for line in wrap(head + summary, width)]
+        yield "\n".join([*heading, body, ""]) + ("\n" if number < groups.incidents else "")
 
 
 def _body(incident: Incident, width: int, paint: Paint) -> list[str]:
-    """The lines of one incident below its summary, a blank line at the end."""
+    """The lines of one incident below its summary."""
     shown = view(incident)
     lines = [paint(line, "dim") for line in wrap(escape(shown.place), width)]
     lines.append("")
@@ -68,8 +70,7 @@ def _body(incident: Incident, width: int, paint: Paint) -> list[str]:
             lines += _sentence(item, width)
         if title == WHY_THIS:
             lines += _ranking(shown, width, paint)
-    lines += _steps(shown, width, paint) + _helped(shown, width, paint) + _evidence(shown, width, paint)
-    return [*lines, ""]
+    return lines + _steps(shown, width, paint) + _helped(shown, width, paint) + _evidence(shown, width, paint)
 
 
 def _labelled(label: str, item: Item, width: int, paint: Paint) -> list[str]:

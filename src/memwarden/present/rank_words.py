@@ -130,7 +130,7 @@ def _why(snapshot: Snapshot, ranking: Ranking, first: Candidate) -> str:
 
 
 def _sum(snapshot: Snapshot, badness: Badness) -> str:
-    """The kernel's sum, term by term: ``44.6 MiB resident + 136 KiB of page tables = 11456 points (pages)``."""
+    """The kernel's sum: ``44.6 MiB resident + 136 KiB of page tables = 11456 points (pages)``."""
     page = snapshot.traits.page_size_bytes
     text = f"{size(badness.rss_pages * page)} resident"
     for pages, what in (
