@@ -5,9 +5,12 @@ Every expected value is the kernel's: who died, what its files showed, what its 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import contextlib
+import io
+from typing import TYPE_CHECKING, Final
 
 from lab.check import Check
+from memwarden.cli.main import run
 from memwarden.rules.accounting import account
 from memwarden.rules.eligible import Eligibility, eligibility
 from memwarden.rules.scope import memcg_scope, nodes_scope, system_scope
@@ -17,6 +20,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from lab.recordings import Recording
+
+WAITING: Final = "wait for memory now"
+"""In the words of status, rank and doctor about a cgroup that is under OOM and kills nobody."""
 
 
 def ranking(recording: Recording) -> Ranking:
@@ -31,11 +37,11 @@ def ranking(recording: Recording) -> Ranking:
 
 
 def predicted(recording: Recording) -> str | None:
-    """The name of the process that memwarden names, ``None`` where it says that nobody can be killed."""
-    victim = ranking(recording).victim
-    if victim is None:
+    """The name of the process that memwarden names, ``None`` where it says that nobody is killed."""
+    found = ranking(recording)
+    if found.victim is None or found.outcome is not Outcome.KILL:
         return None
-    return recording.names.get(victim.process.pid, f"pid {victim.process.pid}")
+    return recording.named(found.victim.process.pid)
 
 
 def check_victim(recording: Recording) -> Iterator[Check]:
@@ -45,16 +51,44 @@ def check_victim(recording: Recording) -> Iterator[Check]:
     guess = predicted(recording)
     yield Check("victim", guess == actual, f"rank names {guess}, the kernel killed {actual}")
     yield Check("arithmetic", row.kills == actual, f"the row says {row.kills}, the kernel killed {actual}")
+    spared = set(row.along) - set(recording.result["died"])
+    yield Check("victim", not spared, f"{sorted(spared)} survived, whose memory is that of the victim")
     if row.kills is None:
         outcome = ranking(recording).outcome
-        yield Check("victim", outcome is Outcome.NO_VICTIM, f"outcome {outcome.value} where nobody can die")
+        want = Outcome.HANG if row.act == "hang" else Outcome.NO_VICTIM
+        yield Check("victim", outcome is want, f"outcome {outcome.value} where nobody can die")
+
+
+def check_waiting(recording: Recording) -> Iterator[Check]:
+    """v1 with its OOM killer off: nobody dies, tasks wait, and status, rank and doctor say so."""
+    during, path = recording.during, recording.scenario.limit
+    if recording.scenario.act != "hang" or path is None:
+        return
+    died = recording.result["died"]
+    yield Check("waiting", not died, f"{died} died with oom_kill_disable set")
+    yield Check("waiting", during is not None, "no recording of the machine while tasks waited")
+    if during is None:
+        return
+    cgroup = during.cgroups[path]
+    told = (cgroup.v1_oom_kill_disable, cgroup.v1_under_oom)
+    yield Check("waiting", told == (True, True), f"oom_kill_disable, under_oom: {told}")
+    for verb, where in (("status", []), ("rank", ["--cgroup", path]), ("doctor", [])):
+        text = _said(verb, "--root", str(recording.folder / "during.rootar"), *where)
+        silent = f"{verb} does not say that tasks of {path} wait: {text[:400]}"
+        yield Check("waiting", f"tasks of {path} {WAITING}" in text, silent)
+
+
+def _said(*words: str) -> str:
+    """What the command prints, with its lines joined."""
+    with contextlib.redirect_stdout(io.StringIO()) as out:
+        run(words)
+    return " ".join(out.getvalue().split())
 
 
 def check_group(recording: Recording) -> Iterator[Check]:
     """Whom memory.oom.group takes along, and whom it spares."""
     group = ranking(recording).group
-    names = recording.names
-    guess = {names.get(process.pid, str(process.pid)) for process in group.killed} if group else set()
+    guess = {recording.named(process.pid) for process in group.killed} if group else set()
     row = set(recording.scenario.group_kill)
     yield Check("group", guess == row, f"rank says the group {sorted(guess)}, the row {sorted(row)}")
     missing = row - set(recording.result["died"])
@@ -105,5 +139,6 @@ def check_reading(recording: Recording) -> Iterator[Check]:
     for pid, name in recording.names.items():
         process = snapshot.processes.get(pid)
         where = process.cgroup if process else None
-        want = rows[name].group if name in rows else recording.scenario.grower
+        row = rows.get(name.removesuffix("2"))
+        want = row.group if row else recording.scenario.grower
         yield Check("reading", where == want, f"{name} ({pid}) is in {where!r}, was put into {want!r}")

@@ -61,12 +61,13 @@ def _essence(incident: Incident, *, whole: bool) -> dict[str, object]:
 
 def check_report(recording: Recording) -> Iterator[Check]:
     """Every figure of the first report that a file of the guest has too."""
-    found = incidents(recording.kmsg)
-    yield Check("explain", bool(found), f"{len(found)} incidents")
+    found, row = incidents(recording.kmsg), recording.scenario
+    # mm/memcontrol.c:mem_cgroup_oom says nothing where it is told to kill nobody.
+    yield Check("explain", bool(found) is (row.act != "hang"), f"{len(found)} incidents")
     if not found:
         return
     incident = found[0]
-    report, row = incident.report, recording.scenario
+    report = incident.report
     yield from _same("scope", report.scope, row.bound or ("system" if row.limit is None else "memcg"))
     yield from _same("killed", report.killed, row.kills is not None)
     yield from _same("manual", report.manual, row.act == "sysrq")
@@ -75,7 +76,8 @@ def check_report(recording: Recording) -> Iterator[Check]:
         yield from _same("cause", incident.verdict.cause, row.cause)
     yield Check("explain", incident.verdict.choice_checked is not False, "recomputed choice: " + str(
         incident.verdict.choice_note))  # fmt: skip
-    if row.act in ("grow", "no-victim", "pressure"):
+    yield from _same("order", report.invoker.order, row.order)
+    if row.act in ("grow", "no-victim", "pressure", "burst"):
         invoker = recording.result["pids"][row.grows or "grower"]
         yield from _same("invoker.pid", report.invoker.pid, invoker)
     yield from _rows(recording, report.tasks)
@@ -131,8 +133,8 @@ def _memory(recording: Recording, task: TaskRow, process: Process) -> Iterator[C
 
 
 def _victims(recording: Recording, incident: Incident) -> Iterator[Check]:
-    report, row, names = incident.report, recording.scenario, recording.names
-    told = [names.get(victim.pid, str(victim.pid)) for victim in report.victims]
+    report, row = incident.report, recording.scenario
+    told = [recording.named(victim.pid) for victim in report.victims]
     if row.kills is None:
         yield from _same("victims", told, [])
         return
@@ -143,7 +145,7 @@ def _victims(recording: Recording, incident: Incident) -> Iterator[Check]:
 
 
 def _kill_line(recording: Recording, victim: Victim) -> Iterator[Check]:
-    process = recording.before.processes[victim.pid]
+    process = recording.before.processes[recording.result["pids"][recording.named(victim.pid)]]
     yield from _near(
         "victim anon", victim.anon_rss_bytes, process.rss_anon_bytes, _error_pages(recording) * PAGE
     )

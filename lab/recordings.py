@@ -39,6 +39,12 @@ class Recording:
         return text.strip().splitlines()[-1] if text else None
 
     @cached_property
+    def during(self) -> Snapshot | None:
+        """The machine while tasks waited for memory, of a scenario in which they do."""
+        path = self.folder / "during.rootar"
+        return Collector(open_source(str(path))).snapshot() if path.exists() else None
+
+    @cached_property
     def before(self) -> Snapshot:
         """The machine just before the shortage, as memwarden reads it."""
         return Collector(open_source(str(self.folder / "before.rootar"))).snapshot()
@@ -61,11 +67,15 @@ class Recording:
         """Pid to name in the scenario's row."""
         return {pid: name for name, pid in self.result["pids"].items()}
 
+    def named(self, pid: int) -> str:
+        """The name in the row of a process, by its pid or by the id of one of its threads."""
+        return self.names.get(pid) or self.result.get("threads", {}).get(str(pid)) or f"pid {pid}"
+
     @cached_property
     def killed(self) -> list[str]:
         """Who was killed by the kernel, in the order of its log, each once."""
         pids = [int(match[1]) for match in _KILLED.finditer(self.kmsg)]
-        return list(dict.fromkeys(self.names.get(pid, f"pid {pid}") for pid in pids))
+        return list(dict.fromkeys(self.named(pid) for pid in pids))
 
     @property
     def over_kill(self) -> list[str]:

@@ -11,6 +11,7 @@ from lab.compare import (
     check_scores,
     check_sums,
     check_victim,
+    check_waiting,
     predicted,
 )
 from lab.explained import check_report, check_transport
@@ -31,6 +32,7 @@ KINDS = (
     "explain",
     "dmesg",
     "protection",
+    "waiting",
     "staging",
 )
 
@@ -62,7 +64,7 @@ class Outcome(NamedTuple):
 
 COMPARISONS = (
     check_victim, check_group, check_scores, check_sums, check_reading, check_report, check_transport,
-    check_protection,
+    check_protection, check_waiting,
 )  # fmt: skip
 
 

@@ -26,7 +26,9 @@ def prepare() -> None:
     """The agent itself must outlive every shortage: unkillable, and locked in memory as far as it is now."""
     put("/proc/self/oom_score_adj", "-1000")
     put("/proc/sys/kernel/sysrq", "1")
-    ctypes.CDLL("libc.so.6").mlockall(1)
+    libc = ctypes.CDLL("libc.so.6")
+    libc.mlockall(1)
+    libc.prctl(36, 1)  # PR_SET_CHILD_SUBREAPER: a grandchild whose parent was killed is ours to wait for
     resource.setrlimit(resource.RLIMIT_NOFILE, (65536, 65536))
     os.makedirs("/scratch", exist_ok=True)
     for name in ("kept", "bare"):
@@ -52,6 +54,8 @@ def run(scenario: scenarios.Scenario, tree: Tree) -> dict[str, object]:
         write(folder, "before.rootar", before)
         scene.note("before")
         scene.act()
+        if scenario.act == "hang":
+            write(folder, "during.rootar", rootar.record(tree.mounts, kernel_threads=False))
         scene.settle()
         scene.note("after")
     except Exception:

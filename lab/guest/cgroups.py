@@ -81,6 +81,8 @@ class Tree:
             put(self.at(group.path, "memory.limit_in_bytes"), str(int(group.max * MIB)))
         if group.memsw is not None:
             put(self.at(group.path, "memory.memsw.limit_in_bytes"), str(group.memsw * MIB))
+        if group.oom_kill_disable:
+            put(self.at(group.path, "memory.oom_control"), "1")
 
     def usage(self, path: str) -> int:
         return int(get(self.at(path, "memory.usage_in_bytes" if self.v1 else "memory.current")))
@@ -104,6 +106,10 @@ class Tree:
         else:
             lines = get(self.at(path, "memory.events")).splitlines()
         return _keyed(lines, "oom_kill")
+
+    def under_oom(self, path: str) -> bool:
+        """Whether tasks wait here for memory, on v1 with its OOM killer switched off."""
+        return bool(_keyed(get(self.at(path, "memory.oom_control")).splitlines(), "under_oom"))
 
     def events(self) -> dict[str, dict[str, str]]:
         """The event files of every cgroup of this scenario."""

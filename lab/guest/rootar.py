@@ -123,3 +123,18 @@ def _process(writer: Writer, path: bytes, *, kernel_threads: bool) -> None:
     writer.directory(path)
     for name in ("stat",) if is_kernel_thread else PROCESS:
         writer.file(path + b"/" + name.encode())
+    state, threads = (stat.rpartition(b")")[2].split()[place] for place in (0, 17))
+    if state == b"Z" and int(threads) > 1:
+        _living_thread(writer, path)
+
+
+def _living_thread(writer: Writer, path: bytes) -> None:
+    """The status of another thread than the first, for that one has no memory any more."""
+    names = sorted(os.listdir(path + b"/task"), key=int)
+    writer.directory(path + b"/task")
+    for name in names:
+        if not path.endswith(b"/" + name):
+            writer.directory(path + b"/task/" + name)
+            for file in (b"status", b"cgroup"):
+                writer.file(path + b"/task/" + name + b"/" + file)
+            return

@@ -20,6 +20,7 @@ class Group(NamedTuple):
     min: int | None = None
     oom_group: int = 0
     memsw: int | None = None  # v1 only
+    oom_kill_disable: bool = False  # v1 only
     mems: str | None = None  # NUMA nodes, by the cpuset controller
 
 
@@ -48,8 +49,15 @@ class Scenario(NamedTuple):
     kills: str | None = None
     """Who dies first, as arithmetic on this row says; ``None`` where nobody does."""
     group_kill: tuple[str, ...] = ()
+    along: tuple[str, ...] = ()
+    """Who dies with the first without a word in the log, for it shares the memory of that one."""
     act: str = "grow"
-    """How it is brought about: ``grow``, ``lower-max``, ``sysrq``, ``no-victim``, ``pressure``."""
+    """How it is brought about: ``grow``, ``lower-max``, ``sysrq``, ``no-victim``, ``pressure``, ``hang``, and
+    ``burst``, which is to grow only after the recording."""
+    order: int = 0
+    """Of the request that fails; 2^order pages in one piece."""
+    sysctl: tuple[tuple[str, str], ...] = ()
+    """Of vm, while it runs."""
     swap: bool = False
     mglru: int | None = None
     bound: Literal["cpuset", "mempolicy"] | None = None
@@ -161,7 +169,23 @@ V2: tuple[Scenario, ...] = (
         Proc("b", "/t", 6),
         cause="memcg-kernel",
     ),
-    _one("order", 64, Proc("a", "/t", 24), Proc("b", "/t", 10))._replace(grow_does="pipe-rings"),
+    # A ring of 256 pipe buffers is 10 KiB. Above two pages (KMALLOC_MAX_CACHE_SIZE) kmalloc takes whole
+    # pages, here 2^2, and try_charge tells that order to the OOM killer, on all four kernels. But a charge
+    # needs no pages in one piece: that the order is above 0 does not make it fragmentation.
+    _one("order", 64, Proc("a", "/t", 16), Proc("b", "/t", 6), cause="memcg-kernel")._replace(
+        grow_does="pipe-rings", order=2
+    ),
+    # oom_badness and the kill look for any thread with memory (find_lock_task_mm), and cgroup.procs keeps a
+    # dead leader as long as its threads live: that the first thread is gone changes nothing.
+    _one("leaderless", 96, Proc("a", "/t", 40, 0, "leaderless"), Proc("b", "/t", 16), cause="memcg-anon"),
+    # Two processes, one memory: equal points, of which the later one is chosen. __oom_kill_process kills
+    # whoever shares the victim's memory, too.
+    _one("shared-vm", 96, Proc("a", "/t", 40, 0, "shares"), Proc("b", "/t", 16), kills="a2")._replace(
+        along=("a",)
+    ),
+    # The child of vfork that has set its own adj to -1000 is passed over twice, for that and for in_vfork;
+    # yet it dies with its parent, for the kill asks for neither.
+    _one("vfork-exempt", 96, Proc("a", "/t", 40, 0, "vforks"), Proc("b", "/t", 16))._replace(along=("a2",)),
     _one("tiny-max", 3.8, Proc("a", "/t", 1.4), Proc("b", "/t", 0.2, 1000)),  # 972 pages: adj has no weight
     _one("lower-max", 128, Proc("a", "/t", 50), Proc("b", "/t", 20), cause="memcg-anon")._replace(
         act="lower-max"
@@ -204,7 +228,23 @@ V2: tuple[Scenario, ...] = (
     _machine("global", Proc("a", "/t/x", 300), Proc("b", "/t/y", 180), Proc("c", "/t/y", 20, -400)),
     _machine("global-adj", Proc("a", "/t/x", 300), Proc("b", "/t/y", 60, 600)),
     _machine("global-swap", Proc("a", "/t/x", 420), Proc("b", "/t/x", 200), swap=True),
-    _machine("sysrq", Proc("a", "/t/x", 200), Proc("b", "/t/y", 60), act="sysrq", cause="manual"),
+    _machine("sysrq", Proc("a", "/t/x", 200), Proc("b", "/t/y", 60), act="sysrq", cause="manual")._replace(
+        order=-1
+    ),
+    # Every second page is free, and none of the others can be moved or reclaimed: an eighth of the machine is
+    # free, and there are no four pages in one piece.
+    _machine(
+        "fragments",
+        Proc("a", "/t/x", 480, 0, "mlock"),
+        Proc("b", "/t/x", 60, 0, "mlock"),
+        Proc("holes", "/t/y", 24, 0, "holes"),
+        act="burst",
+        cause="fragmentation",
+    )._replace(
+        grow_does="pipe-rings",
+        order=2,
+        sysctl=(("min_free_kbytes", "8192"), ("compact_unevictable_allowed", "0")),
+    ),
 )
 
 V1: tuple[Scenario, ...] = (
@@ -227,6 +267,16 @@ V1: tuple[Scenario, ...] = (
         swap=True,
         kills="a",
     ),
+    # mem_cgroup_oom kills nobody; mem_cgroup_oom_synchronize puts the task that faulted to sleep and marks
+    # the cgroup as being under OOM.
+    Scenario(
+        "v1-disable",
+        (Group("/t", 64, oom_kill_disable=True),),
+        (Proc("a", "/t", 24), Proc("b", "/t", 10)),
+        "/t",
+        act="hang",
+    ),
+    _one("v1-leaderless", 96, Proc("a", "/t", 40, 0, "leaderless"), Proc("b", "/t", 16), cause="memcg-anon"),
     _machine("v1-global", Proc("a", "/t/x", 300), Proc("b", "/t/y", 180)),
 )
 

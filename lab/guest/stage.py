@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 LRU_GEN = "/sys/kernel/mm/lru_gen/enabled"
 NODE1 = "/sys/devices/system/node/node1"
 SWAP_DEVICE = "/dev/lab-swap"
+SYSCTL = "/proc/sys/vm/"
 PATIENCE_S = 60.0
+GROWING = ("grow", "pressure", "no-victim", "hang", "burst")
 
 
 class Stage:
@@ -34,6 +36,8 @@ class Stage:
         self.alive: dict[int, str] = {}
         self.result: dict[str, Any] = {"scenario": scenario.name, "died": [], "statuses": {}}
         self.mglru_before = get(LRU_GEN)
+        self.sysctl_before = {name: get(SYSCTL + name) for name, _ in scenario.sysctl}
+        self.others: dict[str, int] = {}
 
     def set_up(self) -> None:
         """Clean caches, swap and MGLRU as the row asks, the cgroups, the processes, and the grower last."""
@@ -43,21 +47,33 @@ class Stage:
             _swap("swapon")
         if self.scenario.mglru is not None:
             put(LRU_GEN, str(self.scenario.mglru))
+        for name, value in self.scenario.sysctl:
+            put(SYSCTL + name, value)
         self.tree.make(self.scenario.groups)
         for proc in self.scenario.procs:
             self._start(proc)
-        if self.scenario.grows is None and self.scenario.act in ("grow", "pressure", "no-victim"):
+        if self.scenario.grows is None and self.scenario.act in GROWING:
             self._start(_grower(self.scenario))
-        self.result["pids"] = {name: one.pid for name, one in self.workers.items()}
+        self.result["pids"] = {name: one.pid for name, one in self.workers.items()} | self.others
         self.result["mglru"] = get(LRU_GEN)
 
     def _start(self, proc: Proc) -> None:
         one = worker.start(proc, self.tree.at(proc.group, "cgroup.procs"))
         self.workers[proc.name] = one
         self.alive[one.pid] = proc.name
-        answer = one.answer(PATIENCE_S)
-        if answer != "ready":
-            raise RuntimeError(f"{proc.name} did not get ready: {answer}")
+        word, *others = (one.answer(PATIENCE_S) or "no answer").split(" ")
+        if word != "ready":
+            raise RuntimeError(f"{proc.name} did not get ready: {' '.join((word, *others))}")
+        for other in others:
+            self._join(proc.name, *other.split("="))
+
+    def _join(self, of: str, name: str, number: str) -> None:
+        """A thread of a process by its id, or another process that it made."""
+        if name == of:
+            self.result.setdefault("threads", {})[number] = name
+        else:
+            self.others[name] = int(number)
+            self.alive[int(number)] = name
 
     @property
     def grower(self) -> worker.Worker:
@@ -78,7 +94,7 @@ class Stage:
 
     def approach(self) -> None:
         """Let the grower come near the limit and stop there: every process is stable when it is recorded."""
-        if self.scenario.act not in ("grow", "no-victim"):
+        if self.scenario.act not in ("grow", "no-victim", "hang"):
             self._rest()
             return
         step, stop = (16 * MIB, 40 * MIB) if self.scenario.limit is None else (MIB, 3 * MIB)
@@ -111,7 +127,10 @@ class Stage:
     def deaths(self) -> list[str]:
         """Reap who died; the order of reaping is kept, the log has the kernel's own."""
         for pid in list(self.alive):
-            found, status = os.waitpid(pid, os.WNOHANG)
+            try:
+                found, status = os.waitpid(pid, os.WNOHANG)
+            except ChildProcessError:
+                continue  # a child of one of ours, and ours once that one is dead
             if found:
                 name = self.alive.pop(pid)
                 self.result["died"].append(name)
@@ -135,6 +154,15 @@ class Stage:
             if answer and answer != "done":
                 self.result["grower_said"] = answer
                 break
+
+    _act_burst = _act_grow
+
+    def _act_hang(self, kills: int) -> None:
+        """Ask for more than there is, and wait until that one waits."""
+        assert self.scenario.limit is not None
+        deadline = time.monotonic() + 10
+        while not self.tree.under_oom(self.scenario.limit) and time.monotonic() < deadline:
+            self.push(8 * MIB, 0.2)
 
     def _act_lower_max(self, kills: int) -> None:
         assert self.scenario.limit is not None
@@ -174,6 +202,8 @@ class Stage:
     def settle(self) -> None:
         """Wait until the grower has what it asked for and nobody has died for a while."""
         grower = self.workers.get(self.scenario.grows or "grower")
+        if self.scenario.act == "hang":
+            grower = None  # it does not get what it asked for
         if grower is not None and grower.busy and grower.pid in self.alive:
             grower.answer(5.0)
         quiet = time.monotonic() + 0.6
@@ -206,6 +236,8 @@ class Stage:
                 _swap("swapoff")
         if self.scenario.mglru is not None:
             put(LRU_GEN, self.mglru_before)
+        for name, value in self.sysctl_before.items():
+            put(SYSCTL + name, value)
 
 
 def _grower(scenario: Scenario) -> Proc:

@@ -5,8 +5,10 @@ They are forked from the agent, so that none of them needs an interpreter of its
 
 from __future__ import annotations
 
+import _thread
 import ctypes
 import fcntl
+import itertools
 import mmap
 import os
 import signal
@@ -18,8 +20,11 @@ if TYPE_CHECKING:
     from scenarios import Proc
 
 MIB = 1 << 20
+F_SETPIPE_SZ = 1031
+CLONE_VM, CLONE_VFORK, CLONE_PARENT = 0x100, 0x4000, 0x8000  # include/uapi/linux/sched.h
 _LIBC = ctypes.CDLL("libc.so.6", use_errno=True)
 _KEEP: list[Any] = []  # what a process holds, for as long as it lives
+_SPARE: list[int] = []  # the writing ends of pipes that have the ring they were born with
 
 
 def anon(size: int) -> None:
@@ -70,17 +75,46 @@ def pipes(size: int) -> None:
     block = b"\x5a" * MIB
     for _ in range(size // MIB):
         reader, writer = os.pipe()
-        fcntl.fcntl(writer, 1031, MIB)  # F_SETPIPE_SZ
+        fcntl.fcntl(writer, F_SETPIPE_SZ, MIB)
         os.write(writer, block)
         _KEEP.append((reader, writer))
 
 
 def pipe_rings(size: int) -> None:
-    """Kernel memory in blocks of several pages: each widened pipe takes a ring of 256 buffers of 40 bytes."""
+    """Kernel memory in blocks of 2^2 pages: each widened pipe takes a ring of 256 buffers of 40 bytes.
+
+    The pipes are made beforehand, so that nothing else is asked for when there is no more.
+    """
     for _ in range(size // 16384):
-        reader, writer = os.pipe()
-        fcntl.fcntl(writer, 1031, MIB)
-        _KEEP.append((reader, writer))
+        if not _SPARE:
+            _SPARE.extend(itertools.chain.from_iterable(os.pipe()[1:] for _ in range(3072)))
+        fcntl.fcntl(_SPARE.pop(), F_SETPIPE_SZ, MIB)
+
+
+def holes(size: int) -> None:
+    """Take the machine's free memory but for `size` bytes, and give every second page of it back.
+
+    Pages in pipes cannot be moved. Written to two pipes in turn by one CPU, neighbours come to belong to
+    different pipes.
+    """
+    os.sched_setaffinity(0, {0})
+    page = b"\x5a" * 4096
+    given = []
+    while _free() > size:
+        one, other = os.pipe(), os.pipe()
+        for pipe in (one, other):
+            fcntl.fcntl(pipe[1], F_SETPIPE_SZ, MIB)
+        for _ in range(256):
+            os.write(one[1], page)
+            os.write(other[1], page)
+        given.extend(other)
+    for file in given:
+        os.close(file)
+
+
+def _free() -> int:
+    with open("/proc/meminfo") as file:
+        return next(int(line.split()[1]) for line in file if line.startswith("MemFree:")) * 1024
 
 
 def bound(size: int) -> None:
@@ -93,7 +127,8 @@ def bound(size: int) -> None:
 
 KINDS = {
     "anon": anon, "mlock": mlocked, "shmem": shmem, "cache": cache, "pgtables": pgtables, "pipes": pipes,
-    "pipe-rings": pipe_rings, "bound": bound,
+    "pipe-rings": pipe_rings, "bound": bound, "holes": holes,
+    "leaderless": anon, "shares": anon, "vforks": anon,
 }  # fmt: skip
 
 
@@ -148,7 +183,55 @@ def _live(link: socket.socket, procs_file: str, proc: Proc) -> None:
         file.write(proc.comm or proc.name.encode())
     if proc.mib:
         KINDS[proc.does](int(proc.mib * MIB))
+    LIVES.get(proc.does, _alone)(link, proc.name)
+
+
+def _alone(link: socket.socket, _name: str) -> None:
     link.send(b"ready")
+    _serve(link)
+
+
+def _leaderless(link: socket.socket, name: str) -> None:
+    """Go on in a second thread and end the first one, which is not to end the process."""
+
+    def go_on() -> None:
+        link.send(b"ready %s=%d" % (name.encode(), _thread.get_native_id()))
+        _serve(link)
+        os._exit(0)
+
+    _thread.start_new_thread(go_on, ())
+    _LIBC.syscall(60, 0)  # SYS_exit on x86-64
+
+
+def _shares(link: socket.socket, name: str) -> None:
+    """Another process of the same memory, brother to this one, that does nothing at all."""
+    stack = mmap.mmap(-1, 65536)
+    _KEEP.append(stack)
+    top = ctypes.c_void_p(_address(stack) + 65536)
+    pause = ctypes.cast(_LIBC.pause, ctypes.c_void_p)
+    pid = _LIBC.clone(pause, top, ctypes.c_int(CLONE_VM | CLONE_PARENT | signal.SIGCHLD), None)
+    if pid < 0:
+        raise OSError(ctypes.get_errno(), "clone")
+    link.send(b"ready %s2=%d" % (name.encode(), pid))
+    _serve(link)
+
+
+def _vforks(link: socket.socket, name: str) -> None:
+    """Stand still in vfork; the child, on the memory of this process, exempts itself and goes on.
+
+    It never returns: both are killed together, and so the stack that they share is nobody's harm.
+    """
+    if _LIBC.syscall(56, CLONE_VM | CLONE_VFORK | signal.SIGCHLD, 0, 0, 0, 0) == 0:  # SYS_clone on x86-64
+        with open("/proc/self/oom_score_adj", "wb", buffering=0) as file:
+            file.write(b"-1000\n")
+        link.send(b"ready %s2=%d" % (name.encode(), os.getpid()))
+        _serve(link)
+        signal.pause()
+    raise OSError(ctypes.get_errno(), "clone")
+
+
+def _serve(link: socket.socket) -> None:
+    """Do what is asked until the link is closed."""
     while command := link.recv(4096).decode():
         what, _, amount = command.partition(" ")
         try:
@@ -157,3 +240,6 @@ def _live(link: socket.socket, procs_file: str, proc: Proc) -> None:
             link.send(b"failed: " + str(error).encode())
         else:
             link.send(b"done")
+
+
+LIVES = {"leaderless": _leaderless, "shares": _shares, "vforks": _vforks}

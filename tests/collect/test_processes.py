@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import shutil
 import subprocess
@@ -11,13 +12,16 @@ import threading
 import pytest
 
 from memwarden.collect.membership import settle
+from memwarden.collect.open import open_source
 from memwarden.collect.processes import ProcessReader
+from memwarden.collect.record import Schedule, record
 from memwarden.collect.snapshot import Collector
 from memwarden.errors import ReadError
 from memwarden.host.live import Live
 from memwarden.state.cgroup import Cgroup
 from memwarden.state.gaps import Gap, GapReason
 from memwarden.state.process import PF_KTHREAD, Process
+from memwarden.testing.clock import ManualClock
 from tests.collect.machines import CGROUP, HOSTILE, collector, machine, snapshot
 
 KIB = 1024
@@ -106,6 +110,76 @@ def test_of_a_kernel_thread_only_its_stat_is_read(tmp_path):
     assert taken.processes[2].is_kernel_thread
     assert taken.processes[2].rss_bytes is None
     assert not any(gap.path.startswith("/proc/2/") for gap in taken.gaps)
+
+
+def leaderless(root, *, cgroup="/a", own="/a"):
+    """Process 42, whose first thread has exited: its own files show no memory, those of thread 44 do."""
+    root.add_process(42, "db", cgroup=own, state="Z")
+    stat = (root.proc / "42/stat").read_text()
+    root.write("proc/42/stat", stat.replace(" 20 0 1 0 ", " 20 0 3 0 "))
+    status = (root.proc / "42/status").read_text()
+    for thread in (43, 44):
+        root.write(f"proc/42/task/{thread}/status", status if thread == 44 else without_memory(status))
+        root.write(f"proc/42/task/{thread}/cgroup", f"0::{cgroup}\n")
+    root.write("proc/42/task/42/status", without_memory(status))
+    root.write("proc/42/status", without_memory(status))
+
+
+def without_memory(status):
+    return "".join(line for line in status.splitlines(keepends=True) if not line.startswith(("Vm", "Rss")))
+
+
+def test_a_process_whose_first_thread_has_exited_has_the_memory_of_the_others(tmp_path):
+    root = machine(tmp_path)
+    root.add_cgroup("/a", {**CGROUP, "cgroup.procs": "42\n"})
+    leaderless(root)
+    process = snapshot(root, smaps=True).processes[42]
+    assert (process.state, process.threads, process.cgroup) == ("Z", 3, "/a")
+    assert (process.rss_bytes, process.pgtables_bytes, process.oom_score) == (8192 * KIB, 40 * KIB, 666)
+
+
+def test_where_it_is_its_living_threads_say(tmp_path):
+    # proc_cgroup_show on v1: a thread that exits is in the root.
+    root = machine(tmp_path)
+    root.add_cgroup("/a", {**CGROUP, "cgroup.procs": "42\n"})
+    leaderless(root, own="/")
+    taken = snapshot(root)
+    assert taken.processes[42].cgroup == "/a"
+    assert [process.pid for process in taken.members("/a")] == [42]
+
+
+def test_living_threads_without_a_readable_cgroup(tmp_path):
+    root = machine(tmp_path)
+    root.add_cgroup("/a", {**CGROUP, "cgroup.procs": "42\n"})
+    leaderless(root)
+    (root.proc / "42/task/44/cgroup").unlink()
+    assert snapshot(root).processes[42].cgroup == "/a"
+
+
+def test_threads_that_cannot_be_read_leave_the_memory_unknown(tmp_path):
+    root = machine(tmp_path)
+    leaderless(root)
+    shutil.rmtree(root.proc / "42/task/44")
+    assert snapshot(root).processes[42].rss_bytes is None
+    shutil.rmtree(root.proc / "42/task")
+    taken = snapshot(root)
+    assert taken.processes[42].rss_bytes is None
+    assert Gap("/proc/42/task", GapReason.NO_FILE) in taken.gaps
+
+
+def test_a_recording_has_the_thread_that_was_read(tmp_path):
+    root = machine(tmp_path)
+    root.add_cgroup("/a", {**CGROUP, "cgroup.procs": "42\n"})
+    leaderless(root, own="/")
+    source = Live(str(root.proc), str(root.path), keep=0)
+    out = io.BytesIO()
+    recorded = list(record(source, out, ManualClock(), Schedule(), cgroup_root="/sys/fs/cgroup"))
+    source.close()
+    path = tmp_path / "one.rootar"
+    path.write_bytes(out.getvalue())
+    again = Collector(open_source(str(path))).snapshot()
+    assert again.processes[42] == recorded[0].processes[42]
+    assert again.processes[42].rss_bytes == 8192 * KIB
 
 
 def test_what_is_no_process_is_not_read(tmp_path):
@@ -294,6 +368,10 @@ def test_a_listed_process_that_could_not_be_read_stays_listed():
 def test_a_threaded_cgroup_belongs_to_the_domain_above_it():
     before = [cgroup("/d", 1), cgroup("/d/t", threaded=True)]
     assert settled(before, [process(1, "/d/t")]) == {"/d": (1,), "/d/t": None}
+
+
+def test_a_dead_leader_of_living_threads_joins():
+    assert settled([cgroup("/a")], [process(2, "/a", state="Z")._replace(threads=2)]) == {"/a": (2,)}
 
 
 def test_zombies_kernel_threads_and_outsiders_do_not_join():

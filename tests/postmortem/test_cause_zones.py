@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from memwarden.postmortem.cause_zones import configured_zones, highest_zone, zone_verdict
@@ -154,6 +156,26 @@ def test_without_free_lists_fragments_cannot_be_told():
 
 def test_out_of_memory_is_not_fragmented():
     assert not verdict(zone("Normal", 4, **blocks(k4="UME")), order=3).fragmented
+
+
+def test_of_what_is_free_a_request_of_several_pages_cannot_count_all():
+    # Recorded on 5.10, order 2: zone DMA with 928 pages free, min 35 and 891 kept back. 928 - (2^2 - 1) is
+    # 925, not above 926: though a large block is free there, the zone could not serve, and DMA32 had none.
+    low = zone(
+        "DMA",
+        0,
+        free_bytes=3712 * KIB,
+        min_bytes=140 * KIB,
+        low_bytes=172 * KIB,
+        lowmem_reserve_pages=(0, 891, 891, 891, 891),
+        **blocks(k4="U", k32="M"),
+    )
+    found = verdict(low, zone("DMA32", 134, 8, **blocks(k4="UME", k8="UE")), order=2)
+    assert found.fragmented
+    assert names(found.passing) == ["DMA", "DMA32"]
+    # With two pages more it could have served.
+    more = replace(low, free_bytes=3720 * KIB)
+    assert not verdict(more, zone("DMA32", 134, 8, **blocks(k4="UME", k8="UE")), order=2).fragmented
 
 
 def test_by_hand_has_order_minus_one():

@@ -6,7 +6,7 @@ import jsonschema
 import pytest
 
 from memwarden.kernel.psi import Psi, PsiLine
-from memwarden.present import doctor_checks, doctor_json, doctor_text, status_rows
+from memwarden.present import doctor_checks, doctor_json, doctor_text, machine_text, status_rows
 from memwarden.present.colour import Paint
 from memwarden.present.doctor_text import Access
 from memwarden.state.snapshot import CgroupMode
@@ -114,6 +114,19 @@ def test_the_reasons_why_nobody_can_be_killed():
     [finding] = found(hang, "nobody-to-kill")
     assert "(oom_kill_disable is set)" in finding.what
     assert found(machine(limited("/a", 50, 100)), "nobody-to-kill") == []  # nobody is in it
+
+
+def test_tasks_that_wait_since_nobody_is_killed():
+    off = {"version": 1, "v1_oom_kill_disable": True, "v1_under_oom": True}
+    one = machine(limited("/a", 100, 100, **off), processes=(WORKER,))
+    [finding] = found(one, "nobody-to-kill")
+    assert finding.what.startswith("tasks of /a wait until its limit is raised or memory is freed")
+    assert machine_text.lines(CALM)[3:] == []
+    assert machine_text.lines(one)[3:] == ["tasks of /a wait for memory now: oom_kill_disable is set"]
+    many = machine(*(limited(f"/{name}", 100, 100, **off) for name in "bcade"))
+    assert machine_text.lines(many)[3:] == [
+        "tasks of /a, /b, /c and 2 more cgroups wait for memory now: oom_kill_disable is set"
+    ]
 
 
 def test_protection_that_is_lost_on_the_way_and_how_to_pass_it_on():

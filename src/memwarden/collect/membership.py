@@ -30,7 +30,7 @@ def settle(cgroups: dict[str, Cgroup], processes: Mapping[int, Process]) -> None
             continue
         if pid in listed:
             leave.setdefault(listed[pid], set()).add(pid)
-        if process.state not in DEAD:
+        if process.state not in DEAD or (process.threads or 0) > 1:
             join.setdefault(home, []).append(pid)
     for path in {*leave, *join}:
         stay = [pid for pid in cgroups[path].procs or () if pid not in leave.get(path, ())]

@@ -94,17 +94,64 @@ class ProcessReader:
             return Process(**known)
         gaps = self._reading.gaps
         before = len(gaps)
-        known.update(_memory(self._reading, directory, smaps=self._smaps and stat.state not in DEAD))
-        memberships = self._reading.at(directory, "cgroup", pid_cgroup.parse)
+        dead = stat.state in DEAD
+        known.update(_memory(self._reading, directory, smaps=self._smaps and not dead))
+        known["cgroup"] = self._cgroup(directory)
+        if dead and stat.threads > 1:
+            known.update(self._of_a_thread(directory, stat.pid))
         if self._cmdline:
             self._reading.at(directory, "cmdline", str)
         if len(gaps) > before and not directory.alive():
             del gaps[before:]
             gaps.append(Gap(directory.path, GapReason.GONE))
             return None
-        if memberships is not None:
-            known["cgroup"] = _cgroup(memberships, self._hierarchy, self._cgroups)
         return Process(**known)
+
+    def _cgroup(self, directory: Directory) -> str | None:
+        memberships = self._reading.at(directory, "cgroup", pid_cgroup.parse)
+        return None if memberships is None else _cgroup(memberships, self._hierarchy, self._cgroups)
+
+    def _of_a_thread(self, directory: Directory, leader: int) -> dict[str, Any]:
+        """What a process whose first thread has exited is, from the first thread that still shows it.
+
+        All threads have one memory, which the kernel looks for in the same way
+        (``mm/oom_kill.c:find_lock_task_mm``). On v1 the first thread says that it is in the root
+        (``kernel/cgroup/cgroup.c:proc_cgroup_show``), though ``cgroup.procs`` keeps it where it was.
+        """
+        try:
+            tasks = directory.child("task")
+        except ReadError as error:
+            self._reading.gaps.append(gap(error, f"{directory.path}/task"))
+            return {}
+        try:
+            for thread in _threads(tasks, leader):
+                fields = self._of_thread(tasks, thread)
+                if fields.get("rss_bytes") is not None:
+                    return fields
+        finally:
+            tasks.release()
+        return {}
+
+    def _of_thread(self, tasks: Directory, thread: int) -> dict[str, Any]:
+        try:
+            directory = tasks.child(str(thread))
+        except ReadError:
+            return {}  # it has exited
+        try:
+            fields = _of_status(self._reading.at(directory, "status", pid_status.parse))
+            cgroup = self._cgroup(directory)
+            return fields if cgroup is None else {**fields, "cgroup": cgroup}
+        finally:
+            directory.release()
+
+
+def _threads(tasks: Directory, leader: int) -> list[int]:
+    """The ids of the threads but the first; none where they cannot be listed, since the process is gone."""
+    try:
+        found = [int(name) for name, _ in tasks.subdirectories() if name.isdecimal()]
+    except ReadError:
+        return []
+    return sorted(thread for thread in found if thread != leader)
 
 
 def _vanished(error: ReadError | ParseError, path: str) -> Gap:
@@ -119,24 +166,28 @@ def _memory(reading: Reading, directory: Directory, *, smaps: bool) -> dict[str,
         "oom_score": reading.at(directory, "oom_score", pid_oom_score.parse),
         "oom_score_adj": reading.at(directory, "oom_score_adj", pid_oom_score_adj.parse),
     }
-    status = reading.at(directory, "status", pid_status.parse)
-    if status is not None:
-        fields.update(
-            uid=status.uid,
-            total_vm_bytes=status.total_vm_bytes,
-            rss_bytes=status.rss_bytes,
-            rss_anon_bytes=status.rss_anon_bytes,
-            rss_file_bytes=status.rss_file_bytes,
-            rss_shmem_bytes=status.rss_shmem_bytes,
-            swap_bytes=status.swap_bytes,
-            pgtables_bytes=status.pgtables_bytes,
-            locked_bytes=status.locked_bytes,
-            hugetlb_bytes=status.hugetlb_bytes,
-        )
+    fields.update(_of_status(reading.at(directory, "status", pid_status.parse)))
     rollup = reading.at(directory, "smaps_rollup", pid_smaps_rollup.parse) if smaps else None
     if rollup is not None:
         fields["pss_bytes"] = rollup.get("Pss")
     return fields
+
+
+def _of_status(status: pid_status.PidStatus | None) -> dict[str, Any]:
+    if status is None:
+        return {}
+    return {
+        "uid": status.uid,
+        "total_vm_bytes": status.total_vm_bytes,
+        "rss_bytes": status.rss_bytes,
+        "rss_anon_bytes": status.rss_anon_bytes,
+        "rss_file_bytes": status.rss_file_bytes,
+        "rss_shmem_bytes": status.rss_shmem_bytes,
+        "swap_bytes": status.swap_bytes,
+        "pgtables_bytes": status.pgtables_bytes,
+        "locked_bytes": status.locked_bytes,
+        "hugetlb_bytes": status.hugetlb_bytes,
+    }
 
 
 def _cgroup(

@@ -1,9 +1,9 @@
 """Whether the machine's zones could have served the request: the kernel's watermark test, redone.
 
 ``mm/page_alloc.c:__zone_watermark_ok`` (v6.12): of a zone's free pages those in CMA count only for movable
-requests, those reserved for high-order atomic requests do not count; what is left must exceed ``min`` plus
-the reserve that the zone keeps against requests which could have gone higher; and for order > 0 a block of
-the order must be free in a list that the request may use.
+requests, those reserved for high-order atomic requests do not count, nor do 2^order - 1 of the rest; what is
+left must exceed ``min`` plus the reserve that the zone keeps against requests which could have gone higher;
+and for order > 0 a block of the order must be free in a list that the request may use.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class ZoneVerdict:
     spare: tuple[ZoneFacts, ...]
     set_aside_bytes: int
     blocks_short: bool
-    """Order > 0: zones had memory, but no free block of the order that the request may use."""
+    """Order > 0: zones had memory enough, but none of them a free block that the request may use."""
     no_block_lists: bool
     """The free lists that would prove it are not in the text."""
     mostly_free: bool
@@ -102,7 +102,12 @@ def zone_verdict(report: OomReport) -> ZoneVerdict | None:
     over = [_usable(zone, movable=movable) - reserve for zone, reserve in zip(eligible, kept, strict=True)]
     passing = tuple(zone for zone, room in zip(eligible, over, strict=True) if room > (zone.min_bytes or 0))
     wanted = requested_bytes(report)
-    able = [_has_block(zone, wanted, movable=movable) for zone in passing] if wanted > page else [True]
+    serving = [
+        zone
+        for zone, room in zip(eligible, over, strict=True)
+        if room - wanted + page > (zone.min_bytes or 0)
+    ]
+    able = [_has_block(zone, wanted, movable=movable) for zone in serving] if wanted > page else [True]
     free = sum(zone.free_bytes or 0 for zone in zones)
     managed = managed_bytes(node) if node is not None else None
     return ZoneVerdict(

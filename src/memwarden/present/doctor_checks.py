@@ -9,7 +9,7 @@ from memwarden.present.text import counted, escape, percent, size
 from memwarden.rules.headroom import Headrooms
 from memwarden.rules.protection import NONE, effective_protections
 from memwarden.rules.scope import memcg_scope, system_scope
-from memwarden.rules.victim import Outcome, rank
+from memwarden.rules.victim import Outcome, rank, waiting
 from memwarden.state.snapshot import CgroupMode
 from memwarden.units import MAX, Max
 
@@ -117,8 +117,17 @@ def tasks_wait(case: Case) -> Iterator[Finding]:
 
 def nobody_to_kill(case: Case) -> Iterator[Finding]:
     """A limit at which the kernel cannot kill: the tasks would spin, or wait for ever."""
+    now = waiting(case.snapshot)
+    for path in now:
+        yield Finding(
+            "nobody-to-kill",
+            act=True,
+            what=f"tasks of {escape(path)} wait until its limit is raised or memory is freed: it is at its "
+            "limit, and oom_kill_disable is set",
+            command=_about("rank --cgroup", path),
+        )
     for path, ranking in case.rankings.items():
-        if path != MACHINE and ranking.outcome in (Outcome.NO_VICTIM, Outcome.HANG):
+        if path not in (MACHINE, *now) and ranking.outcome in (Outcome.NO_VICTIM, Outcome.HANG):
             why = (
                 "oom_kill_disable is set"
                 if ranking.outcome is Outcome.HANG

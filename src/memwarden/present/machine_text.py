@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from memwarden.present.text import ABSENT, escape, percent, short_size
+from memwarden.present.text import ABSENT, counted, escape, percent, short_size
+from memwarden.rules.victim import waiting
 from memwarden.state.snapshot import CgroupMode
 
 if TYPE_CHECKING:
     from memwarden.state.snapshot import Snapshot
+
+NAMED: Final = 3
+"""Cgroups named one by one; the rest is counted."""
 
 MODES = {
     CgroupMode.V2: "cgroup v2",
@@ -19,7 +23,7 @@ MODES = {
 
 
 def lines(snapshot: Snapshot) -> list[str]:
-    """Who it is; what is available of RAM and swap; how much of the time tasks waited for memory."""
+    """Who it is; what is available of RAM and swap; how much of the time tasks waited, and who waits now."""
     host = snapshot.host
     names = [
         escape(host.hostname or "unnamed"),
@@ -29,6 +33,7 @@ def lines(snapshot: Snapshot) -> list[str]:
         ", ".join([*names, MODES[snapshot.cgroup_mode]]),
         f"{_memory(snapshot)}; {_swap(snapshot)}",
         _pressure(snapshot),
+        *_waiting(snapshot),
     ]
 
 
@@ -53,3 +58,14 @@ def _pressure(snapshot: Snapshot) -> str:
         f"{line.avg10_pct:.1f}% {name}" for name, line in (("some", psi.some), ("full", psi.full)) if line
     ]
     return f"waiting for memory, last 10 s: {', '.join(parts)}"
+
+
+def _waiting(snapshot: Snapshot) -> list[str]:
+    """Cgroup v1 with oom_kill_disable: tasks that wait until somebody raises the limit."""
+    paths = waiting(snapshot)
+    if not paths:
+        return []
+    more = len(paths) - NAMED
+    named = ", ".join(escape(path) for path in paths[:NAMED])
+    named += f" and {counted(more, 'more cgroup')}" if more > 0 else ""
+    return [f"tasks of {named} wait for memory now: oom_kill_disable is set"]

@@ -3,6 +3,10 @@
 ``mm/oom_kill.c:oom_unkillable_task`` and the first lines of ``oom_badness``. No file says directly that a
 task is in the middle of vfork, or that its memory has been reaped already; but then its oom_score reads 0
 although it has memory.
+
+Not being chosen is not the same as surviving. ``__oom_kill_process`` (v5.10 to v7.2) kills every process that
+shares the victim's memory with it, whatever its oom_score_adj, and no file in /proc says who shares. Outside
+of vfork they have one adj: ``fs/proc/base.c:__set_oom_adj`` writes it to all of them.
 """
 
 from __future__ import annotations
@@ -52,7 +56,8 @@ def eligibility(process: Process, *, own_pid_namespace: bool = False) -> Eligibi
 
     ``own_pid_namespace`` is set when the list of processes is a container's: its pid 1 is not the machine's.
     An adj that could not be read counts as 0. A leader that has exited while other threads live on
-    (``threads`` above 1) still has memory, which its own files do not show.
+    (``threads`` above 1) stands for them: its memory is theirs (``find_lock_task_mm``), and unknown where
+    none of them could be read.
     """
     if process.pid == 1 and not own_pid_namespace:
         return Eligibility.INIT
