@@ -40,7 +40,7 @@ def without_basis(taken):
 
 
 def assert_same(taken, data, **options):
-    again = [Collector(archive, smaps=True, **options).snapshot() for archive in back(data)]
+    again = [Collector(archive, smaps=True, marks=True, **options).snapshot() for archive in back(data)]
     assert len(again) == len(taken)
     for one, other in zip(taken, again, strict=True):
         for name in one._fields:

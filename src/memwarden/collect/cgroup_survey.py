@@ -73,10 +73,12 @@ class Known:
 class Surveyor:
     """Surveys the cgroups of one hierarchy; what is true of the kernel it learns from the first ones."""
 
-    def __init__(self, version: int) -> None:
+    def __init__(self, version: int, *, marks: bool = False) -> None:
         self._version = version
         interface = cgroup_v2 if version == 2 else cgroup_v1
         self._files: tuple[CgroupFile, ...] = interface.FILES
+        if marks:
+            self._files += (cgroup_v2.MARKS,)
         self._usage: str = interface.USAGE
         self._absent: frozenset[str] = frozenset()
         """Files that a cgroup with the memory controller lacks and none has: this kernel has no such file."""

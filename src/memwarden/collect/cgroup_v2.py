@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
 from memwarden.kernel import (
     cgroup_events,
+    cgroup_marks,
     cgroup_procs,
     cgroup_stat,
     controllers,
@@ -82,6 +83,9 @@ USAGE: Final = "memory.current"
 
 WRITE_ONLY: Final = {"cgroup.kill": _SLOTS["has_kill"], "memory.reclaim": _SLOTS["has_reclaim"]}
 """Files that can only be written, to the positions of the fields that say whether they are there."""
+
+MARKS: Final = cgroup_file(cgroup_marks.FILE, cgroup_marks.parse, "owner_uid", "marks")
+"""Not a file: the owner of the directory and its extended attributes, read on request."""
 
 FILES: Final = (
     cgroup_file(CONTROLLERS, controllers.parse, "controllers"),

@@ -26,12 +26,13 @@ class CgroupReader:
     """Reads all cgroups of a hierarchy; kept from one snapshot to the next.
 
     A cgroup is surveyed when it is met first. From then on the files it has are read in one go, and only what
-    says something else than last time is parsed: most of a machine is idle.
+    says something else than last time is parsed: most of a machine is idle. ``marks`` asks for the owners and
+    extended attributes of the directories too.
     """
 
-    def __init__(self, hierarchy: Hierarchy) -> None:
+    def __init__(self, hierarchy: Hierarchy, *, marks: bool = False) -> None:
         self._hierarchy = hierarchy
-        self._surveyor = Surveyor(hierarchy.version)
+        self._surveyor = Surveyor(hierarchy.version, marks=marks)
         self._known: dict[str, Known] = {}
 
     def read(self, reading: Reading) -> dict[str, Cgroup]:

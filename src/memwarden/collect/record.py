@@ -40,7 +40,7 @@ def record(
     Command lines are recorded only with ``cmdline``, environments never.
     """
     recorder = Recorder(source)
-    collector = Collector(recorder, cgroup_root=cgroup_root, smaps=True, cmdline=cmdline)
+    collector = Collector(recorder, cgroup_root=cgroup_root, smaps=True, cmdline=cmdline, marks=True)
     writer = Writer(out)
     due_us = clock.monotonic_us()
     try:

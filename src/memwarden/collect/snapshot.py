@@ -25,7 +25,8 @@ class Collector:
 
     ``cgroup_root`` is the directory of the cgroup hierarchies where it is not as mounted. ``smaps`` adds the
     proportional set size of every process, which is dear; ``cmdline`` reads command lines, for a recording.
-    ``with_processes=False`` leaves the processes out.
+    ``with_processes=False`` leaves the processes out; ``marks`` adds whose a cgroup is and the extended
+    attributes that say who is to be spared.
     """
 
     def __init__(
@@ -36,12 +37,14 @@ class Collector:
         with_processes: bool = True,
         smaps: bool = False,
         cmdline: bool = False,
+        marks: bool = False,
     ) -> None:
         self._source = source
         self._cgroup_root = cgroup_root or source.facts.get("cgroup_root")
         self._with_processes = with_processes
         self._smaps = smaps
         self._cmdline = cmdline
+        self._marks = marks
         self._readers: dict[hierarchy.Hierarchy, CgroupReader] = {}
 
     def snapshot(self) -> Snapshot:
@@ -86,7 +89,7 @@ class Collector:
     def _reader(self, found: hierarchy.Hierarchy) -> CgroupReader:
         reader = self._readers.get(found)
         if reader is None:
-            reader = self._readers[found] = CgroupReader(found)
+            reader = self._readers[found] = CgroupReader(found, marks=self._marks)
         return reader
 
     def _processes(

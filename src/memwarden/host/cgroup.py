@@ -16,6 +16,7 @@ from memwarden.errors import ReadError
 from memwarden.host import files
 from memwarden.host.directory import exists
 from memwarden.host.files import FIRST, WHOLE
+from memwarden.kernel import cgroup_marks
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -105,6 +106,8 @@ class CgroupDirectory:
         return found
 
     def _read_closed(self, name: str) -> bytes:
+        if name == cgroup_marks.FILE:
+            return files.marks(self._open())
         fd = os.open(name, files.FILE_FLAGS, dir_fd=self._open())
         if self.allowance.left > 0 and (name in HOT or not self.allowance.hot_only):
             self.open_files[name] = fd

@@ -7,10 +7,11 @@ the text anew. An error becomes :class:`memwarden.errors.ReadError` with its err
 from __future__ import annotations
 
 import os
-from errno import EOPNOTSUPP, errorcode
+from errno import ENODATA, EOPNOTSUPP, errorcode
 from typing import Final
 
 from memwarden.errors import ReadError
+from memwarden.kernel import cgroup_marks
 
 CHUNK: Final = 1 << 16
 FIRST: Final = 1 << 13
@@ -70,6 +71,32 @@ def open_below(directory_fd: int, relative: str, flags: int) -> int:
     finally:
         if here != directory_fd:
             os.close(here)
+
+
+def marks(directory_fd: int) -> bytes:
+    """Owner and marks of an open directory, as :mod:`memwarden.kernel.cgroup_marks` reads them.
+
+    A file system without extended attributes has no marks. ``trusted.`` ones are seen by root only.
+    Raises ``OSError``.
+    """
+    lines = [f"uid {os.fstat(directory_fd).st_uid}"]
+    try:
+        names = os.listxattr(directory_fd)
+    except OSError as error:
+        if error.errno != EOPNOTSUPP:
+            raise
+        names = []
+    for name in sorted(set(names).intersection(cgroup_marks.ATTRIBUTES)):
+        try:
+            value = os.getxattr(directory_fd, name)
+        except OSError as error:
+            if error.errno != ENODATA:  # else it was taken away meanwhile
+                raise
+            continue
+        # Of a value only what is printable and short can be a boolean.
+        word = value.decode("latin-1")
+        lines.append(f"{name} {word if len(word) < 8 and word.isprintable() and word.isascii() else '?'}")
+    return "".join(f"{line}\n" for line in lines).encode()
 
 
 def subdirectories(directory_fd: int) -> list[tuple[str, int]]:

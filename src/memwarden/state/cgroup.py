@@ -67,6 +67,10 @@ class Cgroup(NamedTuple):
     v1_swappiness: int | None = None
     v1_hierarchical_max_bytes: Limit | None = None
     v1_soft_limit_bytes: Limit | None = None
+    owner_uid: int | None = None
+    """Who owns the directory; read on request only, like ``marks``."""
+    marks: tuple[str, ...] | None = None
+    """Which of the extended attributes of :mod:`memwarden.kernel.cgroup_marks` are set, sorted."""
     children: tuple[str, ...] = ()
     """Paths of the child cgroups, sorted."""
 

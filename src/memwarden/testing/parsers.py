@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 from memwarden.kernel import (
     buddyinfo,
     cgroup_events,
+    cgroup_marks,
     cgroup_procs,
     cgroup_stat,
     cgroups,
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
 PARSERS: Final[tuple[Callable[..., object], ...]] = (
     buddyinfo.parse,
     cgroup_events.parse,
+    cgroup_marks.parse,
     cgroup_procs.parse,
     cgroup_stat.parse,
     cgroups.parse,
