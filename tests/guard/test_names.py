@@ -1,0 +1,126 @@
+"""Entries that name cgroups and processes."""
+
+from __future__ import annotations
+
+import fnmatch
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from memwarden.errors import InputError
+from memwarden.guard import names
+from memwarden.guard.names import Names, fits, glob_parts, matches, path_parts
+from tests.rules.machines import process
+
+
+@pytest.mark.parametrize(
+    ("glob", "path", "expected"),
+    [
+        ("/a", "/a", True),
+        ("/a", "/a/b", False),
+        ("/a", "/x/a", False),
+        ("a", "/x/a", True),
+        ("a/b", "/x/a/b", True),
+        ("a/b", "/a/x/b", False),
+        ("/*", "/a/b", False),
+        ("/*/b", "/a/b", True),
+        ("/**", "/", True),
+        ("/**", "/a/b", True),
+        ("/a/**", "/a", True),
+        ("/a/**", "/ab", False),
+        ("/a/**/d", "/a/d", True),
+        ("/a/**/d", "/a/b/c/d", True),
+        ("/a/**/d", "/a/b/c/d/e", False),
+        ("/**/b/**/b", "/b/x/b", True),
+        ("/**/b/**/b", "/b", False),
+        ("postgresql*.service", "/system.slice/postgresql@15-main.service", True),
+        ("postgresql*.service", "/system.slice/postgresql.service/child", False),
+        ("/", "/", True),
+        ("/", "/a", False),
+    ],
+)
+def test_globs(glob, path, expected):
+    assert matches(glob_parts(glob), path_parts(path)) is expected
+
+
+alphabet = st.text("ab-]![*?c", max_size=7)
+
+
+@given(alphabet, alphabet)
+@example("[a-c]", "b")
+@example("[!a-c]", "b")
+@example("[]a]", "]")
+@example("[a-]", "-")
+@example("*[ab]*c", "aabac")
+@example("[", "[")
+def test_patterns_are_those_of_fnmatch(pattern, text):
+    if "--" in pattern or "[!]" in pattern:
+        return  # sets that end before they begin: Python takes them apart in its own way
+    if any(pattern[i + 1 : i + 2] == "-" and pattern[i : i + 1] > pattern[i + 2 : i + 3] for i in range(7)):
+        return  # ranges that run backwards hold nothing here
+    assert fits(pattern, text) is fnmatch.fnmatchcase(text, pattern)
+
+
+def test_a_range_that_runs_backwards_holds_nothing():
+    assert not fits("[z-a]", "b")
+    assert fits("[z-ab]", "b")
+
+
+def test_paths_are_named_by_themselves_or_from_above():
+    some = Names(["/a", "b*", "cgroup~^/x/.*[0-9]$"])
+    assert some.of_path("/a") == "/a"
+    assert some.of_path("/a/c") is None
+    assert some.of_path_or_above("/a/c") == "/a"
+    assert some.of_path_or_above("/c/bd/e") == "b*"
+    assert some.of_path("/x/y7") == some.of_path_or_above("/x/y7") == "cgroup~^/x/.*[0-9]$"
+    assert some.of_path_or_above("/x/y7/z") is None
+    assert some.of_path_or_above("/") is None
+
+
+@pytest.mark.parametrize(
+    ("entry", "fields", "expected"),
+    [
+        ("comm:java*", {"comm": "java-worker"}, True),
+        ("comm:java", {"comm": "java-worker"}, False),
+        ("comm~av", {"comm": "java"}, True),
+        ("comm~^av", {"comm": "java"}, False),
+        ("uid:1000", {"uid": 1000}, True),
+        ("uid:1000", {"uid": 100}, False),
+        ("uid~^10", {"uid": 1000}, True),
+        ("uid~^10", {"uid": None}, False),
+        ("adj<=-500", {"oom_score_adj": -500}, True),
+        ("adj<=-500", {"oom_score_adj": -499}, False),
+        ("adj<=-500", {"oom_score_adj": None}, False),
+    ],
+)
+def test_processes(entry, fields, expected):
+    some = Names([entry])
+    assert some.speak_of_processes
+    assert some.of_process(process(7, **fields)) == (entry if expected else None)
+
+
+def test_entries_of_one_kind_are_independent():
+    some = Names(["comm:a", "comm:b", "uid:1", "uid:2"])
+    assert some.of_process(process(7, comm="b", uid=0)) == "comm:b"
+    assert some.of_process(process(7, comm="c", uid=2)) == "uid:2"
+
+
+def test_none_is_false():
+    assert not Names([])
+    assert all(Names([entry]) for entry in ("/a", "cgroup~a", "comm:a"))
+    assert Names(["comm:a"]).of_path_or_above("/a") is None
+
+
+@pytest.mark.parametrize("entry", ["comm~(", "cgroup~*", "uid~[", "uid:root", "adj<=low"])
+def test_what_cannot_be_read_is_said_in_a_sentence(entry):
+    with pytest.raises(InputError) as caught:
+        Names([entry])
+    assert str(caught.value).startswith(repr(entry))
+
+
+def test_what_is_remembered_is_bounded(monkeypatch):
+    monkeypatch.setattr(names, "_CACHED", 3)
+    some = Names(["/a1"])
+    assert [some.of_path(f"/a{number}") for number in range(9)].count("/a1") == 1
+    assert len(some._of_path) <= 3
