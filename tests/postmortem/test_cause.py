@@ -85,6 +85,17 @@ class TestMemcg:
     def test_by_the_largest_part(self, stat, expected):
         assert cause(memcg_report(memcg_facts(100, stat_mib=stat))).cause == expected
 
+    def test_parts_that_mean_the_same_count_together(self):
+        # Of 100 MiB 45 are mapped and 45 in the swap cache: anonymous memory, no part of which is half.
+        stat = {"anon": 45, "kernel": 10, "swapcached": 45, "inactive_anon": 90}
+        assert cause(memcg_report(memcg_facts(100, stat_mib=stat))) == ("memcg-anon", "certain")
+
+    def test_figures_that_have_moved_away_from_the_limit(self):
+        made = memcg_report(memcg_facts(60, limit=100 * MIB, stat_mib={"anon": 59, "kernel": 1}))
+        assert cause(made) == ("memcg-anon", "likely")
+        few = memcg_report(memcg_facts(60, limit=100 * MIB, stat_mib={"anon": 25, "file": 20, "kernel": 15}))
+        assert cause(few) == ("memcg-anon", "likely")  # 25 of 60 are not half anyway
+
     def test_without_statistics_and_table(self):
         assert cause(memcg_report(memcg_facts(100))) == ("memcg-unknown", "certain")
 
@@ -151,6 +162,10 @@ class TestSystem:
 
     def test_without_any_figure(self):
         assert cause(system_report(None)) == ("system-unknown", "certain")
+
+    def test_without_any_figure_and_without_a_line_that_names_the_scope(self):
+        # A call trace through the page allocator is also that of a cpuset's or a policy's nodes.
+        assert cause(system_report(None, scope_from_text=False)) == ("system-unknown", "likely")
 
     def test_by_the_table(self):
         assert cause(system_report(None, task(1, 900))) == ("system-anon", "possible")

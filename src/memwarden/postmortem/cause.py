@@ -101,9 +101,12 @@ def memcg(facts: Facts) -> Ruling | None:
     part = fill.largest if fill is not None else None
     if fill is None or part is None or part.word not in MEMCG_CAUSES:
         return Ruling("memcg-unknown", "certain")
+    cause = MEMCG_CAUSES[part.word]
+    sure = confidence_of(fill, *(one for one in fill.parts if MEMCG_CAUSES.get(one.word) == cause))
     if fill.share(fill.unevictable_bytes) >= UNEVICTABLE_SHARE:
-        return Ruling("memcg-unevictable", confidence_of(fill, part))
-    return Ruling(MEMCG_CAUSES[part.word], confidence_of(fill, part))
+        cause = "memcg-unevictable"
+    # Figures that have moved away from the limit since are not those that filled it.
+    return Ruling(cause, "likely" if sure == "certain" and not facts.limit.reached else sure)
 
 
 def numa_bound(facts: Facts) -> Ruling | None:
@@ -133,7 +136,9 @@ def system(facts: Facts) -> Ruling | None:
         return None
     part = _not_reclaimable(facts.fill)
     if facts.fill is None or part not in SYSTEM_CAUSES:
-        return Ruling("system-unknown", "certain" if facts.fill is None else "likely")
+        # Without a line that says so, nodes of a cpuset or a policy may have run out instead.
+        said = facts.fill is None and facts.report.scope_from_text
+        return Ruling("system-unknown", "certain" if said else "likely")
     largest = facts.fill.largest
     assert largest is not None
     return Ruling(SYSTEM_CAUSES[part], confidence_of(facts.fill, largest))

@@ -63,16 +63,16 @@ def ordered(sizes: dict[str, int]) -> tuple[Part, ...]:
     return tuple(sorted(parts, key=lambda part: -part.size_bytes))
 
 
-def confidence_of(fill: Fill, part: Part) -> Confidence:
-    """How surely a part may be called what filled the memory.
+def confidence_of(fill: Fill, *parts: Part) -> Confidence:
+    """How surely parts that mean the same may be called what filled the memory.
 
     Half of a known whole is certain: no other part can be larger. A third is likely. Sums of the task
     table count shared pages once per process and see neither tmpfs nor kernel memory: at most likely.
     """
-    share = fill.share(part.size_bytes)
+    share = fill.share(sum(part.size_bytes for part in parts))
     if fill.basis == "table":
         return "likely" if share >= 0.5 and fill.whole_bytes else "possible"
-    if share >= 0.5 and fill.whole_bytes and part.word != fill.by_subtraction:
+    if share >= 0.5 and fill.whole_bytes and all(part.word != fill.by_subtraction for part in parts):
         return "certain"
     return "likely" if share >= 0.3 else "possible"
 
