@@ -147,17 +147,36 @@ class TestRaise:
         made = memcg_report(memcg_facts(100, stat_mib=STAT, oom_path=f"{POD}/cri-containerd-{ID}.scope"),
                             task_path=f"{POD}/cri-containerd-{ID}.scope")  # fmt: skip
         found = commands(made, "memcg-anon")
-        assert found[0].startswith("kubectl get pods -A -o jsonpath=")
-        assert shlex.split(found[0])[-1] == (
-            'jsonpath={range .items[?(@.metadata.uid=="1-2")]}'
-            '{.metadata.namespace} {.metadata.name}{"\\n"}{end}'
+        words = shlex.split(found[0])
+        assert words[:5] == ["kubectl", "get", "pods", "-A", "-o"]
+        columns = dict(column.split(":") for column in words[5].removeprefix("custom-columns=").split(","))
+        assert columns["UID"] == ".metadata.uid"
+        assert columns["HASH"] == r".metadata.annotations.kubernetes\.io/config\.hash"
+        assert words[6:] == ["|", "grep", "-F", "-e", "POD", "-e", "1-2"]
+        assert found[1] == "ls -d /var/log/pods/*_1-2"
+        assert found[2] == (
+            "kubectl set resources -n NAMESPACE deployment/NAME -c CONTAINER --limits=memory=128Mi"
         )
-        assert found[1] == "kubectl set resources -n NAMESPACE deployment/NAME --limits=memory=128Mi"
+        # Every word in capitals of the command is a column of the line that the first one finds.
+        assert {"NAMESPACE", "NAME", "CONTAINERS"} <= set(columns)
         assert found.count(found[0]) == 1
+
+    def test_static_pod(self):
+        path = "/kubepods/burstable/pod0d3c3f5a2d0f7a6b9b0c1e2d3f4a5b6c"
+        made = memcg_report(memcg_facts(100, stat_mib=STAT, oom_path=path), task_path=path)
+        assert commands(made, "memcg-anon")[0].endswith("-e 0d3c3f5a2d0f7a6b9b0c1e2d3f4a5b6c")
+        assert "in the pod's manifest on the node" in steps(made, "memcg-anon")
+        assert not any("set resources" in (one or "") for one in commands(made, "memcg-anon"))
+
+    def test_uid_of_somebody_who_means_ill(self):
+        path = "/kubepods/pod$(reboot)-x"
+        made = memcg_report(memcg_facts(100, stat_mib=STAT, oom_path=path), task_path=path)
+        for command in commands(made, "memcg-anon")[:2]:
+            assert "'$(reboot)-x'" in command
 
     def test_pod(self):
         made = memcg_report(memcg_facts(100, stat_mib=STAT, oom_path=POD), task_path=POD)
-        assert "the pod's containers to 128Mi" in steps(made, "memcg-anon")
+        assert "the pod's containers, so that they add up to 128Mi" in steps(made, "memcg-anon")
 
     def test_all_pods(self):
         made = memcg_report(
@@ -165,6 +184,7 @@ class TestRaise:
         )
         assert commands(made, "memcg-anon") == [
             commands(made, "memcg-anon")[0],
+            "ls -d /var/log/pods/*_1-2",
             None,
             "kubectl top pods -A --sort-by=memory | head -20",
             "memwarden rank --cgroup /kubepods",

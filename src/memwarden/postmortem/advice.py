@@ -18,8 +18,8 @@ def advice(facts: Facts, cause: Cause) -> tuple[Advice, ...]:
     steps = [*advice_cgroup.steps(facts, cause), *advice_machine.steps(facts, cause)]
     where = facts.home
     if where is not None and where.pod_uid is not None and facts.report.victims:
-        finder = find_pod(where)
-        steps = [finder, *(step for step in steps if step.command != finder.command)]
+        finders = find_pod(where)
+        steps = [*finders, *(step for step in steps if step not in finders)]
     return tuple(steps)
 
 

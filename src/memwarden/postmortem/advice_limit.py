@@ -20,6 +20,16 @@ _FILES: Final = {
     (True, "memory+swap"): "memory.memsw.limit_in_bytes",
     (False, "memory"): "memory.max",
 }
+_COLUMNS: Final = {
+    "NAMESPACE": ".metadata.namespace",
+    "POD": ".metadata.name",
+    "OWNER": ".metadata.ownerReferences[*].kind",
+    "NAME": ".metadata.ownerReferences[*].name",
+    "CONTAINERS": ".spec.containers[*].name",
+    "UID": ".metadata.uid",
+    "HASH": r".metadata.annotations.kubernetes\.io/config\.hash",
+}
+"""Of ``kubectl get pods``. A static pod's cgroup has the hash in its name, not the uid that the API shows."""
 
 
 def raise_limit(facts: Facts, to_bytes: int, which: str = "memory") -> tuple[Advice, ...]:
@@ -39,26 +49,45 @@ def raise_limit(facts: Facts, to_bytes: int, which: str = "memory") -> tuple[Adv
 
 def _pod(owner: Identity, to_bytes: int) -> tuple[Advice, ...]:
     amount = spelled(to_bytes, "Mi", "Ki")
-    where = "the container" if owner.level == "container" else "the pod's containers"
+    what = (
+        f"Raise resources.limits.memory of the container to {amount}"
+        if owner.level == "container"
+        else f"Raise resources.limits.memory of the pod's containers, so that they add up to {amount}"
+    )
+    if _is_static(owner):
+        where = "in the pod's manifest on the node (a static pod: /etc/kubernetes/manifests as a rule)."
+        return (*find_pod(owner), Advice(f"{what}, {where}", None))
     return (
-        find_pod(owner),
+        *find_pod(owner),
         Advice(
-            (
-                f"Raise resources.limits.memory of {where} to {amount} where the pod is defined "
-                "(NAMESPACE and NAME as found above)."
-            ),
-            f"kubectl set resources -n NAMESPACE deployment/NAME --limits=memory={amount}",
+            f"{what}, where the pod is defined; the words in capitals are those of the line found above.",
+            f"kubectl set resources -n NAMESPACE deployment/NAME -c CONTAINER --limits=memory={amount}",
         ),
     )
 
 
-def find_pod(identity: Identity) -> Advice:
-    """Namespace and name of a pod by its uid."""
-    uid = identity.pod_uid or ""
-    path = (
-        '{range .items[?(@.metadata.uid=="' + uid + '")]}{.metadata.namespace} {.metadata.name}{"\\n"}{end}'
+def _is_static(identity: Identity) -> bool:
+    """The kubelet names a static pod by a hash of its manifest, which has no dashes."""
+    return "-" not in (identity.pod_uid or "-")
+
+
+def find_pod(identity: Identity) -> tuple[Advice, ...]:
+    """Namespace, name, owner and containers of a pod by its uid, while it is there and afterwards."""
+    uid = quoted(identity.pod_uid or "")
+    columns = ",".join(f"{title}:{path}" for title, path in _COLUMNS.items())
+    return (
+        Advice(
+            (
+                "Find the pod by its uid, which is all that the kernel knows of it. OWNER is what made it; "
+                "of a ReplicaSet's name take the hash off, and it is the deployment's."
+            ),
+            f"kubectl get pods -A -o custom-columns={quoted(columns)} | grep -F -e POD -e {uid}",
+        ),
+        Advice(
+            "If it is gone already, its node still has its logs, named NAMESPACE_POD_UID. There:",
+            f"ls -d /var/log/pods/*_{uid}",
+        ),
     )
-    return Advice("Find the pod by its uid.", f"kubectl get pods -A -o jsonpath={quoted(path)}")
 
 
 def _node(owner: Identity) -> tuple[Advice, ...]:
