@@ -290,7 +290,10 @@ class Ranking(NamedTuple):
 
     weights: tuple[Weight, ...] = (Weight("culprit"),)
     least: Amount = Amount(bytes=0)
-    """What a candidate must have more of, in the first key, to be one at all (of SwapTotal for swap)."""
+    """What a candidate must have more of, in the first key, to be one at all (of SwapTotal for swap).
+
+    For ``swap-biased`` it is the swap itself that counts; -1 bytes leaves in who has nothing of the key.
+    """
     parameters: tuple[tuple[str, float], ...] = ()
     ties: tuple[RankKey, ...] = ()
     adjust: tuple[tuple[str, float], ...] = ()

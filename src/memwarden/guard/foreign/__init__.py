@@ -1,0 +1,31 @@
+"""Other tools' policies, as policies of ours: text in, ``ir.Policy`` out.
+
+What a tool documents is what it means here; ``bug_compatible`` asks for what it really does where the two
+differ, for a replay that shall show what it would have done. A file that the tool itself does not take is
+refused with the tool's reason. What cannot be expressed is named in ``Policy.notes``.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from memwarden.errors import InputError
+from memwarden.guard.foreign import oomd
+from memwarden.guard.foreign.words import instead
+from memwarden.guard.ir import Policy
+
+KINDS: Final[dict[str, Callable[..., Policy]]] = {"oomd": oomd.load}
+"""Loaders by kind."""
+
+
+def load(kind: str, texts: Mapping[str, str] | tuple[str, str], *, bug_compatible: bool = False) -> Policy:
+    """A policy of the texts of one or several files, by their names.
+
+    ``kind`` is one of ``KINDS``. The first text is the main file, the others are its drop-ins. Raises
+    ``InputError`` with file and line, whatever the text is.
+    """
+    named = dict([texts]) if isinstance(texts, tuple) else texts
+    if kind not in KINDS:
+        raise InputError(f"no policies of the kind {kind!r} can be read; {instead(kind, KINDS)}")
+    if not named:
+        raise InputError("no policy file is given; name at least one")
+    return KINDS[kind](named, bug_compatible=bug_compatible)

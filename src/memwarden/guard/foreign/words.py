@@ -1,0 +1,44 @@
+"""What the readers of foreign files have in common: refusing in one sentence, and naming what was meant."""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+from typing import Final
+
+from memwarden.errors import InputError
+
+PERCENT_PPM: Final = 10_000
+"""Parts per million in one percent."""
+SHOWN: Final = 60
+"""So many characters of somebody's text are shown in a sentence."""
+
+
+def refused(path: str, line: int, what: str) -> InputError:
+    """The error for a file that cannot be taken; ``line`` counts from 1, 0 means the whole file."""
+    return InputError(f"{path}:{line}: {what}" if line else f"{path}: {what}")
+
+
+def shown(text: str) -> str:
+    """Somebody's text as it stands in a sentence, cut and with control characters spelled out."""
+    return repr(text if len(text) <= SHOWN else text[: SHOWN - 3] + "...")
+
+
+def instead(word: str, known: Iterable[str]) -> str:
+    """What to do about a word that is not known: the nearest one, or all there are.
+
+    >>> instead("trheshold", ["threshold", "duration"])
+    'did you mean "threshold"?'
+    >>> instead("x", ["threshold", "duration"])
+    'known are duration, threshold'
+    """
+    names = sorted(known)
+    near = get_close_matches(word, names, 1)
+    return f'did you mean "{near[0]}"?' if near else f"known are {', '.join(names)}"
+
+
+def literal(path: str) -> str:
+    """A glob that matches just this path.
+
+    >>> literal("/a[1]/*")
+    '/a[[]1]/[*]'
+    """
+    return "".join(f"[{character}]" if character in "*?[" else character for character in path)
