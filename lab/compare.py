@@ -112,18 +112,20 @@ def check_scores(recording: Recording) -> Iterator[Check]:
 def check_sums(recording: Recording) -> Iterator[Check]:
     """The parts of memory.stat make up the usage of every cgroup of the scenario.
 
-    While the kernel swaps, statistics lag behind by what it moves between two flushes (2 s): a hundredth of
-    the usage; and 5.10 does not itemise the swap cache.
+    The guest made the kernel flush its statistics, so that only what CPUs charge in advance is left. While
+    the kernel swaps, statistics lag behind by what it moves meanwhile: a hundredth of the usage; and 5.10
+    does not itemise the swap cache.
     """
     snapshot = recording.before
     swapping = recording.scenario.swap
     for path, cgroup in snapshot.cgroups.items():
-        sums = account(cgroup, snapshot.traits, cpus=snapshot.host.cpus or 1)
+        flushed = recording.result.get("stirred", False)
+        sums = account(cgroup, snapshot.traits, cpus=snapshot.host.cpus or 1, flushed=flushed)
         if path == "/" or sums is None:
             continue
         detail = (
             f"{path}: usage {sums.usage_bytes}, parts {dict(sums.parts)}, rest {sums.unexplained_bytes}, "
-            f"tolerance {sums.tolerance_bytes}"
+            f"uncounted {sums.uncounted_bytes}, lag {sums.lag_bytes}"
         )
         lag = sums.usage_bytes // 100 + (snapshot.meminfo or {}).get("SwapCached", 0) if swapping else 0
         near = abs(sums.unexplained_bytes) <= sums.tolerance_bytes + lag

@@ -22,12 +22,12 @@ LOGS = REPOSITORY / "tests" / "golden" / "lab"
 ROOT_OF = (
     "single", "parent", "group-ancestor", "adj-plus-500", "shmem",
     "pipes", "tiny-max", "hostile", "swap-limit",
-    "low", "low-recursive", "global-adj", "v1-single", "v1-parent",
+    "low", "low-recursive", "global-adj", "leaderless", "v1-single", "v1-parent", "v1-leaderless",
 )  # fmt: skip
 LOG_OF = (
     *ROOT_OF, "v1-memsw",
     "group-inner", "adj-minus-999-only", "pgtables", "mlock", "order", "lower-max", "no-victim",
-    "global-swap", "sysrq", "min", "v1-global", "mempolicy", "cpuset",
+    "global-swap", "sysrq", "min", "fragments", "v1-global", "mempolicy", "cpuset",
 )  # fmt: skip
 LARGEST_LOG = 12_000
 _LEFT_OUT = re.compile(

@@ -96,6 +96,7 @@ class Stage:
         """Let the grower come near the limit and stop there: every process is stable when it is recorded."""
         if self.scenario.act not in ("grow", "no-victim", "hang"):
             self._rest()
+            self._stir()
             return
         step, stop = (16 * MIB, 40 * MIB) if self.scenario.limit is None else (MIB, 3 * MIB)
         if self.scenario.limit is None and self.scenario.swap:
@@ -107,6 +108,8 @@ class Stage:
         while not tiny and self.room() > stop and not self.deaths() and time.monotonic() < deadline:
             self.push(min(step, max(self.room() - stop, 65536)), PATIENCE_S)
         self._rest()
+        if not tiny:
+            self._stir()
         self.result["room_before"] = self.room()
         if self.deaths():
             raise RuntimeError(f"{self.result['died']} died on the way to the limit, before the recording")
@@ -117,6 +120,15 @@ class Stage:
         deadline = time.monotonic() + 2.2
         while abs(self.tree.unexplained("/t")) > MIB // 4 and time.monotonic() < deadline:
             time.sleep(0.2)
+
+    def _stir(self) -> None:
+        """Have the statistics flushed by whoever reads them next, for that is done when there are enough.
+
+        ``mm/memcontrol.c:memcg_vmstats_needs_flush`` (v6.12): 64 updates for each CPU.
+        """
+        if (self.scenario.grows or "grower") in self.workers:
+            self.grower.ask(f"anon {MIB}")
+            self.result["stirred"] = self.grower.answer(PATIENCE_S) == "done"
 
     def push(self, size: int, patience_s: float) -> str | None:
         """Ask the grower for `size` bytes more."""

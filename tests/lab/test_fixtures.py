@@ -82,7 +82,8 @@ def test_rows_are_sound(row):
     assert row.grower in paths or row.act in ("sysrq", "lower-max")
     names = [proc.name for proc in row.procs]
     assert len(set(names)) == len(names)
-    assert {row.kills, *row.group_kill} - {None} <= set(names)
+    dead = {row.kills, *row.group_kill, *row.along} - {None}
+    assert {name.removesuffix("2") for name in dead} <= set(names)  # a2 is what a made
     assert row.limit is None or any(group.path == row.limit and group.max for group in row.groups)
     parents = {path.rpartition("/")[0] for path in paths}
     # cgroup v2: processes live in leaves only
