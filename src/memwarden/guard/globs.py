@@ -1,0 +1,192 @@
+"""Globs over paths of cgroups, as :mod:`memwarden.guard.ir` words them, compiled once and kept over ticks.
+
+``*``, ``?`` and ``[...]`` mean within one name what they mean to fnmatch; ``**`` as a name of its own stands
+for any number of levels, and at the end for at least one: ``/a/**`` is what is below ``/a``.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Final, TypeAlias, TypeVar
+
+from memwarden.state.cgroup import Cgroup
+
+_Item = TypeVar("_Item")
+_Pattern = TypeVar("_Pattern")
+_Globs: TypeAlias = tuple[str, ...]
+
+_DEEP: Final = "**"
+_STAR: Final = "*"
+_MANY: Final = 4096
+"""Glob sets, and paths per glob set beyond those that exist, before what is remembered is thrown away."""
+
+
+def wild(
+    items: Sequence[_Item],
+    patterns: Sequence[_Pattern],
+    many: _Pattern,
+    matches: Callable[[_Item, _Pattern], bool],
+) -> bool:
+    """Whether patterns match items one by one, ``many`` standing for any number of them.
+
+    Only the last ``many`` is tried again: whatever an earlier one took, the later have the same choice.
+    """
+    item = pattern = 0
+    back = resume = -1
+    while item < len(items):
+        if pattern < len(patterns) and patterns[pattern] is many:
+            back, resume = pattern, item
+            pattern += 1
+        elif pattern < len(patterns) and matches(items[item], patterns[pattern]):
+            item += 1
+            pattern += 1
+        elif back >= 0:
+            resume += 1
+            item, pattern = resume, back + 1
+        else:
+            return False
+    return all(left is many for left in patterns[pattern:])
+
+
+class Name:
+    """A pattern for one name: characters, and what stands for a character (``None`` for any) or for many."""
+
+    __slots__ = ("_parts",)
+
+    def __init__(self, text: str) -> None:
+        self._parts = tuple(_parts(text))
+
+    def matches(self, name: str) -> bool:
+        """Whether it is this name."""
+        return wild(name, self._parts, _STAR, _matches_character)
+
+
+class Set:
+    """``[a-z]``: some characters, or all others."""
+
+    __slots__ = ("negate", "ranges")
+
+    def __init__(self, text: str) -> None:
+        self.negate = text.startswith("!")
+        body = text[self.negate :]
+        self.ranges: list[tuple[str, str]] = []
+        at = 0
+        while at < len(body):
+            width = 3 if body[at + 1 : at + 2] == "-" and at + 2 < len(body) else 1
+            self.ranges.append((body[at], body[at + width - 1]))
+            at += width
+
+    def has(self, character: str) -> bool:
+        """Whether the character is in it."""
+        return any(low <= character <= high for low, high in self.ranges) is not self.negate
+
+
+class Literal:
+    """One character that is meant as it stands."""
+
+    __slots__ = ("character",)
+
+    def __init__(self, character: str) -> None:
+        self.character = character
+
+
+_Part: TypeAlias = "str | Set | Literal | None"
+
+
+def _parts(text: str) -> Iterable[_Part]:
+    at = 0
+    while at < len(text):
+        character = text[at]
+        at += 1
+        if character == "[":
+            # A bracket that comes first is meant as it stands, and one that is never closed too.
+            closing = text.find("]", at + 1 + text.startswith("!", at))
+            if closing > 0:
+                yield Set(text[at:closing])
+                at = closing + 1
+                continue
+        if character == "*":
+            yield _STAR
+        else:
+            yield None if character == "?" else Literal(character)
+
+
+def _matches_character(character: str, part: _Part) -> bool:
+    if isinstance(part, Set):
+        return part.has(character)
+    return part is None or (isinstance(part, Literal) and part.character == character)
+
+
+_Level: TypeAlias = str | Name
+
+
+def _levels(glob: str, scope: str | None) -> tuple[_Level, ...] | None:
+    """A glob as patterns of one level each, literal ones as text; ``None``: relative, to nothing."""
+    names = [name for name in glob.split("/") if name]
+    levels: list[_Level] = []
+    if names[:1] == ["."]:
+        if scope is None:
+            return None
+        levels += [name for name in scope.split("/") if name]
+        names = names[1:]
+    elif not glob.startswith("/"):
+        levels.append(_DEEP)
+    levels += [_level(name) for name in names]
+    if names[-1:] == [_DEEP]:
+        levels.insert(-1, Name("*"))
+    return tuple(levels)
+
+
+def _level(name: str) -> _Level:
+    if name == _DEEP:
+        return _DEEP
+    return Name(name) if any(sign in name for sign in "*?[") else name
+
+
+def _matches_level(name: str, level: _Level) -> bool:
+    return level.matches(name) if isinstance(level, Name) else level == name
+
+
+class Matcher:
+    """A set of globs, and for which paths it is known already whether any of them matches."""
+
+    __slots__ = ("_globs", "_known")
+
+    def __init__(self, globs: _Globs, scope: str | None = None) -> None:
+        compiled = (_levels(glob, scope) for glob in globs)
+        self._globs = tuple(levels for levels in compiled if levels is not None)
+        self._known: dict[str, bool] = {}
+
+    def matches(self, path: str) -> bool:
+        """Whether any of the globs matches the path."""
+        known = self._known.get(path)
+        if known is None:
+            names = [name for name in path.split("/") if name]
+            known = any(wild(names, levels, _DEEP, _matches_level) for levels in self._globs)
+            self._known[path] = known
+        return known
+
+    def among(self, cgroups: Mapping[str, Cgroup]) -> tuple[Cgroup, ...]:
+        """Those that match, in the order of the mapping."""
+        if len(self._known) > len(cgroups) + _MANY:
+            self._known.clear()
+        return tuple([cgroup for path, cgroup in cgroups.items() if self.matches(path)])
+
+
+class Matchers:
+    """Matchers by their globs and the cgroup that relative ones start from."""
+
+    __slots__ = ("_made",)
+
+    def __init__(self) -> None:
+        self._made: dict[tuple[_Globs, str | None], Matcher] = {}
+
+    def of(self, globs: _Globs, scope: str | None = None) -> Matcher:
+        """The matcher, made at the first call."""
+        relative = any(glob == "." or glob.startswith("./") for glob in globs)
+        key = (globs, scope if relative else None)
+        matcher = self._made.get(key)
+        if matcher is None:
+            if len(self._made) >= _MANY:
+                # Scopes that are long gone: rules that run once per cgroup leave them behind.
+                self._made.clear()
+            matcher = self._made[key] = Matcher(*key)
+        return matcher

@@ -1,0 +1,387 @@
+"""Samples of the past, bounded: stalled time in a window, increments, growth, the last calm moment.
+
+A cgroup is known by its inode: when another takes its path, its past is dropped. What is kept per cgroup
+thins out with age: beyond the last two seconds, of a quarter of a sample's age the first is kept and the one
+that held most, so that peaks are not lost, and where nothing changes only both ends. Every sample that is
+kept is exact; between them, counters are taken to rise evenly.
+"""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_left
+from typing import TYPE_CHECKING, Final, NamedTuple, cast
+
+from memwarden.guard.forecast import LONGEST_US, Trend, trend
+from memwarden.guard.globs import Matchers
+from memwarden.guard.held import held_bytes, held_on_machine
+from memwarden.rules.reclaimable import MACHINE
+from memwarden.state.cgroup import ancestry
+from memwarden.units import SECOND_US
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from memwarden.kernel.psi import Psi
+    from memwarden.state.cgroup import Cgroup
+    from memwarden.state.snapshot import Snapshot
+
+KEEP_US: Final = 130 * SECOND_US
+DENSE_US: Final = 2 * SECOND_US
+SHARE: Final = 4
+ROUND: Final = 32
+"""Samples that are added between two rounds of thinning."""
+
+EVENTS: Final = ("low", "high", "max", "oom", "oom_kill", "oom_group_kill")
+_UNKNOWN: Final = -1
+_NO_EVENTS: Final = (_UNKNOWN,) * len(EVENTS)
+_COLUMNS: Final = (
+    "time",
+    "held",
+    "memory.some",
+    "memory.full",
+    "io.some",
+    "io.full",
+    "cpu.some",
+    "cpu.full",
+    "pgscan",
+    "refault_file",
+    "refault_anon",
+    "pswpout",
+    "pswpin",
+    "io_bytes",
+    *(f"events.{name}" for name in EVENTS),
+    *(f"events_local.{name}" for name in EVENTS),
+)
+COLUMN: Final = {name: at for at, name in enumerate(_COLUMNS)}
+COUNTERS: Final = _COLUMNS[COLUMN["pgscan"] :]
+"""What :meth:`History.increment` takes: pages, but for ``io_bytes`` and the events."""
+_WIDTH: Final = len(_COLUMNS)
+_HELD: Final = COLUMN["held"]
+_KILLS: Final = COLUMN["events.oom_kill"]
+_FIRST_EVENT: Final = COLUMN["events.low"]
+
+
+class Increment(NamedTuple):
+    """How far a counter rose, and in what time."""
+
+    rise: int
+    elapsed_us: int
+
+    @property
+    def per_second(self) -> float:
+        """As a rate."""
+        return self.rise * SECOND_US / self.elapsed_us
+
+
+class Past:
+    """The samples of one cgroup, or of the machine: rows of ``_COLUMNS`` in one flat array."""
+
+    __slots__ = ("inode", "rows", "since_us", "waiting")
+
+    def __init__(self, inode: int) -> None:
+        self.inode = inode
+        self.rows = array("q")
+        self.waiting = 0
+        self.since_us = 0
+        """Peaks before then were ended by a kill."""
+
+    def add(self, row: tuple[int, ...], keep_us: int) -> None:
+        """Take a sample; figures that do not fit 63 bits are no figures."""
+        try:
+            self.rows.extend(row)
+        except OverflowError:
+            del self.rows[len(self.rows) // _WIDTH * _WIDTH :]
+            self.rows.extend(value if value >> 63 == 0 else _UNKNOWN for value in row)
+        self.waiting += 1
+        if self.waiting >= ROUND:
+            self.waiting = 0
+            self._thin(keep_us)
+
+    def known(self, column: int) -> tuple[array[int], array[int]]:
+        """Times and values of the samples that have this figure."""
+        times, values = self.rows[0::_WIDTH], self.rows[column::_WIDTH]
+        if _UNKNOWN in values:
+            pairs = [(time, value) for time, value in zip(times, values, strict=True) if value >= 0]
+            return array("q", [time for time, _ in pairs]), array("q", [value for _, value in pairs])
+        return times, values
+
+    def latest(self, column: int) -> int | None:
+        """The last known figure."""
+        if self.rows[column - _WIDTH] >= 0:
+            return self.rows[column - _WIDTH]
+        _, values = self.known(column)
+        return values[-1] if values else None
+
+    def _thin(self, keep_us: int) -> None:
+        times, held = self.rows[0::_WIDTH], self.rows[_HELD::_WIDTH]
+        now, cell = times[-1], (0, 0)
+        kept: list[int] = []
+        # One sample from before the horizon stays, for the edge of the longest window.
+        for at in range(max(bisect_left(times, now - keep_us) - 1, 0), len(times)):
+            room = max(now - times[at] - DENSE_US, 0) // SHARE
+            # Powers of two wide, so that a cell becomes part of one whole other cell as it ages.
+            here = room.bit_length(), times[at] >> max(room.bit_length() - 1, 0)
+            if here != cell:
+                cell, first, best = here, at, at
+                kept.append(at)
+            elif held[at] > held[best]:
+                if best != first:
+                    kept.pop()
+                kept.append(at)
+                best = at
+        self.rows = self._without_repeats(kept, now - DENSE_US)
+
+    def _without_repeats(self, kept: list[int], until_us: int) -> array[int]:
+        """Rows by their numbers, without those up to a time that are as their neighbours are."""
+        rows: list[array[int]] = []
+        for at in kept:
+            row = self.rows[at * _WIDTH : (at + 1) * _WIDTH]
+            if row[0] < until_us and len(rows) > 1 and row[1:] == rows[-1][1:] == rows[-2][1:]:
+                rows[-1] = row
+            else:
+                rows.append(row)
+        flat = array("q")
+        for row in rows:
+            flat.extend(row)
+        return flat
+
+
+class History:
+    """The past of one machine as far as a guard needs it. All times are of the monotonic clock.
+
+    ``now_us`` is the time of the latest snapshot (0 before the first), ``calm_us`` that of the last calm one,
+    ``matchers`` the globs compiled so far.
+    """
+
+    __slots__ = (
+        "_baseline",
+        "_boot",
+        "_keep_us",
+        "_late",
+        "_machine",
+        "_pasts",
+        "calm_us",
+        "matchers",
+        "now_us",
+    )
+
+    def __init__(self, keep_us: int = KEEP_US) -> None:
+        self._keep_us = keep_us
+        self.matchers = Matchers()
+        self._clear()
+
+    def _clear(self) -> None:
+        self.now_us = 0
+        self.calm_us: int | None = None
+        self._boot: str | None = None
+        self._machine = Past(0)
+        self._pasts: dict[str, Past] = {}
+        self._late: list[tuple[int, int]] = []
+        self._baseline: dict[str, tuple[int, int | None]] = {}
+
+    def add(self, snapshot: Snapshot, *, late_us: int = 0, whole: bool = True) -> None:
+        """Take a snapshot; one of another boot, or from before the last one, begins all anew.
+
+        ``late_us`` is how much later than asked we woke up. Where the snapshot is not ``whole``, cgroups
+        that it lacks were not read, and are not taken for vanished.
+        """
+        now = snapshot.instant.monotonic_us
+        if now < self.now_us or (self._boot is not None and snapshot.host.boot_id != self._boot):
+            self._clear()
+        elif now == self.now_us and self._machine.rows:
+            return
+        self.now_us, self._boot = now, snapshot.host.boot_id
+        if late_us > 0:
+            self._late.append((now, late_us))
+        if self._late and now - self._late[0][0] > self._keep_us:
+            del self._late[0]
+        self._machine.add(_machine_row(now, snapshot), self._keep_us)
+        pasts, keep_us = self._pasts, self._keep_us
+        for path, cgroup in snapshot.cgroups.items():
+            past = pasts.get(path)
+            if past is None or past.inode != cgroup.inode:
+                past = pasts[path] = Past(cgroup.inode)
+            past.add(_row(now, cgroup), keep_us)
+        if len(pasts) > len(snapshot.cgroups):
+            self._forget(snapshot.cgroups, whole=whole)
+
+    def _forget(self, present: Mapping[str, Cgroup], *, whole: bool) -> None:
+        horizon = self.now_us if whole else self.now_us - self._keep_us
+        for path in [path for path in self._pasts if path not in present]:
+            if self._pasts[path].rows[-_WIDTH] < horizon:
+                del self._pasts[path]
+
+    def _past(self, path: str) -> Past | None:
+        return self._machine if path == MACHINE else self._pasts.get(path)
+
+    def stalled_us(self, path: str, resource: str, kind: str, window_us: int) -> int | None:
+        """Microseconds that ``some`` or ``full`` of ``memory``, ``io`` or ``cpu`` stalled within the window.
+
+        ``/`` is the machine. At the window's edge the stall between two samples counts pro rata. With a past
+        shorter than the window it is what is known of; ``None`` when nothing is.
+        """
+        found = self._within(path, COLUMN[f"{resource}.{kind}"], window_us)
+        return None if found is None else min(found.rise, found.elapsed_us)
+
+    def increment(self, path: str, counter: str, window_us: int) -> int | None:
+        """How far one of ``COUNTERS`` rose within the window, pro rata at its edge.
+
+        Events are not divided: one that may have been within the window counts. With a past shorter than the
+        window it is what is known of; ``None`` when nothing is, or the counter went backwards.
+        """
+        found = self._within(path, COLUMN[counter], window_us)
+        return None if found is None else found.rise
+
+    def since_last(self, path: str, counter: str) -> Increment | None:
+        """The increment between the last two samples that have it; ``None`` as for :meth:`increment`."""
+        past = self._past(path)
+        if past is None or not past.rows:
+            return None
+        times, values = past.known(COLUMN[counter])
+        if len(times) < 2 or times[-1] != past.rows[-_WIDTH] or values[-1] < values[-2]:
+            return None
+        return Increment(values[-1] - values[-2], times[-1] - times[-2])
+
+    def _within(self, path: str, column: int, window_us: int) -> Increment | None:
+        past = self._past(path)
+        if past is None or not past.rows:
+            return None
+        times, values = past.known(column)
+        if len(times) < 2 or self.now_us - times[-1] >= window_us:
+            return None
+        # The window ends where the last sample is: what came after it is not known yet.
+        start = times[-1] - window_us
+        at = bisect_left(times, start)
+        if at == 0:
+            start, before = times[0], values[0]
+        elif times[at] == start:
+            before = values[at]
+        else:
+            before = values[at - 1]
+            if column < _FIRST_EVENT and values[at] > before:
+                into, gap = start - times[at - 1], times[at] - times[at - 1]
+                # Rounded up, so that what is left is never more than what can have been.
+                before += ((values[at] - before) * into + gap - 1) // gap
+        rise = values[-1] - before
+        return None if rise < 0 else Increment(rise, times[-1] - start)
+
+    def held(self, path: str) -> int | None:
+        """What the cgroup, or the machine, held when that was last read; see ``guard.held``."""
+        past = self._past(path)
+        return past.latest(_HELD) if past is not None and past.rows else None
+
+    def growth(self, path: str, longest_us: int = LONGEST_US) -> Trend | None:
+        """The trend of what is held, see ``guard.forecast``; ``None`` when it cannot be told yet."""
+        past = self._past(path)
+        if past is None or not past.rows:
+            return None
+        times, held = past.known(_HELD)
+        if not times or self.now_us - times[-1] > longest_us:
+            return None
+        kills = past.rows[_KILLS::_WIDTH]
+        killed_us = past.rows[bisect_left(kills, kills[-1]) * _WIDTH]
+        return trend(times, held, longest_us=longest_us, since_us=max(past.since_us, killed_us))
+
+    def mark_kill(self, path: str) -> None:
+        """Note that memory of the cgroup was, or is being, given back by a kill, not by itself.
+
+        What it, its ancestors and the machine held before is then no peak that growth would stop at.
+        """
+        for above in (*ancestry(path), MACHINE):
+            past = self._past(above)
+            if past is not None:
+                past.since_us = self.now_us
+
+    def mark_calm(self, snapshot: Snapshot, *, whole: bool = True) -> None:
+        """Note what each cgroup and the machine hold at a calm moment, to measure by later."""
+        kept = {} if whole else {path: one for path, one in self._baseline.items() if path in self._pasts}
+        self._baseline = kept
+        for path, cgroup in snapshot.cgroups.items():
+            kept[path] = (cgroup.inode, held_bytes(cgroup))
+        kept[MACHINE] = (0, held_on_machine(snapshot))
+        self.calm_us = snapshot.instant.monotonic_us
+
+    def taken_bytes(self, path: str) -> int | None:
+        """What is held more than at the last calm moment; all of it in a cgroup that is younger.
+
+        Below 0 when something was given back. ``None`` before any calm moment, and where either is unknown.
+        """
+        now = self.held(path)
+        if now is None or self.calm_us is None:
+            return None
+        inode, before = self._baseline.get(path, (None, None))
+        past = self._machine if path == MACHINE else self._pasts[path]
+        if inode != past.inode and past.rows[0] > self.calm_us:
+            return now
+        return None if before is None or inode != past.inode else now - before
+
+    def gap_us(self, window_us: int) -> int:
+        """The longest that we woke up later than asked, within the window."""
+        start = self.now_us - window_us
+        return max((late for time, late in self._late if time > start), default=0)
+
+
+def _row(now_us: int, cgroup: Cgroup) -> tuple[int, ...]:
+    stat = cast("Mapping[str, int]", cgroup.stat or {})
+    held = held_bytes(cgroup)
+    moved = cgroup.io_bytes
+    return (
+        now_us,
+        _UNKNOWN if held is None else held,
+        *_totals(cgroup.memory_pressure),
+        *_totals(cgroup.io_pressure),
+        *_totals(cgroup.cpu_pressure),
+        stat.get("pgscan", _UNKNOWN),
+        # One counter for both before 5.9.
+        stat.get("workingset_refault_file", stat.get("workingset_refault", _UNKNOWN)),
+        stat.get("workingset_refault_anon", _UNKNOWN),
+        stat.get("pswpout", _UNKNOWN),
+        stat.get("pswpin", _UNKNOWN),
+        _UNKNOWN if moved is None else sum(read + written for read, written in moved.values()),
+        *_events(cast("Mapping[str, int] | None", cgroup.events)),
+        *_events(cast("Mapping[str, int] | None", cgroup.events_local)),
+    )
+
+
+def _machine_row(now_us: int, snapshot: Snapshot) -> tuple[int, ...]:
+    stat = cast("Mapping[str, int]", snapshot.vmstat or {})
+    held = held_on_machine(snapshot)
+    scans = [stat[key] for key in ("pgscan_kswapd", "pgscan_direct", "pgscan_khugepaged") if key in stat]
+    return (
+        now_us,
+        _UNKNOWN if held is None else held,
+        *_totals(snapshot.memory_pressure),
+        *_totals(snapshot.io_pressure),
+        *_totals(snapshot.cpu_pressure),
+        # Without pgscan_proactive: somebody asked for that, nobody was short of memory.
+        sum(scans) if scans else _UNKNOWN,
+        stat.get("workingset_refault_file", _UNKNOWN),
+        stat.get("workingset_refault_anon", _UNKNOWN),
+        stat.get("pswpout", _UNKNOWN),
+        stat.get("pswpin", _UNKNOWN),
+        _UNKNOWN,
+        *_events(stat),
+        *_NO_EVENTS,
+    )
+
+
+def _totals(psi: Psi | None) -> tuple[int, int]:
+    if psi is None:
+        return _UNKNOWN, _UNKNOWN
+    some, full = psi
+    return _UNKNOWN if some is None else some.total_us, _UNKNOWN if full is None else full.total_us
+
+
+def _events(counts: Mapping[str, int] | None) -> tuple[int, ...]:
+    if counts is None:
+        return _NO_EVENTS
+    get = counts.get
+    return (
+        get("low", _UNKNOWN),
+        get("high", _UNKNOWN),
+        get("max", _UNKNOWN),
+        get("oom", _UNKNOWN),
+        get("oom_kill", _UNKNOWN),
+        get("oom_group_kill", _UNKNOWN),
+    )

@@ -1,0 +1,123 @@
+"""Globs over paths: names as fnmatch has them, levels as the IR words them."""
+
+from __future__ import annotations
+
+import fnmatch
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from memwarden.guard import globs
+from memwarden.guard.globs import Matcher, Matchers, Name
+from memwarden.testing.strategies import cgroup_names
+from tests.rules.machines import cgroup
+
+
+def matches(glob, path, scope=None):
+    return Matcher((glob,), scope).matches(path)
+
+
+@pytest.mark.parametrize(
+    ("glob", "path", "expected"),
+    [
+        ("/system.slice/*.service", "/system.slice/sshd.service", True),
+        ("/system.slice/*.service", "/system.slice/a/sshd.service", False),
+        ("/system.slice/*.service", "/x/system.slice/sshd.service", False),
+        ("/system.slice", "/system.slice", True),
+        ("/system.slice/", "/system.slice", True),
+        ("//system.slice", "/system.slice", True),
+        ("/system.slice", "/system.slice/a", False),
+        ("/", "/", True),
+        ("/", "/a", False),
+        ("/*", "/a", True),
+        ("/*", "/", False),
+        ("/**", "/a/b/c", True),
+        ("/**", "/", False),
+        ("**", "/a", True),
+        ("**", "/", False),
+        ("/a/**", "/a/b/c", True),
+        ("/a/**", "/a", False),
+        ("/a/**/z", "/a/z", True),
+        ("/a/**/z", "/a/b/c/z", True),
+        ("/a/**/z", "/a/b/c/z/y", False),
+        ("/a/**/b/**/c", "/a/b/b/x/c/c", True),
+        ("postgresql*.service", "/system.slice/postgresql@16-main.service", True),
+        ("postgresql*.service", "/postgresql.service", True),
+        ("postgresql*.service", "/postgresql.service/sub", False),
+        ("kubepods.slice/*", "/a/kubepods.slice/pod", True),
+        ("/pod[0-9]", "/pod7", True),
+        ("/pod[!0-9]", "/pod7", False),
+        ("/pod?", "/pod7", True),
+        ("/pod?", "/pod", False),
+        ("/a**b", "/axxb", True),
+    ],
+)
+def test_paths(glob, path, expected):
+    assert matches(glob, path) is expected
+
+
+@pytest.mark.parametrize(
+    ("glob", "path", "expected"),
+    [
+        (".", "/pods/a", True),
+        (".", "/pods", False),
+        ("./", "/pods/a", True),
+        ("./*", "/pods/a/x", True),
+        ("./*", "/pods/b/x", False),
+        ("./**", "/pods/a/x/y", True),
+        ("./../b", "/pods/b", False),
+    ],
+)
+def test_relative_to_the_scope(glob, path, expected):
+    assert matches(glob, path, "/pods/a") is expected
+
+
+def test_a_scope_is_no_pattern():
+    assert matches("./x", "/pod[1]*/x", "/pod[1]*")
+    assert not matches("./x", "/pod1/x", "/pod[1]*")
+
+
+def test_relative_to_nothing_matches_nothing():
+    assert not matches(".", "/")
+    assert not matches("./*", "/a")
+    assert matches(".", "/", "/")
+
+
+@given(st.text("ab*?[]!-c", max_size=12), st.text("abc[]!-*", max_size=8))
+def test_names_are_those_of_fnmatch(pattern, name):
+    assert Name(pattern).matches(name) == fnmatch.fnmatchcase(name, pattern)
+
+
+@given(cgroup_names(), cgroup_names())
+def test_any_name_matches_itself_when_it_holds_no_pattern(first, second):
+    path = f"/{first}/{second}"
+    assert matches("/**", path)
+    assert matches("*", path)
+    if not set(path) & set("*?["):
+        assert matches(path, path)
+
+
+def test_hostile_patterns_end_in_time():
+    assert not Name("*a" * 40 + "b").matches("a" * 255)
+    assert not matches("/**/a" * 40 + "/b", "/a" * 200)
+
+
+def test_any_of_several_in_the_order_of_the_snapshot():
+    found = {path: cgroup(path) for path in ("/", "/b", "/a", "/a/x")}
+    assert [one.path for one in Matcher(("/a", "b")).among(found)] == ["/b", "/a"]
+    assert Matcher(()).among(found) == ()
+
+
+def test_matchers_are_made_once_and_do_not_pile_up(monkeypatch):
+    monkeypatch.setattr(globs, "_MANY", 2)
+    matchers = Matchers()
+    plain = matchers.of(("/a",), "/s")
+    assert matchers.of(("/a",)) is matchers.of(("/a",), "/other") is plain
+    relative = matchers.of(("./a",), "/s")
+    assert matchers.of(("./a",), "/s") is relative
+    assert matchers.of(("./a",), "/t") is not relative
+    assert matchers.of(("./a",), "/s") is not relative
+    for number in range(5):
+        assert plain.among({"/a": cgroup("/a"), f"/{number}": cgroup(f"/{number}")})
+    assert len(plain._known) <= 4
