@@ -159,10 +159,13 @@ class Matcher:
         """Whether any of the globs matches the path."""
         known = self._known.get(path)
         if known is None:
-            names = [name for name in path.split("/") if name]
-            known = any(wild(names, levels, _DEEP, _matches_level) for levels in self._globs)
-            self._known[path] = known
+            known = self._known[path] = self.fits(path)
         return known
+
+    def fits(self, path: str) -> bool:
+        """The same without remembering the answer."""
+        names = [name for name in path.split("/") if name]
+        return any(wild(names, levels, _DEEP, _matches_level) for levels in self._globs)
 
     def among(self, cgroups: Mapping[str, Cgroup]) -> tuple[Cgroup, ...]:
         """Those that match, in the order of the mapping."""

@@ -77,12 +77,16 @@ class Increment(NamedTuple):
 class Past:
     """The samples of one cgroup, or of the machine: rows of ``_COLUMNS`` in one flat array."""
 
-    __slots__ = ("inode", "rows", "since_us", "waiting")
+    __slots__ = ("average", "first", "inode", "rows", "since_us", "waiting")
 
     def __init__(self, inode: int) -> None:
         self.inode = inode
         self.rows = array("q")
         self.waiting = 0
+        self.average = 0.0
+        """Of memory.current, a quarter of each look; as if it had been 0 before."""
+        self.first: float | None = None
+        """What the average would be more, had it been before what it was at the first look."""
         self.since_us = 0
         """Peaks before then were ended by a kill."""
 
@@ -97,6 +101,11 @@ class Past:
         if self.waiting >= ROUND:
             self.waiting = 0
             self._thin(keep_us)
+
+    def look(self, usage: int) -> None:
+        """Take memory.current into the running average."""
+        first = usage if self.first is None else self.first
+        self.average, self.first = self.average * 0.75 + usage * 0.25, first * 0.75
 
     def known(self, column: int) -> tuple[array[int], array[int]]:
         """Times and values of the samples that have this figure."""
@@ -151,7 +160,7 @@ class History:
     """The past of one machine as far as a guard needs it. All times are of the monotonic clock.
 
     ``now_us`` is the time of the latest snapshot (0 before the first), ``calm_us`` that of the last calm one,
-    ``matchers`` the globs compiled so far.
+    ``matchers`` the globs compiled so far, ``looks`` how many snapshots were taken.
     """
 
     __slots__ = (
@@ -162,6 +171,7 @@ class History:
         "_machine",
         "_pasts",
         "calm_us",
+        "looks",
         "matchers",
         "now_us",
     )
@@ -173,6 +183,7 @@ class History:
 
     def _clear(self) -> None:
         self.now_us = 0
+        self.looks = 0
         self.calm_us: int | None = None
         self._boot: str | None = None
         self._machine = Past(0)
@@ -192,6 +203,7 @@ class History:
         elif now == self.now_us and self._machine.rows:
             return
         self.now_us, self._boot = now, snapshot.host.boot_id
+        self.looks += 1
         if late_us > 0:
             self._late.append((now, late_us))
         if self._late and now - self._late[0][0] > self._keep_us:
@@ -203,6 +215,8 @@ class History:
             if past is None or past.inode != cgroup.inode:
                 past = pasts[path] = Past(cgroup.inode)
             past.add(_row(now, cgroup), keep_us)
+            if cgroup.current_bytes is not None:
+                past.look(cgroup.current_bytes)
         if len(pasts) > len(snapshot.cgroups):
             self._forget(snapshot.cgroups, whole=whole)
 
@@ -270,6 +284,16 @@ class History:
         """What the cgroup, or the machine, held when that was last read; see ``guard.held``."""
         past = self._past(path)
         return past.latest(_HELD) if past is not None and past.rows else None
+
+    def average_bytes(self, path: str, *, from_zero: bool = False) -> float | None:
+        """The running average of memory.current, a quarter of each look: oomd's ``average_size_decay`` 4.
+
+        ``from_zero``: as if it had been 0 before the first look, as oomd has it; else what it was then.
+        """
+        past = self._pasts.get(path)
+        if past is None or past.first is None:
+            return None
+        return past.average + (0.0 if from_zero else past.first)
 
     def growth(self, path: str, longest_us: int = LONGEST_US) -> Trend | None:
         """The trend of what is held, see ``guard.forecast``; ``None`` when it cannot be told yet."""

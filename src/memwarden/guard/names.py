@@ -3,7 +3,7 @@
 An entry is a glob of cgroups (``/system.slice/*.service``, ``postgresql*.service``), ``cgroup~REGEX``,
 ``comm:GLOB``, ``comm~REGEX``, ``uid:N``, ``uid~REGEX`` or ``adj<=N``. A glob that begins with ``/`` is
 matched from the root, another one at any depth; ``*``, ``?`` and ``[...]`` stay within one level, ``**`` is
-any number of levels.
+any number of levels (:mod:`memwarden.guard.globs`).
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from memwarden.errors import InputError
+from memwarden.guard.globs import Matcher, Name
 from memwarden.state.cgroup import parent_path
 
 if TYPE_CHECKING:
@@ -28,24 +29,29 @@ class Names:
     Raises :class:`InputError` for a regular expression or a number that is none.
     """
 
-    __slots__ = ("_globs", "_of_path", "_processes", "_regexes", "speak_of_processes")
+    __slots__ = ("_comms", "_globs", "_of_path", "_processes", "_regexes", "speak_of_processes")
 
     def __init__(self, entries: Iterable[str]) -> None:
-        self._globs: list[tuple[str, tuple[str, ...]]] = []
+        self._globs: list[tuple[str, Matcher]] = []
         self._regexes: list[tuple[str, Callable[[str], object]]] = []
+        self._comms: dict[str, str] = {}
         self._processes: list[tuple[str, Callable[[Process], object]]] = []
         self._of_path: dict[str, tuple[str | None, str | None]] = {}
         for entry in entries:
             self._add(entry)
-        self.speak_of_processes = bool(self._processes)
+        self.speak_of_processes = bool(self._comms or self._processes)
 
     def __bool__(self) -> bool:
-        return bool(self._globs or self._regexes or self._processes)
+        return bool(self._globs or self._regexes or self.speak_of_processes)
 
     def _add(self, entry: str) -> None:
         if entry.startswith("comm:"):
             pattern = entry[5:]
-            self._processes.append((entry, lambda process: fits(pattern, process.comm)))
+            if is_glob(pattern):
+                name = Name(pattern)
+                self._processes.append((entry, lambda process: name.matches(process.comm)))
+            else:
+                self._comms.setdefault(pattern, entry)
         elif entry.startswith("comm~"):
             search = _regex(entry, entry[5:])
             self._processes.append((entry, lambda process: search(process.comm)))
@@ -65,7 +71,7 @@ class Names:
         elif entry.startswith("cgroup~"):
             self._regexes.append((entry, _regex(entry, entry[7:])))
         else:
-            self._globs.append((entry, glob_parts(entry)))
+            self._globs.append((entry, Matcher((entry,))))
 
     def of_path(self, path: str) -> str | None:
         """The first entry that names this cgroup itself."""
@@ -89,14 +95,16 @@ class Names:
         return known
 
     def _glob(self, path: str) -> str | None:
-        if not self._globs:
-            return None
-        parts = path_parts(path)
-        return next((entry for entry, pattern in self._globs if matches(pattern, parts)), None)
+        return next((entry for entry, matcher in self._globs if matcher.fits(path)), None)
 
     def of_process(self, process: Process) -> str | None:
-        """The first entry that names this process by what it is, whatever cgroup it is in."""
-        return next((entry for entry, holds in self._processes if holds(process)), None)
+        """An entry that names this process by what it is, whatever cgroup it is in."""
+        entry = self._comms.get(process.comm)
+        return entry or next((entry for entry, holds in self._processes if holds(process)), None)
+
+    def of_any(self, processes: Iterable[Process]) -> str | None:
+        """An entry that names one of some processes."""
+        return next((entry for process in processes if (entry := self.of_process(process))), None)
 
 
 def _regex(entry: str, pattern: str) -> Callable[[str], object]:
@@ -117,95 +125,6 @@ def _number(entry: str, text: str) -> int:
         raise InputError(f"{entry!r}: {text!r} is no number") from None
 
 
-def path_parts(path: str) -> tuple[str, ...]:
-    """The components of a cgroup's path; the root has none."""
-    return tuple(path[1:].split("/")) if path != "/" else ()
-
-
-def glob_parts(glob: str) -> tuple[str, ...]:
-    """The components of a glob; one that does not begin with ``/`` may begin at any depth."""
-    parts = tuple(part for part in glob.split("/") if part)
-    return parts if glob.startswith("/") else ("**", *parts)
-
-
-def matches(pattern: tuple[str, ...], parts: tuple[str, ...]) -> bool:
-    """Whether the components of a path fit those of a glob.
-
-    >>> matches(glob_parts("b*"), path_parts("/a/bc")), matches(glob_parts("/b*"), path_parts("/a/bc"))
-    (True, False)
-    """
-    # Positions in the pattern that the components so far may have led to: no backtracking, whatever it holds.
-    states = _beyond_spans(pattern, {0})
-    for part in parts:
-        found = set()
-        for state in states:
-            if state < len(pattern):
-                if pattern[state] == "**":
-                    found.add(state)
-                elif fits(pattern[state], part):
-                    found.add(state + 1)
-        states = _beyond_spans(pattern, found)
-    return len(pattern) in states
-
-
-def _beyond_spans(pattern: tuple[str, ...], states: set[int]) -> set[int]:
-    waiting = list(states)
-    while waiting:
-        state = waiting.pop()
-        if state < len(pattern) and pattern[state] == "**" and state + 1 not in states:
-            states.add(state + 1)
-            waiting.append(state + 1)
-    return states
-
-
-def fits(pattern: str, text: str) -> bool:
-    """Whether a whole text fits a pattern of ``*``, ``?`` and ``[...]``, as ``fnmatch.fnmatchcase`` has it.
-
-    Without a regular expression, which would cost the guard's process the module.
-
-    >>> fits("web-[0-9]*", "web-7"), fits("web-[!0-9]*", "web-7")
-    (True, False)
-    """
-    at = here = 0
-    star, resume = -1, 0
-    while here < len(text):
-        if at < len(pattern) and pattern[at] == "*":
-            star, resume = at, here
-            at += 1
-            continue
-        length = _one(pattern, at, text[here]) if at < len(pattern) else 0
-        if length:
-            at += length
-            here += 1
-        elif star < 0:
-            return False
-        else:  # the last star takes one character more
-            resume += 1
-            at, here = star + 1, resume
-    return not pattern[at:].strip("*")
-
-
-def _one(pattern: str, at: int, char: str) -> int:
-    """How many characters of the pattern stand for this one; 0 when they do not."""
-    if pattern[at] == "?":
-        return 1
-    if pattern[at] == "[":
-        first = at + 2 if pattern[at + 1 : at + 2] == "!" else at + 1
-        end = pattern.find("]", first + 1)  # a ] that comes first is one of the set
-        if end > 0:
-            return end + 1 - at if _in_set(pattern[first:end], char) != (first == at + 2) else 0
-    return 1 if pattern[at] == char else 0
-
-
-def _in_set(members: str, char: str) -> bool:
-    at = 0
-    while at < len(members):
-        if members[at + 1 : at + 2] == "-" and at + 2 < len(members):
-            if members[at] <= char <= members[at + 2]:
-                return True
-            at += 3
-        elif members[at] == char:
-            return True
-        else:
-            at += 1
-    return False
+def is_glob(text: str) -> bool:
+    """Whether anything in it stands for something else."""
+    return any(sign in text for sign in "*?[")

@@ -1,0 +1,283 @@
+"""The one base that chooses: among whom, what may be killed as one, who is passed over, who comes next.
+
+A policy only ranks. What is passed over is in the answer with its reason, so that the question "why that one,
+and why not the others" has its answer in the record. A subtree that cannot win is not gone into: it is one
+entry.
+"""
+
+from __future__ import annotations
+
+from heapq import heappop, heappush
+from math import inf
+from typing import TYPE_CHECKING, Final
+
+from memwarden.guard.judge import Judge, Unit, shown
+from memwarden.state.cgroup import ancestry, parent_path
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from memwarden.guard.ir import Choice
+    from memwarden.guard.never import Guarded
+    from memwarden.guard.rankings.key import Figure
+    from memwarden.guard.record import Candidate
+    from memwarden.guard.view import View
+    from memwarden.state.cgroup import Cgroup
+    from memwarden.state.intents import Target
+
+LISTED: Final = 16
+"""How many that came after the chosen one, and how many of each reason, have an entry of their own."""
+_EVERYTHING: Final = frozenset(("/**", "**"))
+
+
+def order(
+    choice: Choice, view: View, guarded: Guarded, *, failed: frozenset[Target] = frozenset()
+) -> tuple[Candidate, ...]:
+    """Every candidate considered, the first to die first.
+
+    The chosen one is the first, if any, and the only one without ``why_not``. Behind it come those that would
+    be next, in order, then those that may not be killed, then subtrees that were not gone into. Beyond the
+    first few of a kind one entry ``stands_for`` the rest. ``failed`` are those that were tried in vain.
+    """
+    chooser = _Chooser(choice, view, guarded, failed)
+    if choice.units == "process":
+        chooser.processes()
+    elif choice.units == "matched":
+        chooser.flat([Unit(cgroup) for cgroup in view.matches(choice.cgroups)])
+    elif choice.units == "recursive":
+        chooser.recursive()
+    elif chooser.prunes():
+        chooser.leaves_from_the_top()
+    else:
+        chooser.flat([Unit(cgroup) for cgroup in chooser.leaves()])
+    return chooser.record()
+
+
+class _Chooser:
+    """One choice being made: ``killable`` in order, ``refused``, and what was ``pruned``."""
+
+    def __init__(self, choice: Choice, view: View, guarded: Guarded, failed: frozenset[Target]) -> None:
+        self.choice = choice
+        self.view = view
+        self.snapshot = view.snapshot
+        self.judge = Judge(choice, view, guarded, failed)
+        self.everything = not choice.cgroups or not _EVERYTHING.isdisjoint(choice.cgroups)
+        self.killable: list[Unit] = []
+        self.refused: list[Unit] = []
+        self.pruned: list[Unit] = []
+        self._tops: dict[str, Cgroup] | None = None
+
+    # Among whom.
+
+    def tops(self) -> dict[str, Cgroup]:
+        """The matching cgroups that have none above them that matches."""
+        if self._tops is None:
+            if self.everything:
+                roots = [
+                    path for path in self.snapshot.cgroups if parent_path(path) not in self.snapshot.cgroups
+                ]
+                self._tops = {path: self.snapshot.cgroups[path] for path in roots}
+            else:
+                found = {cgroup.path: cgroup for cgroup in self.view.matches(self.choice.cgroups)}
+                self._tops = {
+                    path: cgroup
+                    for path, cgroup in found.items()
+                    if not any(above in found for above in ancestry(path)[1:])
+                }
+        return self._tops
+
+    def watched_uid(self, path: str) -> int:
+        """Who owns the cgroup that is looked after, above this one; root for the machine as a whole."""
+        if not self.everything:
+            for above in ancestry(path)[1:]:
+                top = self.tops().get(above)
+                if top is not None:
+                    return top.owner_uid or 0
+        return 0
+
+    def is_leaf(self, cgroup: Cgroup) -> bool:
+        """Whether it is killed as one: nothing below it, or memory.oom.group says so."""
+        return not cgroup.children or (bool(cgroup.oom_group) and cgroup.version != 1)
+
+    def leaves(self) -> Iterable[Cgroup]:
+        """All that may be killed as one at or below the tops."""
+        waiting = list(self.tops().values())
+        while waiting:
+            cgroup = waiting.pop()
+            if self.is_leaf(cgroup):
+                yield cgroup
+            else:
+                waiting.extend(self.below(cgroup))
+
+    def below(self, cgroup: Cgroup) -> list[Cgroup]:
+        """The children that the snapshot has; those that vanished meanwhile have nothing to be chosen by."""
+        cgroups = self.snapshot.cgroups
+        return [cgroups[path] for path in cgroup.children if path in cgroups]
+
+    # How.
+
+    def processes(self) -> None:
+        """Single processes; kernel threads are no candidates at all."""
+        tops = self.tops()
+        units = [
+            Unit(None, process)
+            for process in self.snapshot.processes.values()
+            if not process.is_kernel_thread
+            and (self.everything or any(above in tops for above in ancestry(process.cgroup or "/")))
+        ]
+        self.flat(units)
+
+    def flat(self, units: list[Unit]) -> None:
+        """All of them compared with each other."""
+        for unit in units:
+            self.judge.refuse(unit, self.watched_uid(unit.path))
+        for unit in self.judge.rank(units):
+            (self.refused if unit.why_not else self.killable).append(unit)
+
+    def recursive(self) -> None:
+        """The best of the siblings, then the best below it, and back up where nothing below can be killed.
+
+        oomd ``src/oomd/plugins/BaseKillPlugin.cpp:resumeTryingToKillSomething``: only siblings are compared,
+        and one that has children is never killed itself.
+        """
+        if not self.everything:
+            first: Iterable[Cgroup] = self.view.matches(self.choice.cgroups)
+        elif "/" in self.snapshot.cgroups:
+            first = self.below(self.snapshot.cgroups["/"])
+        else:
+            first = self.tops().values()
+        waiting = self._siblings(first)
+        while waiting:
+            unit = waiting.pop()
+            assert unit.cgroup is not None
+            if unit.why_not:
+                self.refused.append(unit)
+            elif self.is_leaf(unit.cgroup):
+                self.killable.append(unit)
+            elif self.killable:  # the choice is made: what it holds does not matter any more
+                figure = shown(self.judge.key, unit.figures[0][1])
+                unit.why_not = f"pruned: {self.judge.first} {figure}, lower than what was gone into"
+                unit.stands_for = self._count(unit.cgroup)
+                self.pruned.append(unit)
+            else:
+                waiting.extend(self._siblings(self.below(unit.cgroup)))
+
+    def _siblings(self, cgroups: Iterable[Cgroup]) -> list[Unit]:
+        """Ranked, the best last."""
+        units = [Unit(cgroup) for cgroup in cgroups]
+        for unit in units:
+            assert unit.cgroup is not None
+            if self.is_leaf(unit.cgroup):
+                self.judge.refuse(unit, self.watched_uid(unit.path))
+            else:
+                self.judge.refuse_below(unit, self.watched_uid(unit.path))
+                if unit.why_not:
+                    unit.stands_for = self._count(unit.cgroup)
+        return self.judge.rank(units)[::-1]
+
+    def _count(self, cgroup: Cgroup) -> int:
+        return sum(1 for _ in self.snapshot.subtree(cgroup.path))
+
+    # Top down.
+
+    def prunes(self) -> bool:
+        """Whether a parent's figure says enough about its children's."""
+        return len(self.choice.ranking.weights) == 1 and self.judge.key.bound is not None
+
+    def leaves_from_the_top(self) -> None:
+        """Go into what could hold the most, until nothing could hold more than the best that was found."""
+        judge, preferred = self.judge, self.judge.marker.preferred(self.snapshot)
+        waiting: list[tuple[Figure, str]] = []
+        self._wait(waiting, self.tops().values())
+        found: list[Unit] = []
+        beaten: list[tuple[Figure, str]] = []
+        enough = judge.least if judge.key.quantity and judge.key.floor is None else -inf
+        best: Figure = -inf
+        while waiting:
+            reach, path = heappop(waiting)
+            cgroup = self.snapshot.cgroups[path]
+            if (-reach < best or -reach <= enough) and path not in preferred:
+                beaten.append((-reach, path))
+            elif self.is_leaf(cgroup):
+                unit = Unit(cgroup)
+                judge.refuse(unit, self.watched_uid(path))
+                found.append(unit)
+                if not unit.why_not and unit.mark != "avoid" and not judge.lacks(unit, -reach, -reach):
+                    best = max(best, -reach)
+            elif reason := judge.refused_below(path):
+                self._refuse_all(cgroup, reason)
+            else:
+                self._wait(waiting, self.below(cgroup))
+        self._leave(beaten, found)
+        for unit in judge.rank(found):
+            (self.refused if unit.why_not else self.killable).append(unit)
+
+    def _wait(self, waiting: list[tuple[Figure, str]], cgroups: Iterable[Cgroup]) -> None:
+        for cgroup in cgroups:
+            heappush(waiting, (-self.judge.reach(cgroup, leaf=self.is_leaf(cgroup)), cgroup.path))
+
+    def _refuse_all(self, cgroup: Cgroup, reason: str) -> None:
+        unit = Unit(cgroup)
+        unit.why_not, unit.stands_for = reason, self._count(cgroup)
+        self.refused.append(unit)
+
+    def _leave(self, beaten: list[tuple[Figure, str]], found: list[Unit]) -> None:
+        """What was not gone into, the greatest first: a few leaves, and one entry for each other subtree."""
+        rest: dict[str, list[Figure]] = {}
+        listed = 0
+        for reach, path in beaten:
+            cgroup = self.snapshot.cgroups[path]
+            above = self.snapshot.cgroups.get(parent_path(path) or "")
+            if not self.is_leaf(cgroup):
+                self._prune(cgroup, reach, self._count(cgroup))
+            elif listed < LISTED or above is None:
+                listed += 1
+                unit = Unit(cgroup)
+                self.judge.refuse(unit, self.watched_uid(path))
+                found.append(unit)
+            else:
+                rest.setdefault(above.path, []).append(reach)
+        for path, figures in rest.items():
+            self._prune(self.snapshot.cgroups[path], figures[0], len(figures))
+
+    def _prune(self, cgroup: Cgroup, reach: Figure, stands_for: int) -> None:
+        unit = Unit(cgroup)
+        figure = shown(self.judge.key, reach)
+        unit.why_not = f"pruned: {self.judge.first} at most {figure} in each of {stands_for}"
+        unit.stands_for, unit.score, unit.figures = stands_for, reach, ((self.judge.first, reach),)
+        self.pruned.append(unit)
+
+    # The record.
+
+    def record(self) -> tuple[Candidate, ...]:
+        """All entries in order; those beyond the first few of a kind as one."""
+        for unit in self.killable[1:]:
+            self.judge.say_lower(unit, self.killable[0])
+        lower = [unit for unit in self.refused if unit.why_not.startswith("lower")]
+        others = [unit for unit in self.refused if not unit.why_not.startswith("lower")]
+        units = [
+            *self.killable[:1],
+            *_condensed([*self.killable[1:], *lower]),
+            *_condensed(others),
+            *_condensed(self.pruned),
+        ]
+        return tuple([self.judge.candidate(unit) for unit in units])
+
+
+def _condensed(units: list[Unit]) -> list[Unit]:
+    """The first few of each kind of reason; the next stands for those that follow too."""
+    kept: list[Unit] = []
+    counts: dict[str, int] = {}
+    last: dict[str, Unit] = {}
+    for unit in units:
+        kind = unit.why_not.partition(":")[0]
+        count = counts[kind] = counts.get(kind, 0) + 1
+        if count <= LISTED + 1:
+            kept.append(unit)
+            last[kind] = unit
+        else:
+            last[kind].stands_for += unit.stands_for
+    for kind, unit in last.items():
+        if counts[kind] > LISTED + 1:
+            unit.why_not += f", and {counts[kind] - LISTED - 1} more"
+    return kept
