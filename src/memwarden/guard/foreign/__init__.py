@@ -5,14 +5,16 @@ differ, for a replay that shall show what it would have done. A file that the to
 refused with the tool's reason. What cannot be expressed is named in ``Policy.notes``.
 """
 
-import re
 from collections.abc import Callable, Mapping
 from typing import Final
 
 from memwarden.errors import InputError
-from memwarden.guard.foreign import earlyoom, json_text, nohang, oomd, plain, systemd_oomd
+from memwarden.guard.foreign import earlyoom, nohang, oomd, plain, systemd_oomd
+from memwarden.guard.foreign.recognition import recognise
 from memwarden.guard.foreign.words import instead
 from memwarden.guard.ir import Policy
+
+__all__ = ["KINDS", "load", "recognise"]
 
 KINDS: Final[dict[str, Callable[..., Policy]]] = {
     "oomd": oomd.load,

@@ -1,8 +1,8 @@
 """nohang's configuration: its thresholds as rules, its adjustments of badness where they can be expressed.
 
 Follows ``src/nohang`` of hakavlad/nohang at 1d49838: who is at a threshold has passed it. A soft threshold
-sends SIGTERM and, ``max_soft_exit_time`` later, SIGKILL, a hard one SIGKILL at once. nohang exits when a key is
-missing; here its default stands in, and is named, since keys differ between its versions.
+sends SIGTERM and, ``max_soft_exit_time`` later, SIGKILL, a hard one SIGKILL at once. nohang exits when a
+key is missing; here its default stands in, and is named, since keys differ between its versions.
 """
 
 import re

@@ -1,7 +1,7 @@
 """The keys of nohang's configuration, their defaults and ranges, and its lines.
 
-From ``conf/nohang/nohang.conf.in`` and the checks in ``src/nohang``. A line that begins with ``#``, a blank or
-a tab is a comment; lines that begin with ``@`` may be repeated; a key may not.
+From ``conf/nohang/nohang.conf.in`` and the checks in ``src/nohang``. A line that begins with ``#``, blank or
+tab is a comment; lines that begin with ``@`` may be repeated; a key may not.
 """
 
 import re
