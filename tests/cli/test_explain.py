@@ -90,6 +90,15 @@ def test_forms(cli, form, start):
     assert ran.out.startswith(start)
 
 
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-be"])
+def test_a_log_that_a_windows_shell_redirected(cli, tmp_path, encoding):
+    text = ("" if encoding == "utf-16" else "\ufeff") + Path(SAMPLE).read_text().replace("\n", "\r\n")
+    (tmp_path / "oom.log").write_bytes(text.encode(encoding))
+    ran = cli("explain", tmp_path / "oom.log")
+    assert (ran.code, ran.err) == (0, "")
+    assert ran.out.splitlines()[0] == cli("explain", SAMPLE).out.splitlines()[0]
+
+
 def test_into_a_file(cli, tmp_path):
     out = tmp_path / "oom.html"
     ran = cli("explain", SAMPLE, "--format", "html", "-o", out)

@@ -172,10 +172,6 @@ def test_chunks_of_any_size(chunks):
             "is a recording of a machine, not a log; give it to status or rank with --root",
         ),
         (b"PK\x03\x04", "is a zip archive; unpack it first"),
-        (
-            "oom\n".encode("utf-16"),
-            "is UTF-16 text; convert it: iconv -f UTF-16 -t UTF-8 {} | memwarden explain -",
-        ),
         (bytes(range(256)) * 20, "is binary data, not a log; give a kernel log as text, plain or compressed"),
         (bytes(5000), "is binary data, not a log; give a kernel log as text, plain or compressed"),
     ],

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from memwarden.postmortem.transport.dress import undress
-from memwarden.postmortem.transport.jsonline import parse_json
+from memwarden.postmortem.transport.jsonline import Member, parse_json, parse_member
 from memwarden.postmortem.transport.prefix import embedded, split
 from memwarden.postmortem.transport.records import Record, Records
 from memwarden.postmortem.transport.stamp import Stamp, monotonic_us, unix_time, wall_clock
@@ -101,6 +101,9 @@ def test_numbers_of_seconds():
         ("\ra\rb\r\n", "a b\n"),
         ("a\u00a0b\u200b\ufeff", "a b"),
         ("a -> b", "a -> b"),
+        ('2024-05-09T14:52:38Z,"a ""b"", c"', '2024-05-09T14:52:38Z a "b", c'),
+        ('"2024-05-09T14:52:38.123+0200","a"\n"x","b"', "2024-05-09T14:52:38.123+0200 a\nb"),
+        ('a,"b" c', 'a,"b" c'),
     ],
 )
 def test_undressing(text: str, plain: str):
@@ -121,14 +124,51 @@ def test_undressing(text: str, plain: str):
     ],
 )
 def test_json_lines(document: dict[str, object], stamp: Stamp, lines: list[str]):
-    assert parse_json(json.dumps(document)) == (stamp, lines)
+    assert parse_json(json.dumps(document)) == [(stamp, lines)]
 
 
 @pytest.mark.parametrize(
     "line", ['{"log": 7}', "{}", "{", '{"MESSAGE": [1, 999]}', '{"MESSAGE": [true, "a"]}', '{"a":' * 9999]
 )
 def test_json_that_holds_no_text(line: str):
-    assert parse_json(line) is None
+    assert parse_json(line) == []
+
+
+@pytest.mark.parametrize(
+    ("document", "texts"),
+    [
+        ([{"message": "a"}, {"message": "b"}, 7], ["a", "b"]),
+        ({"events": [{"message": "a"}], "next": "x"}, ["a"]),
+        ({"values": [["1", "a"], ["2", "b"]]}, ["a", "b"]),
+        ({"values": [["2", "b"], ["1", "a"]]}, ["a", "b"]),
+        ({"values": [["1", "a", "more"]]}, []),
+        ({"values": [[None, "a"]]}, []),
+        ([[[[[[[{"message": "too deep"}]]]]]]], []),
+        ([], []),
+    ],
+)
+def test_json_lists(document: object, texts: list[str]):
+    assert [lines for _, lines in parse_json(json.dumps(document))] == [[text] for text in texts]
+
+
+@pytest.mark.parametrize(
+    ("line", "member"),
+    [
+        ('  "msg" : "a \\"b\\"",', Member('a "b"')),
+        ('"MESSAGE": [97, 98]', Member()),
+        ('"msg": "cut', Member()),
+        ('"time":    12.345678,', Member(seconds="12.345678")),
+        ('"time": "2024-05-09T14:52:38Z",', Member()),
+        ('"pri": 4,', Member()),
+        ("      },{", Member()),
+        ("]", Member()),
+        ('"a" b', None),
+        ("[  12.3] a", None),
+        ("", None),
+    ],
+)
+def test_lines_of_printed_json(line: str, member: Member | None):
+    assert parse_member(line) == member
 
 
 def taken(*lines: str) -> tuple[list[bool], list[Record]]:

@@ -143,6 +143,73 @@ def shipped(records: Sequence[str]) -> str:
     return "".join(json.dumps({**outer, "jsonPayload": payload}) + "\n" for payload in payloads)
 
 
+def dmesg_json(records: Sequence[str]) -> str:
+    """``dmesg --json`` (util-linux ``sys-utils/dmesg.c:print_json``)."""
+    between = ",\n         "
+    entries = (
+        "{" + between[1:] + between.join(('"pri": 4', f'"time": {at:12.6f}', f'"msg": {json.dumps(record)}'))
+        for at, record in stamps(records)
+    )
+    return '{\n   "dmesg": [\n      ' + "\n      },".join(entries) + "\n      }\n   ]\n}\n"
+
+
+def _events(records: Sequence[str]) -> dict[str, object]:
+    events = [
+        {"timestamp": WALL * 1000 + n, "message": _boot(at) + record, "ingestionTime": WALL * 1000}
+        for n, (at, record) in enumerate(stamps(records))
+    ]
+    return {"events": events, "nextForwardToken": "f/37"}
+
+
+def cloudwatch(records: Sequence[str]) -> str:
+    """``aws logs get-log-events``."""
+    return json.dumps(_events(records), indent=4) + "\n"
+
+
+def cloudwatch_table(records: Sequence[str]) -> str:
+    """CloudWatch's download as a table: in quotes where it must be."""
+    lines = ["timestamp,message"]
+    for n, (at, record) in enumerate(stamps(records)):
+        for line in (_boot(at) + record).split("\n"):
+            cell = '"' + line.replace('"', '""') + '"' if "," in line or '"' in line else line
+            lines.append(f"{WALL * 1000 + n},{cell}")
+    return "\n".join(lines) + "\n"
+
+
+def gcloud(records: Sequence[str]) -> str:
+    """``gcloud logging read --format json --order asc``."""
+    entries = [
+        {
+            "insertId": f"x{n}",
+            "jsonPayload": {"MESSAGE": record, "PRIORITY": "4", "_TRANSPORT": "kernel"},
+            "resource": {"labels": {"node_name": HOST}, "type": "k8s_node"},
+            "timestamp": "2024-05-09T14:52:38.123456Z",
+        }
+        for n, record in enumerate(records)
+    ]
+    return json.dumps(entries, indent=2) + "\n"
+
+
+def loki(records: Sequence[str]) -> str:
+    """Loki's ``/loki/api/v1/query_range``: pairs of nanoseconds and text, the newest first."""
+    pairs = [[f"{WALL}{n:09d}", _boot(at) + record] for n, (at, record) in enumerate(stamps(records))]
+    result = [{"stream": {"host": HOST}, "values": pairs[::-1]}]
+    return json.dumps({"status": "success", "data": {"resultType": "streams", "result": result}}) + "\n"
+
+
+def splunk(records: Sequence[str]) -> str:
+    """Splunk's export as JSON."""
+    raws = _each(lambda at: f"May  9 14:52:38 {HOST} kernel: {_boot(at)}")(records).splitlines()
+    return "".join(json.dumps({"preview": False, "result": {"_raw": raw}}) + "\n" for raw in raws)
+
+
+def splunk_table(records: Sequence[str]) -> str:
+    """Splunk's export as a table."""
+    lines = [line for at, record in stamps(records) for line in (_boot(at) + record).split("\n")]
+    quoted = (line.replace('"', '""') for line in lines)
+    return '"_time","_raw"\n' + "".join(f'"2024-05-09T14:52:38.123+0000","{line}"\n' for line in quoted)
+
+
 def coloured(records: Sequence[str]) -> str:
     """``dmesg --color=always``."""
     lines = []
@@ -248,6 +315,25 @@ TRANSPORTS: Final[dict[str, Callable[[Sequence[str]], str]]] = {
     "talos, node": _each(lambda _at: "10.5.0.2: kern:    warn: [2024-05-09T14:52:38.123456789Z]: "),
     "android": _each(lambda at: f"05-09 14:52:38.123 <4>[{at:12.6f}] c2 "),
     "android, mtk": _each(lambda at: f"<4>[{at:12.6f}]  (2)[1131:kworker/2:1]"),
+    "logcat": _each(lambda _at: "05-09 14:52:38.123     0     0 W         : "),
+    "logcat -v uid": _each(lambda at: f"05-09 14:52:38.123  root     0     0 W kernel  : {_boot(at)}"),
+    "logcat -v brief": _each(lambda _at: "W/        (    0): "),
+    "openwrt": _each(lambda at: f"Thu May  9 14:52:38 2024 kern.warn kernel: {_boot(at)}"),
+    "two blanks": _each(lambda at: f"May  9 14:52:38 {HOST} kernel:  {_boot(at)}"),
+    "dmesg --json": dmesg_json,
+    "journal json-seq": lambda records: "".join(
+        f"\x1e{line}\n" for line in journal_json(records).splitlines()
+    ),
+    "journal json-sse": lambda records: "".join(
+        f"data: {line}\n\n" for line in journal_json(records).splitlines()
+    ),
+    "cloudwatch": cloudwatch,
+    "cloudwatch, one line": lambda records: json.dumps(_events(records)) + "\n",
+    "cloudwatch, table": cloudwatch_table,
+    "gcloud": gcloud,
+    "loki": loki,
+    "splunk": splunk,
+    "splunk, table": splunk_table,
     "huawei": _each(lambda at: f"warning|kernel[-]|[{at:12.6f}] "),
     "grep -H": _each(lambda at: f"/var/log/kern.log.1:May  9 14:52:38 {HOST} kernel: {_boot(at)}"),
     "grep -n": _each(lambda at: f"817:{_boot(at)}"),

@@ -33,8 +33,6 @@ _NOT_LOGS: Final = (
     (b"PK\x03\x04", "is a zip archive; unpack it first"),
     (b"\x04\x22\x4d\x18", "is packed with lz4; unpack it: lz4 -dc {} | memwarden explain -"),
     (b"7z\xbc\xaf\x27\x1c", "is a 7z archive; unpack it first"),
-    (b"\xff\xfe", "is UTF-16 text; convert it: iconv -f UTF-16 -t UTF-8 {} | memwarden explain -"),
-    (b"\xfe\xff", "is UTF-16 text; convert it: iconv -f UTF-16 -t UTF-8 {} | memwarden explain -"),
 )
 
 

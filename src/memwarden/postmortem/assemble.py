@@ -179,6 +179,7 @@ class Assembler:
             draft.damaged = True
         elif kind != "empty":
             draft.pending_unparsed += 1
+            draft.pending_line = line
 
     def _begin(self, draft: Draft) -> None:
         key = (draft.stamp.host, draft.stamp.caller)

@@ -124,6 +124,8 @@ class Draft:
     """Lines between the first and the last that no block could read."""
     pending_unparsed: int = 0
     """The same since the last line that was read; they count once another line of the report follows."""
+    pending_line: int = 0
+    """The last line of them: what goes on in the same line may be read all the same."""
     held_back: bool = False
     """Another report ended just before: the rate limit held back the beginning of this one."""
     last_us: int | None = None
@@ -163,6 +165,8 @@ class Draft:
     def touch(self, line: int) -> None:
         """The report reaches this line."""
         self.last_line = max(self.last_line, line)
+        if self.pending_unparsed and self.pending_line == line:
+            self.pending_unparsed -= 1
         self.unparsed += self.pending_unparsed
         self.pending_unparsed = 0
 

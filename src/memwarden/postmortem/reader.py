@@ -11,7 +11,7 @@ from memwarden.postmortem.kinds import kind_of, repair
 from memwarden.postmortem.quick import quick
 from memwarden.postmortem.transport.dress import undress
 from memwarden.postmortem.transport.escapes import ONE_LINE, RECORD, unescape
-from memwarden.postmortem.transport.jsonline import parse_json
+from memwarden.postmortem.transport.jsonline import parse_json, parse_member
 from memwarden.postmortem.transport.prefix import embedded, split
 from memwarden.postmortem.transport.records import Records
 from memwarden.postmortem.transport.shape import MARK, shape_of
@@ -33,6 +33,9 @@ _LOST: Final = re.compile(
     r"Missed \d+ kernel messages|Suppressed \d+ messages|messages lost due to rate-limiting"
 )
 """systemd-journald and rsyslog tell what they could not keep."""
+_SEQUENCE: Final = re.compile(r"\x1e|data: (?=\{)")
+"""In front of each object of ``journalctl -o json-seq`` and ``-o json-sse``."""
+_JSON: Final = ('"', "{", "}", "[", "]")
 _UNSHAPED: Final = 4
 """So many lines of another form in a row make their form the one to expect."""
 
@@ -56,6 +59,7 @@ class Reader:
         self._length = 0
         self._stamped = False
         self._blank = False
+        self._seconds: str | None = None  # of the entry of printed JSON that is being read
 
     @property
     def bored(self) -> bool:
@@ -136,17 +140,33 @@ class Reader:
     def _structured(self, number: int, line: str) -> bool:
         """Lines of journal records and JSON objects."""
         records = self._records
+        if (front := _SEQUENCE.match(line)) is not None:
+            line = line[front.end() :]
         start = line.lstrip(' \t"_')
-        if not records.open and not start.startswith(("MESSAGE", "CURSOR", "{")) and " [s=" not in line:
-            return False
-        if (read := parse_json(line) if start[:1] == "{" else None) is not None:
-            stamp, messages = read
-            for message in messages:
-                self._inner(number, stamp, message)
+        if not records.open and not start.startswith(("MESSAGE", "CURSOR", "{", "[{")) and " [s=" not in line:
+            return line.lstrip()[:1] in _JSON and self._member(number, line)
+        if start[:1] in ("{", "[") and (entries := parse_json(line)):
+            for stamp, messages in entries:
+                for message in messages:
+                    self._inner(number, stamp, message)
             return True
         taken, record = records.take(number, line)
         self._record(record)
-        return taken
+        return taken or (line.lstrip()[:1] in _JSON and self._member(number, line))
+
+    def _member(self, number: int, line: str) -> bool:
+        """A line of printed JSON; what is not a message is nothing that a kernel wrote."""
+        found = parse_member(line)
+        if found is None:
+            return False
+        if found.text is None:
+            self._seconds = found.seconds or self._seconds
+            self.assembler.stranger(lost=False)
+            return True
+        for message in found.text.rstrip("\n").split("\n"):
+            self._inner(number, Stamp(mono=self._seconds), message)
+        self._seconds = None
+        return True
 
     def _record(self, record: Record | None) -> None:
         if record is not None:

@@ -19,6 +19,12 @@ _ENTITIES: Final = (
     ("&amp;", "&"),
 )
 _BREAK: Final = re.compile(r"<br ?/?>[ \t]*$", re.MULTILINE)
+_CSV: Final = re.compile(
+    r'^(?:(\d{4}-\d\d-\d\dT[\d:.,]+(?:Z|[+-]\d\d:?\d\d)?)|"(\d{4}-\d\d-\d\dT[^"\n]{8,24})"|"[^"\n]{0,64}"|\d{10,19})'
+    r',"((?:[^"\n]|"")*)"[ \t]*$',
+    re.MULTILINE,
+)
+"""Two columns of a table: when, and the line in quotes."""
 _BLANKS: Final = str.maketrans(
     {"\xa0": " ", "\u2007": " ", "\u202f": " ", "\u200b": None, "\ufeff": None, "\x01": None}
 )
@@ -38,6 +44,8 @@ def undress(text: str) -> str:
         text = "\n".join([line.strip("\r").replace("\r", " ") for line in text.split("\n")])
     if "\x1b" in text or "#033" in text:
         text = _ANSI.sub("", text)
+    if ',"' in text:
+        text = _CSV.sub(_cells, text)
     if "&" in text and _ENTITY.search(text):
         text = _unescape(text)
     if (
@@ -47,6 +55,12 @@ def undress(text: str) -> str:
     ):
         text = _QUOTE.sub("", text)
     return text
+
+
+def _cells(found: re.Match[str]) -> str:
+    """The line, behind the time if that is written in full."""
+    when = found[1] or found[2]
+    return (f"{when} " if when else "") + found[3].replace('""', '"')
 
 
 def _unescape(line: str) -> str:

@@ -17,6 +17,8 @@ _ZONE: Final = r"(?:Z|[+-]\d\d:?\d\d)"
 _ISO: Final = rf"\d{{4}}-\d\d-\d\dT\d\d:\d\d:\d\d(?:[.,]\d+)?{_ZONE}?"
 _DATE: Final = (
     r"[A-Z][a-z]{2} [ \d]\d(?: \d{4})? \d\d:\d\d:\d\d(?:\.\d+)?"
+    # logread of OpenWrt
+    r"|[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d \d{4}"
     rf"|{_ISO}"
     r"|\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:[.,]\d+)?"
     r"|\w{2,5}\.? \d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d+)? [A-Z][A-Za-z0-9+-]*"
@@ -28,12 +30,14 @@ _TAG: Final = r"(?:kernel|vmunix|klogd|dmesg)(?:\[-?\d*\])?"
 
 _COMMON: Final = re.compile(
     rf"\s*(?:(?P<wall>{_DATE}) (?:(?P<host>\S+) )??(?:[a-z]+\.[a-z]+ )?{_TAG}: ?)?(?:<\d{{1,3}}>)?"
-    rf"(?:{_BOOT})?"
+    rf"(?: *{_BOOT})?"
 )
 
 _LAYERS: Final = tuple(
     re.compile(layer)
     for layer in (
+        # CloudWatch's table: milliseconds since 1970 and a comma
+        r"\d{13},(?=\D)",
         # /dev/kmsg: priority,sequence,microseconds,flags[,caller=T1];
         r"\d{1,4},\d+,(?P<us>\d+),[^,;]*(?:,caller=(?P<caller>[TC]\d+))?(?:,[^;]{1,80})?;",
         # <4>
@@ -59,6 +63,9 @@ _LAYERS: Final = tuple(
         rf"{_TAG}: ",
         # Android: 05-09 14:52:38.123 <4>[   12.345678]
         r"(?P<wall>\d\d-\d\d \d\d:\d\d:\d\d\.\d+) +(?:\d+ +\d+ [VDIWEF] )?(?=<|\[|kernel|c\d)",
+        # logcat -b kernel, whose tag is padded; -v uid, -v brief
+        r"(?P<wall>\d\d-\d\d \d\d:\d\d:\d\d\.\d+) +(?:\w+ +)?0 +0 [VDIWEF] (?:(?:kernel)? *: )?",
+        r"[VDIWEF]/(?:kernel)? *\( *0\): ",
         # Huawei: warning|kernel[-]|
         r"(?:\w+\|)?kernel\[-?\d*\]\| ?",
         # kubectl logs --prefix and docker compose
@@ -73,8 +80,8 @@ _LAYERS: Final = tuple(
     )
 )
 _ANY: Final = re.compile(
-    r"[<(\[]|\d|kern|user|daemon|syslog|[A-Z][a-z]{2} |\S+(?: +\|| kernel|:)|c\d|\w+\||\w{2,5}\.? \d{4}-"
-    r"|[\w.+/-]*[:-]"
+    r"[<(\[]|\d|kern|user|daemon|syslog|[A-Z][a-z]{2} |[VDIWEF]/|\S+(?: +\|| kernel|:)|c\d|\w+\|"
+    r"|\w{2,5}\.? \d{4}-|[\w.+/-]*[:-]"
 )
 _OTHER_PROGRAM: Final = re.compile(
     rf"\s*(?P<wall>{_DATE}) (?P<host>\S+) (?:[^\s\[\]:]+(?:\[\d+\])?|\([\w-]+\)\[\d+\]): "
