@@ -28,6 +28,8 @@ SCHEMAS = {
     "explain": ("memwarden.present.explain_json", "schema"),
     "record": ("memwarden.present.record_json", "schema"),
     "doctor": ("memwarden.present.doctor_json", "schema"),
+    "policy": ("memwarden.present.policy_json", "schema"),
+    "policy_check": ("memwarden.present.policy_json", "check_schema"),
 }
 
 HEAD = """\
@@ -54,6 +56,20 @@ $ memwarden {name} --help
 {help}```
 """
 
+ACTION = """
+```text
+$ memwarden {name} --help
+{help}```
+"""
+
+
+def actions_of(parser: argparse.ArgumentParser) -> dict[str, argparse.ArgumentParser]:
+    """The parsers of a verb's actions, by name; most verbs have none."""
+    for action in parser._actions:  # noqa: SLF001 - argparse has no public way to ask
+        if isinstance(action, argparse._SubParsersAction):  # noqa: SLF001 - the same
+            return dict(action.choices)
+    return {}
+
 
 def command_line() -> str:
     """docs/reference/cli.md."""
@@ -61,8 +77,11 @@ def command_line() -> str:
     parts = [HEAD.format(help=main.help_text())]
     for name, about in main.VERBS:
         module = import_module(f"memwarden.cli.{name}")
-        text = main.parser_of(name, module).format_help()
-        parts.append(VERB.format(name=name, about=f"{about[0].upper()}{about[1:]}.", help=text))
+        parser = main.parser_of(name, module)
+        capital = f"{about[0].upper()}{about[1:]}."
+        parts.append(VERB.format(name=name, about=capital, help=parser.format_help()))
+        for action, child in actions_of(parser).items():
+            parts.append(ACTION.format(name=f"{name} {action}", help=child.format_help()))
     return "".join(parts)
 
 
@@ -103,7 +122,10 @@ def _output(command: str) -> str:
 def documents() -> dict[Path, str]:
     """Every file that is generated, or partly, and what it should hold."""
     os.environ["COLUMNS"] = "80"  # the same text on every terminal
-    found = {REFERENCE / "cli.md": command_line()}
+    found = {
+        REFERENCE / "cli.md": command_line(),
+        REFERENCE / "policy.md": import_module("policy_page").page(),
+    }
     for thing, where in SCHEMAS.items():
         found[REFERENCE / "schemas" / f"{thing}.1.json"] = schema(*where)
     for pattern in RUN:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from tests.host.live import make_live_cgroup, make_live_cgroup2
+from tests.host.live import make_live_cgroup
 
 live_cgroup = pytest.fixture(make_live_cgroup)
-live_cgroup2 = pytest.fixture(make_live_cgroup2)

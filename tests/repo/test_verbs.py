@@ -21,10 +21,18 @@ def verb(request, monkeypatch):
     return request.param, module, main.parser_of(request.param, module)
 
 
-def examples(module):
+def with_actions(parser):
+    """The parser of a verb and those of its actions, where it has some."""
+    yield parser
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            yield from action.choices.values()
+
+
+def examples(epilog):
     """Every command line of memwarden in the examples, without its remark and what a pipe adds to it."""
     found = []
-    block = module.EPILOG.partition("examples:\n")[2].partition("\n\n")[0]
+    block = epilog.partition("examples:\n")[2].partition("\n\n")[0]
     for line in block.splitlines():
         command = re.split(r"\s{2,}", line.strip())[0]
         for part in re.split(r"\s\|\s", command):
@@ -44,17 +52,19 @@ def test_help_is_one_line_without_a_full_stop(verb):
 
 def test_every_option_has_help(verb):
     _, _, parser = verb
-    assert [action.dest for action in parser._actions if not action.help] == []
+    found = [action for one in with_actions(parser) for action in one._actions]
+    assert [action.dest for action in found if not action.help] == []
 
 
 def test_the_help_fits_eighty_columns(verb):
     _, _, parser = verb
-    assert [line for line in parser.format_help().splitlines() if len(line) > 80] == []
+    lines = [line for one in with_actions(parser) for line in one.format_help().splitlines()]
+    assert [line for line in lines if len(line) > 80] == []
 
 
 def test_there_are_examples_and_they_parse(verb):
-    name, module, _ = verb
-    lines = examples(module)
+    name, _, parser = verb
+    lines = [words for one in with_actions(parser) for words in examples(one.epilog)]
     assert sum(words[0] == name for words in lines) >= 2
     for words in lines:
         parser = main.parser_of(words[0], import_module(f"memwarden.cli.{words[0]}"))
@@ -64,10 +74,15 @@ def test_there_are_examples_and_they_parse(verb):
 def test_a_verb_that_reads_a_machine_reads_an_archive_too(verb):
     name, _, parser = verb
     options = parser._option_string_actions
-    assert name in {"explain", "demo", "record"} or {"--root", "--proc", "--cgroup-root"} <= set(options)
+    assert name in {"explain", "demo", "record", "policy"} or {"--root", "--proc", "--cgroup-root"} <= set(
+        options
+    )
 
 
 def test_the_format_can_be_chosen(verb):
     name, _, parser = verb
-    if name not in {"demo", "record"}:  # a tour for a person; an archive has one format
-        assert {"text", "json"} <= set(parser._option_string_actions["--format"].choices)
+    if name in {"demo", "record"}:  # a tour for a person; an archive has one format
+        return
+    own, *actions = with_actions(parser)
+    for one in actions or [own]:
+        assert {"text", "json"} <= set(one._option_string_actions["--format"].choices)

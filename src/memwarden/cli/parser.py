@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -51,9 +51,15 @@ class Help(argparse.RawDescriptionHelpFormatter):
 class Parser(argparse.ArgumentParser):
     """A verb's parser. Options have to be spelled out, so that a new one cannot break a script."""
 
-    def __init__(self, prog: str, description: str, epilog: str) -> None:
+    def __init__(self, prog: str, description: str, epilog: str, **more: Any) -> None:
+        # ``more`` is what newer versions of argparse hand on to the parsers of a verb's actions.
         super().__init__(
-            prog=prog, description=description, epilog=epilog, formatter_class=Help, allow_abbrev=False
+            prog=prog,
+            description=description,
+            epilog=epilog,
+            formatter_class=Help,
+            allow_abbrev=False,
+            **more,
         )
 
     def error(self, message: str) -> NoReturn:

@@ -104,15 +104,13 @@ class SwapFree(NamedTuple):
 class Usage(NamedTuple):
     """Memory (or anonymous memory only) of the largest of some cgroups above an amount (of MemTotal).
 
-    The root's usage is MemTotal less what is ``available``, or less what is ``free``, which counts page cache
-    as used (oomd's ``memory_above``).
+    The root's usage is MemTotal - MemAvailable.
     """
 
     above: Amount
     anon: bool = False
     cgroups: Globs = ("/",)
     for_us: int = 0
-    root: Literal["available", "free"] = "available"
 
 
 class Headroom(NamedTuple):
@@ -155,8 +153,7 @@ class SwapOut(NamedTuple):
 class Reclaiming(NamedTuple):
     """Pages were scanned for reclaim within the last ``within_us``.
 
-    ``since_start``: whether what was scanned before the first look counts as scanned then, and cgroups as one
-    sum, as oomd has it. It counts whole seconds: its duration of 10 is ``within_us`` of 10,999,999.
+    ``since_start``: whether what was scanned before the first look counts as scanned then, as oomd has it.
     """
 
     within_us: int
@@ -452,3 +449,5 @@ class Policy(NamedTuple):
     kill_pause_us: int = 0
     """After a kill, no rule kills again so long; what was killed must be gone first in any case."""
     notes: tuple[str, ...] = ()
+    dry_run: bool = False
+    """Everything is decided and nothing done."""

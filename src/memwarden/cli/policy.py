@@ -1,0 +1,94 @@
+"""``memwarden policy``: look at a policy of the guard.
+
+Each action is a module beside this one, ``policy_ACTION``, with ``EPILOG``, ``add_arguments`` and ``run``.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import argparse
+
+    from memwarden.guard.policy.load import Loaded
+    from memwarden.host.policy_files import PolicyFiles
+
+HELP = "check, show, explain or convert a policy of the guard"
+EPILOG = """\
+examples:
+  memwarden policy explain                  # the installed one, in words
+  memwarden policy check /etc/memwarden
+  memwarden policy show default
+  memwarden policy convert --from oomd /etc/oomd.json
+
+A POLICY is a file (and FILE.d/*.toml beside it), a folder (policy.toml, or the
+built-in policy, and policy.d/*.toml), "default" for the built-in one, or - for
+standard input. Left out: /etc/memwarden, or the built-in one.
+memwarden policy ACTION --help tells more.
+"""
+ACTIONS: tuple[tuple[str, str], ...] = (
+    ("check", "say all that is wrong with a policy"),
+    ("show", "print the policy in effect, and where each part is from"),
+    ("explain", "say what a policy does, in words"),
+    ("convert", "print another tool's policy as one of ours"),
+)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the actions."""
+    from importlib import import_module
+
+    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True, help="what to do")
+    for name, about in ACTIONS:
+        module = import_module(f"memwarden.cli.policy_{name}")
+        child = actions.add_parser(
+            name, help=about, description=f"{about[0].upper()}{about[1:]}.", epilog=module.EPILOG
+        )
+        module.add_arguments(child)
+        child.set_defaults(run=module.run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Do the action."""
+    code: int = args.run(args)
+    return code
+
+
+def read(where: str | None) -> tuple[PolicyFiles, Loaded]:
+    """The files of a policy, and what they say."""
+    from memwarden.guard.policy.document import Text
+    from memwarden.guard.policy.load import load
+    from memwarden.host.policy_files import read_policy
+
+    files = read_policy(where)
+    return files, load([Text(*one) for one in files.texts], name=files.name)
+
+
+def usable(where: str | None) -> Loaded:
+    """A policy that is right; what is odd about its files goes to standard error.
+
+    Raises :class:`InputError` with the first of what is wrong.
+    """
+    import sys
+
+    from memwarden.errors import InputError
+
+    files, loaded = read(where)
+    for path, note in files.notes:
+        sys.stderr.write(f"memwarden: {path}: {note}\n")
+    if loaded.policy is None:
+        first = next(one for one in loaded.problems if not one.warning)
+        rest = sum(not one.warning for one in loaded.problems) - 1
+        more = f" (and {rest} more; memwarden policy check lists them)" if rest else ""
+        raise InputError(f"{first}{more}")
+    return loaded
+
+
+def add_policy_argument(parser: argparse.ArgumentParser) -> None:
+    """``POLICY``, which may be left out."""
+    parser.add_argument(
+        "policy",
+        metavar="POLICY",
+        nargs="?",
+        help="a file, a folder, default, or - (default: /etc/memwarden, or the built-in policy)",
+    )

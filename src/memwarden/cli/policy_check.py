@@ -1,0 +1,64 @@
+"""``memwarden policy check``: all that is wrong with a policy, and what it hardly means."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from memwarden.cli import common, policy
+
+if TYPE_CHECKING:
+    import argparse
+
+    from memwarden.guard.policy.problems import Problem
+
+EPILOG = """\
+examples:
+  memwarden policy check my-policy.toml
+  memwarden policy check --strict /etc/memwarden
+
+Exits with 1 when the guard would not take the policy. Warnings are what a
+policy may say and hardly means; with --strict they count as errors do.
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the action's options."""
+    parser.add_argument(
+        "policies",
+        metavar="POLICY",
+        nargs="*",
+        help="files, folders, default, or - (default: /etc/memwarden, or the built-in policy)",
+    )
+    parser.add_argument("--strict", action="store_true", help="exit with 1 for warnings, too")
+    common.add_format_option(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print what is wrong; 1 when something is."""
+    checked = [_check(where) for where in args.policies or [None]]
+    if args.format == "json":
+        from memwarden.present import policy_json
+
+        common.write_json(policy_json.check_document((name, found) for name, found, _ in checked))
+    else:
+        from memwarden.present import policy_text
+
+        for one in checked:
+            common.write(policy_text.checked(*one))
+    found = [problem for _, problems, _ in checked for problem in problems]
+    return int(any(args.strict or not problem.warning for problem in found))
+
+
+def _check(where: str | None) -> tuple[str, tuple[Problem, ...], str]:
+    from memwarden.guard.policy.doubts import doubts
+    from memwarden.guard.policy.problems import Origin, Problem
+
+    files, loaded = policy.read(where)
+    remarks = [Problem(Origin(path), text, warning=True) for path, text in files.notes]
+    said = "it is not used"
+    if loaded.policy is not None:
+        said = f"{len(loaded.policy.rules)} rules, {len(loaded.policy.protect)} names protected"
+        for doubt in doubts(loaded.policy):
+            origin = loaded.origins.get(doubt.spot, (Origin(files.name),))[-1]
+            remarks.append(Problem(origin, doubt.text, warning=True))
+    return files.name, (*loaded.problems, *remarks), said

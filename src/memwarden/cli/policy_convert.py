@@ -1,0 +1,66 @@
+"""``memwarden policy convert``: another tool's policy as one of ours."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from memwarden.cli import common
+from memwarden.errors import InputError
+
+if TYPE_CHECKING:
+    import argparse
+
+    from memwarden.guard.ir import Policy
+
+EPILOG = """\
+examples:
+  memwarden policy convert --from oomd /etc/oomd.json > policy.toml
+  memwarden policy convert --from oomd - --format json
+
+Several files are one policy: the first is the main file, the others are its
+drop-ins. What cannot be expressed is named in the policy's notes and on
+standard error.
+"""
+KINDS = ("oomd", "systemd-oomd", "earlyoom", "nohang", "plain")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the action's options."""
+    parser.add_argument("files", metavar="FILE", nargs="+", help="the tool's files, - for standard input")
+    parser.add_argument("--from", dest="kind", choices=KINDS, required=True, help="whose policy it is")
+    parser.add_argument(
+        "--bug-compatible", action="store_true", help="as the tool really behaves, not as it is documented"
+    )
+    common.add_format_option(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the policy."""
+    from memwarden.guard import foreign
+    from memwarden.guard.policy.render import render
+    from memwarden.host.policy_files import read_text
+
+    texts = dict(read_text(path) for path in args.files)
+    policy = foreign.load(args.kind, texts, bug_compatible=args.bug_compatible)
+    toml = render(policy)
+    _same(policy, toml)
+    for note in policy.notes:
+        sys.stderr.write(f"memwarden: {note}\n")
+    if args.format == "json":
+        from memwarden.present import policy_json
+
+        common.write_json(policy_json.document(policy, toml, {}, {}))
+    else:
+        common.write(toml)
+    return 0
+
+
+def _same(policy: Policy, toml: str) -> None:
+    """What is printed has to be taken by the guard, for it is meant to be installed."""
+    from memwarden.guard.policy.document import Text
+    from memwarden.guard.policy.load import load
+
+    loaded = load([Text("the converted policy", toml)], name=policy.name)
+    if loaded.policy is None:
+        raise InputError(f"cannot be said in a policy of ours: {loaded.problems[0].text}")
