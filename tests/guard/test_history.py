@@ -305,3 +305,28 @@ def test_a_windows_stall_is_never_more_than_the_window_and_grows_with_it(steps, 
     wider = history.stalled_us("/a", "memory", "full", window + more)
     assert 0 <= found <= min(window, total)
     assert found <= wider
+
+
+def drop(after_us=None):
+    """Ticks at which memory is given back and taken again, and what is left below the earlier peak."""
+    history = History()
+    for at, held in enumerate((100, 400, 400, 0, 0, 0, 0, 4, 8, 12, 16)):
+        history.add(tick(at * 100 * MS, group("/a/b", held=held), group("/a", held=held), held=held))
+        if after_us == at * 100 * MS:
+            history.mark_kill("/a/b")
+            history.mark_kill("/gone")
+    return [history.growth(path).below_peak_bytes for path in ("/a/b", "/a", "/")]
+
+
+def test_after_a_kill_the_peak_before_does_not_count():
+    # 400 - 16, and an eighth of the fall of 400.
+    assert drop() == [(400 - 16 + 50) * MIB] * 3
+    assert drop(300 * MS) == [0] * 3
+
+
+def test_after_a_kill_by_the_kernel_too():
+    history = History()
+    for at, held in enumerate((100, 400, 400, 0, 0, 0, 0, 4, 8, 12, 16)):
+        killed = {"oom_kill": int(at >= 3)}
+        history.add(tick(at * 100 * MS, group("/a", held=held, events=killed), held=held, vmstat=killed))
+    assert [history.growth(path).below_peak_bytes for path in ("/a", "/")] == [0, 0]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 import uuid
 from pathlib import Path
 from typing import NamedTuple
@@ -49,6 +50,29 @@ def make_live_cgroup():
     try:
         yield path
     finally:
+        remove(path)
+
+
+def make_live_cgroup2():
+    """Generator of a fixture: a new cgroup of v2, with or without memory in it, and the root above it."""
+    source = Live()
+    reading = Reading(source)
+    mounts = [mount for mount in hierarchy.mounts(reading) if mount.fs_type == "cgroup2"]
+    source.close()
+    if not mounts or not os.access(mounts[0].mount_point, os.W_OK):
+        pytest.skip("no cgroup of v2 can be made here (needs root and a writable hierarchy)")
+    path = Path(mounts[0].mount_point, f"memwarden-test-{uuid.uuid4().hex[:8]}")
+    path.mkdir()
+    try:
+        yield path
+    finally:
+        kill = path / "cgroup.kill"
+        if kill.exists():
+            kill.write_text("1")
+        for _ in range(200):
+            if "populated 0" in (path / "cgroup.events").read_text():
+                break
+            time.sleep(0.01)
         remove(path)
 
 

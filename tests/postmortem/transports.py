@@ -277,6 +277,7 @@ TRANSPORTS: Final[dict[str, Callable[[Sequence[str]], str]]] = {
     "dmesg -T": _each(lambda _at: "[Thu May  9 14:52:38 2024] "),
     "dmesg -T in German": _each(lambda _at: "[Do Mai  9 14:52:38 2024] "),
     "dmesg -T in Chinese": _each(lambda _at: "[四 5月  9 14:52:38 2024] "),
+    "crash log -T": _each(lambda _at: "[Thu May  9 14:52:38 UTC 2024] "),
     "dmesg -x": _each(lambda at: f"kern  :warn  : [{at:12.6f}] "),
     "dmesg -x iso": _each(lambda _at: "kern  :warn  : 2024-05-09T14:52:38,123456+00:00 "),
     "dmesg iso": _each(lambda _at: "2024-05-09T14:52:38,123456+00:00 "),

@@ -257,6 +257,11 @@ class History:
             return None
         return Increment(values[-1] - values[-2], times[-1] - times[-2])
 
+    def total(self, path: str, counter: str) -> int | None:
+        """A counter as it was read last."""
+        past = self._past(path)
+        return past.latest(COLUMN[counter]) if past is not None and past.rows else None
+
     def _within(self, path: str, column: int, window_us: int) -> Increment | None:
         past = self._past(path)
         if past is None or not past.rows:

@@ -104,13 +104,15 @@ class SwapFree(NamedTuple):
 class Usage(NamedTuple):
     """Memory (or anonymous memory only) of the largest of some cgroups above an amount (of MemTotal).
 
-    The root's usage is MemTotal - MemAvailable.
+    The root's usage is MemTotal less what is ``available``, or less what is ``free``, which counts page cache
+    as used (oomd's ``memory_above``).
     """
 
     above: Amount
     anon: bool = False
     cgroups: Globs = ("/",)
     for_us: int = 0
+    root: Literal["available", "free"] = "available"
 
 
 class Headroom(NamedTuple):
@@ -153,7 +155,8 @@ class SwapOut(NamedTuple):
 class Reclaiming(NamedTuple):
     """Pages were scanned for reclaim within the last ``within_us``.
 
-    ``since_start``: whether what was scanned before the first look counts as scanned then, as oomd has it.
+    ``since_start``: whether what was scanned before the first look counts as scanned then, and cgroups as one
+    sum, as oomd has it. It counts whole seconds: its duration of 10 is ``within_us`` of 10,999,999.
     """
 
     within_us: int

@@ -10,12 +10,10 @@ from memwarden.units import Limit
 class Finding(NamedTuple):
     """What one detector saw at one tick.
 
-    ``value`` and ``threshold`` are in ``unit`` (``bytes``, ``us``, ``centi-percent``, ``per-second``,
-    ``count``);
-    ``value`` is ``None`` where the machine does not say, and then it did not fire. ``held_us`` is for how
-    long the
-    condition has held, ``where`` the cgroup it was seen at (``/`` is the machine), ``error`` the value's
-    own error.
+    ``value`` and ``threshold`` are in ``unit`` (``bytes``, ``bytes-per-second``, ``us``, ``centi-percent``,
+    ``per-second``, ``count``); ``value`` is ``None`` where the machine does not say, and then it did not
+    fire. ``held_us`` is for how long the condition has held, ``where`` the cgroup it was seen at (``/`` is
+    the machine), ``error`` the value's own error.
     """
 
     detector: str

@@ -112,7 +112,7 @@ class View:
         """
         found = [self._level(above, beyond_us) for above in ancestry(path)]
         known = [forecast for forecast in found if forecast is not None]
-        return min(known, key=_soonest, default=None)
+        return min(known, key=soonest, default=None)
 
     def _level(self, path: str, beyond_us: Limit) -> Forecast | None:
         growth = self.growth(path)
@@ -144,5 +144,6 @@ class View:
         return min((room for room in own if isinstance(room, int)), default=plain)
 
 
-def _soonest(forecast: Forecast) -> tuple[Limit, Limit, int]:
+def soonest(forecast: Forecast) -> tuple[Limit, Limit, int]:
+    """What forecasts are put in order by: the latest time, the expected, the earliest."""
     return forecast.ends.latest_us, forecast.ends.expected_us, forecast.ends.earliest_us

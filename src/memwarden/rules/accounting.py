@@ -36,7 +36,7 @@ class Accounting(NamedTuple):
     rest from above: on 5.10 every page allocated with ``__GFP_ACCOUNT`` is charged
     (``mm/page_alloc.c:__alloc_pages_nodemask``), those of page tables, pipes and vmalloc among them, and v2
     has no counter of kernel memory to compare with. A cgroup of full pipes was recorded with 60 MiB of rest.
-    From below the bound is the same everywhere.
+    From below it is bounded there, too.
     """
 
     usage_bytes: int

@@ -109,7 +109,7 @@ class Outcome(NamedTuple):
     ``done`` is whether it took effect at all; ``error`` one sentence where it did not, or not wholly.
     ``signalled``
     counts processes. ``took_us`` is how long the act itself took; what it freed is measured by later
-    snapshots.
+    snapshots. ``output`` is what a program printed, cut.
     """
 
     intent: Intent
@@ -118,3 +118,4 @@ class Outcome(NamedTuple):
     signalled: int = 0
     took_us: int = 0
     dry: bool = False
+    output: str = ""

@@ -6,6 +6,7 @@ tab is a comment; lines that begin with ``@`` may be repeated; a key may not.
 
 import re
 from typing import Final, NamedTuple
+from warnings import catch_warnings
 
 from memwarden.errors import InputError
 from memwarden.guard.foreign.words import PERCENT_PPM, instead, refused, shown
@@ -206,7 +207,8 @@ def _behind(content: str, key: str) -> str | None:
 
 def _checked(path: str, line: int, pattern: str) -> None:
     try:
-        re.compile(pattern)
+        with catch_warnings(action="ignore"):
+            re.compile(pattern)
     except (re.error, OverflowError, RecursionError) as error:
         raise refused(
             path, line, f"nohang refuses this file: bad expression {shown(pattern)}: {error}"

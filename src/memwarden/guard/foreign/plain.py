@@ -23,7 +23,7 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
-from memwarden.guard.foreign.json_text import Node, as_text, read
+from memwarden.guard.foreign.json_text import Node, read
 from memwarden.guard.foreign.words import PERCENT_PPM, instead, refused, shown
 from memwarden.guard.ir import (
     Amount,
@@ -145,7 +145,7 @@ def _rule(path: str, signal: str, given: Members, preferences: Preferences) -> R
 def _quantity(path: str, node: Node, units: Mapping[str, int], wanted: str) -> float:
     text = node.value
     if isinstance(text, int | float) and not isinstance(text, bool):
-        text = as_text(text)
+        text = f"{text:.6f}" if isinstance(text, float) else str(text)
     found = _QUANTITY.fullmatch(text) if isinstance(text, str) else None
     if found is None or found[2] not in units:
         seen = shown(text) if isinstance(text, str) else "what stands here"

@@ -58,6 +58,8 @@ def _part(token: re.Match[str]) -> str:
         # Repeated once more is still repeated; Python would take a second sign as another kind of match.
         kinds = set(token["repeat"])
         return str(kinds.pop() if len(kinds) == 1 else "*")
+    if token[0] == "[":
+        raise ValueError("a bracket is not closed")
     return token[0]
 
 

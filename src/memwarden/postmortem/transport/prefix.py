@@ -44,8 +44,8 @@ _LAYERS: Final = tuple(
         r"<\d{1,3}>(?!1 )",
         # [12.345678], [ 12.345678][ T12], [12.345678 <    0.000012>], (12.345678)
         rf"\[ *(?P<mono>\d+\.\d+)(?: <[ \d.]+>)?\]{_CALLER}? ?",
-        # dmesg -T, in any language: [Do Mai  9 14:52:38 2024]
-        rf"\[(?P<wall>[^\[\]]{{2,24}} \d\d:\d\d:\d\d \d{{4}})\]{_CALLER}? ?",
+        # dmesg -T, in any language: [Do Mai  9 14:52:38 2024]; crash names the zone
+        rf"\[(?P<wall>[^\[\]]{{2,24}} \d\d:\d\d:\d\d(?: [A-Z]{{2,5}})? \d{{4}})\]{_CALLER}? ?",
         # dmesg -H and -e: [May 9 14:52] and [  +0.000012]
         r"\[(?:(?P<wall>[A-Z][a-z]{2} +\d{1,2} \d\d:\d\d)| +\+?\d+\.\d+)\] ?",
         # Talos: kern: warning: [2024-05-09T14:52:38.123Z]:

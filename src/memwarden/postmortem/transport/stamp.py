@@ -40,7 +40,7 @@ _ISO: Final = re.compile(
 )
 _UNIX: Final = re.compile(r"(\d{9,10})\.(\d{6})$")
 _FULL: Final = re.compile(r"\S+ (\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d+)?) (\S+)$")
-_CTIME: Final = re.compile(r"\S+ +([A-Z][a-z]{2}) +(\d{1,2}) (\d\d:\d\d:\d\d) (\d{4})$")
+_CTIME: Final = re.compile(r"\S+ +([A-Z][a-z]{2}) +(\d{1,2}) (\d\d:\d\d:\d\d)( [A-Z]{2,5})? (\d{4})$")
 _MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
@@ -77,7 +77,8 @@ def wall_clock(printed: str | None) -> str | None:
         return f"{iso[1]}T{iso[2]}{fraction}{zone}"
     ctime = _CTIME.match(printed)
     if ctime is not None and ctime[1] in _MONTHS:
-        return f"{ctime[4]}-{_MONTHS.index(ctime[1]) + 1:02d}-{int(ctime[2]):02d}T{ctime[3]}"
+        zone = "Z" if ctime[4] == " UTC" else ""
+        return f"{ctime[5]}-{_MONTHS.index(ctime[1]) + 1:02d}-{int(ctime[2]):02d}T{ctime[3]}{zone}"
     return printed
 
 

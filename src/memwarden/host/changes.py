@@ -1,0 +1,230 @@
+"""Changes that are undone: a cgroup frozen or limited, a process stopped. Each is written down first."""
+
+from __future__ import annotations
+
+import os
+import signal
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from memwarden.errors import InputError
+from memwarden.host import files, undo
+from memwarden.host.targets import Refused, why
+from memwarden.host.underway import Done
+from memwarden.state.intents import ProcessId
+from memwarden.units import Max
+
+if TYPE_CHECKING:
+    from memwarden.host.effects import Hands
+    from memwarden.host.journal import Journal
+    from memwarden.host.targets import Machine
+    from memwarden.host.underway import Act, Underway
+    from memwarden.host.undo import Entry
+    from memwarden.host.workers import Job
+    from memwarden.state.intents import CgroupId, Freeze, RunHook, SetHigh, Target, Thaw
+    from memwarden.units import Limit
+
+PAGE: Final = os.sysconf("SC_PAGE_SIZE")
+
+
+class Undone(NamedTuple):
+    """What became of a change that was to be undone.
+
+    ``settled``: nobody needs to come back to it. ``text`` is empty for plain success.
+    """
+
+    entry: Entry
+    settled: bool
+    text: str
+
+
+class Changes:
+    """Freezing, limits and stopping, with the journal. Without a journal nothing is changed: a dry run."""
+
+    def __init__(self, machine: Machine, hands: Hands, journal: Journal | None, underway: Underway) -> None:
+        self._machine = machine
+        self._hands = hands
+        self._journal = journal
+        self._underway = underway
+
+    def _find(self, kind: str, target: Target) -> Entry | None:
+        return self._journal.find(kind, target) if self._journal is not None else None
+
+    def _make(self, kind: str, target: Target, fd: int, data: bytes, was: str = "") -> Entry:
+        """Write a change down, then make it; one that fails is taken out of the journal."""
+        assert self._journal is not None
+        entry = self._journal.begin(kind, target, was, data.decode())
+        try:
+            self._hands.put(fd, undo.FILES[kind], data)
+        except OSError:
+            self._journal.done(entry)
+            raise
+        return entry
+
+    def freeze(self, intent: Freeze, act: Act) -> Done:
+        """Freeze a group that nobody else has frozen; a second time is as good as the first."""
+        target = intent.cgroup
+        with self._machine.cgroup(target) as fd:
+            self._machine.members(fd, target.path)
+            if self._find(undo.FREEZE, target) is None:
+                if _frozen(fd):
+                    raise Refused(f"{target.path}: somebody else has frozen it, and may thaw it at any time")
+                if self._journal is not None:
+                    self._make(undo.FREEZE, target, fd, b"1")
+            return Done()
+
+    def freeze_meanwhile(self, fd: int, target: CgroupId) -> Entry | None:
+        """Freeze a group if that can be; ``None`` where it cannot, or is frozen already."""
+        try:
+            if not _frozen(fd):
+                return self._make(undo.FREEZE, target, fd, b"1")
+        except (OSError, InputError):
+            pass
+        return None
+
+    def thaw(self, intent: Thaw, act: Act) -> Done:
+        """Thaw what we have frozen, and nothing else."""
+        entry = self._find(undo.FREEZE, intent.cgroup)
+        if entry is None and self._journal is not None:
+            raise Refused(f"{intent.cgroup.path}: memwarden has not frozen it")
+        return self._undone(entry) if entry is not None else Done()
+
+    def _undone(self, entry: Entry) -> Done:
+        text = self.undo(entry).text
+        return Done(not text, text)
+
+    def set_high(self, intent: SetHigh, act: Act) -> Done | None:
+        """Set memory.high by a worker; back to what it was, when that is asked for.
+
+        A value that somebody else has written since stays, and so what is restored is what was found before
+        the first of our own.
+        """
+        target, wanted = intent.cgroup, _limit_text(intent.high_bytes)
+        with self._machine.cgroup(target) as fd:
+            self._machine.members(fd, target.path)
+            current = _high(fd)
+            journal = self._journal
+            if journal is None:
+                return Done()
+            earlier = journal.find(undo.HIGH, target)
+            if earlier is not None and intent.restore is None and wanted == earlier.was:
+                return self._undone(earlier)
+            entry = None
+            if intent.restore is not None:
+                was = earlier.was if earlier is not None and earlier.now == current else current
+                entry = journal.begin(undo.HIGH, target, was, wanted)
+            try:
+                self._write_high(act, fd, wanted, (entry, earlier))
+            except (OSError, Refused):
+                if entry is not None:
+                    journal.done(entry)
+                raise
+        return None
+
+    def _write_high(self, act: Act, fd: int, wanted: str, entries: tuple[Entry | None, Entry | None]) -> None:
+        journal = self._journal
+        assert journal is not None
+        entry, earlier = entries
+        directory = os.dup(fd)
+        refused: list[OSError] = []
+
+        def run(_job: Job) -> None:
+            try:
+                self._hands.put(directory, "memory.high", wanted.encode())
+            except OSError as error:
+                refused.append(error)
+            finally:
+                os.close(directory)
+
+        def finish(late: bool) -> Done:
+            settled = entry if refused else earlier
+            if settled is not None:
+                journal.done(settled)
+            if refused:
+                return Done(False, why(refused[0]))
+            return Done(True, "the limit is set, and the kernel still reclaims down to it" if late else "")
+
+        try:
+            self._underway.hand_over(act, run, finish)
+        except Refused:
+            os.close(directory)
+            raise
+
+    def hold_group(self, intent: RunHook, target: CgroupId, fd: int) -> list[Entry]:
+        """Freeze or throttle a group while a hook runs, unless it is already."""
+        if intent.meanwhile == "freeze" and not _frozen(fd):
+            return [self._make(undo.FREEZE, target, fd, b"1")]
+        if intent.meanwhile == "throttle" and self._find(undo.HIGH, target) is None:
+            was = _high(fd)
+            usage = int(files.read_at(fd, "memory.current")) // PAGE * PAGE
+            if was == "max" or int(was) > usage:
+                return [self._make(undo.HIGH, target, fd, b"%d" % usage, was)]
+        return []
+
+    def hold_process(self, intent: RunHook, target: ProcessId, pidfd: int) -> list[Entry]:
+        """Stop a process while a hook runs, unless it is already."""
+        if intent.meanwhile == "throttle":
+            raise Refused(
+                f"pid {target.pid}: only a cgroup can be throttled; freeze it meanwhile, or do nothing"
+            )
+        stat = self._machine.stat(target.pid)
+        if intent.meanwhile != "freeze" or stat is None or stat.state in "Tt":
+            return []
+        assert self._journal is not None
+        entry = self._journal.begin(undo.STOP, ProcessId(target.pid, target.start_time_ticks))
+        self._hands.signal(pidfd, signal.SIGSTOP)
+        return [entry]
+
+    def running(self, pid: int) -> Entry | None:
+        """Write down that a program of ours runs: it is ended at the next start if we do not see to it."""
+        stat = self._machine.stat(pid)
+        if stat is None or self._journal is None:
+            return None
+        try:
+            return self._journal.begin(undo.HOOK, ProcessId(pid, stat.start_time_ticks))
+        except InputError:
+            return None
+
+    def undo(self, entry: Entry, *, dry: bool = False) -> Undone:
+        """Undo one change; one that cannot be undone now stays in the journal."""
+        try:
+            self._undo(entry, dry=dry)
+            text = ""
+        except Refused as reason:
+            text = str(reason)
+        except OSError as error:
+            return Undone(entry, False, f"{_where(entry)}: {why(error)}")
+        if not dry and self._journal is not None:
+            self._journal.done(entry)
+        return Undone(entry, True, text)
+
+    def _undo(self, entry: Entry, *, dry: bool) -> None:
+        """Raises :class:`Refused` when there is nothing to undo any more."""
+        if isinstance(entry.target, ProcessId):
+            with self._machine.process(entry.target) as pidfd:
+                if not dry:
+                    self._hands.signal(pidfd, signal.SIGCONT if entry.kind == undo.STOP else signal.SIGKILL)
+            return
+        with self._machine.cgroup(entry.target) as fd:
+            if entry.kind == undo.HIGH:
+                current = _high(fd)
+                if current != entry.now:
+                    raise Refused(f"{entry.target.path}: memory.high was changed to {current} since; left so")
+            if not dry:
+                self._hands.put(fd, undo.FILES[entry.kind], (entry.was or "0").encode())
+
+
+def _frozen(directory_fd: int) -> bool:
+    return files.read_at(directory_fd, "cgroup.freeze").strip() == b"1"
+
+
+def _high(directory_fd: int) -> str:
+    return files.read_at(directory_fd, "memory.high").decode().strip()
+
+
+def _limit_text(value: Limit) -> str:
+    """As the kernel prints it after it has rounded down to pages (``mm/page_counter.c``)."""
+    return "max" if isinstance(value, Max) else str(max(value, 0) // PAGE * PAGE)
+
+
+def _where(entry: Entry) -> str:
+    return f"pid {entry.target.pid}" if isinstance(entry.target, ProcessId) else entry.target.path

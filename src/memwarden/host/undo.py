@@ -1,0 +1,128 @@
+r"""The lines of the undo journal: what was changed, and what it was before.
+
+::
+
+    memwarden-undo/1 8c9ed1c7-9a52-4bd5-a30a-7b1a2f9e7f5b
+    7d1c3f02 1 high 4242 /app.slice max 104857600
+    0e5a99c1 2 freeze 4243 /app.slice/web\040one - -
+    5b0e7a11 3 done 1 - - -
+
+A line is the CRC-32 of the rest, a number, what was done, the identity (inode, or start time in ticks), the
+cgroup's path or the pid, the value before and the value written. ``done`` names the number of the line that
+was undone. Blanks and what cannot be printed stand as ``\ooo``, as in ``/proc/self/mountinfo``.
+"""
+
+from __future__ import annotations
+
+import os
+from binascii import crc32
+from typing import Final, NamedTuple
+
+from memwarden.kernel.escapes import unescape
+from memwarden.state.intents import CgroupId, ProcessId, Target
+
+FORMAT: Final = "memwarden-undo/1"
+HIGH: Final = "high"
+FREEZE: Final = "freeze"
+STOP: Final = "stop"
+HOOK: Final = "hook"
+KINDS: Final = (HIGH, FREEZE, STOP, HOOK)
+DONE: Final = "done"
+FILES: Final = {HIGH: "memory.high", FREEZE: "cgroup.freeze"}
+_NOTHING: Final = "-"
+
+
+class Entry(NamedTuple):
+    """One change to be undone.
+
+    ``high``: memory.high of a cgroup, from ``was`` to ``now``. ``freeze``: a cgroup was frozen. ``stop``: a
+    process was stopped. ``hook``: a program of ours runs.
+    """
+
+    number: int
+    kind: str
+    target: Target
+    was: str = ""
+    now: str = ""
+
+
+def header(boot: str) -> bytes:
+    """The first line; cgroups, and so all of this, do not outlive the boot it names."""
+    return f"{FORMAT} {boot}\n".encode()
+
+
+def line(entry: Entry) -> bytes:
+    """An entry as a line."""
+    target = entry.target
+    if isinstance(target, CgroupId):
+        where, identity = target.path, target.inode
+    else:
+        where, identity = str(target.pid), target.start_time_ticks
+    words = (entry.number, entry.kind, identity, _escape(where), entry.was or _NOTHING, entry.now or _NOTHING)
+    return _summed(" ".join(map(str, words)))
+
+
+def done_line(number: int, of: int) -> bytes:
+    """The line that says that an entry was undone."""
+    return _summed(f"{number} {DONE} {of} {_NOTHING} {_NOTHING} {_NOTHING}")
+
+
+def _summed(text: str) -> bytes:
+    body = text.encode()
+    return b"%08x %s\n" % (crc32(body), body)
+
+
+class Read(NamedTuple):
+    """A journal: what is not undone yet, the last number, and how many lines were damaged or torn."""
+
+    entries: dict[int, Entry]
+    last: int
+    damaged: int
+
+
+def read(data: bytes) -> Read:
+    """The entries of a journal without its header. A line with a wrong sum is counted and left out.
+
+    The torn last line of a writer that was killed is one of them: what it announced had not happened.
+    """
+    entries: dict[int, Entry] = {}
+    last = damaged = 0
+    for one in data.split(b"\n"):
+        if not one:
+            continue
+        words = _words(one)
+        if words is None:
+            damaged += 1
+            continue
+        last = max(last, int(words[0]))
+        if words[1] == DONE:
+            entries.pop(int(words[2]), None)
+        else:
+            entry = _entry(words)
+            entries[entry.number] = entry
+    return Read(entries, last, damaged)
+
+
+def _words(one: bytes) -> list[str] | None:
+    given, _, body = one.partition(b" ")
+    if given != b"%08x" % crc32(body):
+        return None
+    words = body.decode().split(" ")
+    known = len(words) == 6 and words[1] in (*KINDS, DONE) and words[0].isdecimal() and words[2].isdecimal()
+    return words if known else None
+
+
+def _entry(words: list[str]) -> Entry:
+    number, kind, identity, where, was, now = words
+    target: Target
+    if kind in (HIGH, FREEZE):
+        target = CgroupId(os.fsdecode(unescape(where).encode("latin-1")), int(identity))
+    else:
+        target = ProcessId(int(where), int(identity))
+    return Entry(int(number), kind, target, "" if was == _NOTHING else was, "" if now == _NOTHING else now)
+
+
+def _escape(path: str) -> str:
+    return "".join(
+        chr(byte) if 0x21 <= byte < 0x7F and byte != 0x5C else f"\\{byte:03o}" for byte in os.fsencode(path)
+    )

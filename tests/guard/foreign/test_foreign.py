@@ -1,0 +1,109 @@
+"""All kinds at once: telling them apart, and whatever the text, a policy or one sentence."""
+
+import re
+from contextlib import suppress
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from memwarden.errors import InputError
+from memwarden.guard import foreign
+from memwarden.guard.ir import Policy
+
+SAMPLES = {
+    "oomd": """{"rulesets": [{"name": "a", "cgroup": "x,y/*", "drop-in": {"detectors": true},
+ "detectors": [["g", {"name": "memory_above", "args": {"cgroup": "a", "threshold": "1.5G 2M", "duration": 5}},
+ {"name": "pressure_rising_beyond", "args": {"cgroup": "b", "resource": "io", "threshold": 5, "duration": "1",
+ "fast_fall_ratio": "0.5"}}]], "actions": [{"name": "kill_by_swap_usage", "args": {"threshold": "5%",
+ "ruleset_cgroup": "/"}}]}], "prekill_hooks": [{"name": "dummy_prekill_hook"}]} // end""",
+    "plain": """{"memory_pressure": {"threshold": "60%", "duration": "10s"}, "swap_usage": 80,
+ "workload_protection": {"critical_services": ["a"], "oom_score_adj": -900}}""",
+    "systemd-oomd": """[OOM]
+SwapUsedLimit=90.5%
+DefaultMemoryPressureDurationSec=1min 30s
+Id=a.slice
+ControlGroup=/a.slice
+ManagedOOMSwap=kill
+ManagedOOMMemoryPressureLimit=4294967295
+OOMRules=b
+""",
+    "earlyoom": """# a file
+EARLYOOM_ARGS="-m 5,2 -S 1024 --prefer '^[[:alpha:]]+$' -r 60 --avoid a"
+""",
+    "nohang": """psi_checking_enabled = True
+hard_threshold_min_mem = 2 %
+soft_threshold_min_swap = 100 M
+@BADNESS_ADJ_RE_NAME -5 /// ^a
+""",
+}
+ODD = ["9" * 25, "-", "1e999", "\\", "[", "\x00", "\ud800", "\u0663", "0x"]
+TOKENS = [*sorted({token for text in SAMPLES.values() for token in re.findall(r"\w+|\W", text)}), *ODD]
+NAMES = st.sampled_from(["oomd.json", "a.oomrule", "oomd.conf", "x"])
+
+
+def works_or_refuses(kind, texts, bug_compatible):
+    with suppress(InputError):
+        assert isinstance(foreign.load(kind, texts, bug_compatible=bug_compatible), Policy)
+
+
+def test_every_kind_has_a_sample():
+    assert set(SAMPLES) == set(foreign.KINDS)
+
+
+@pytest.mark.parametrize("kind", sorted(SAMPLES))
+def test_samples_are_recognised_and_taken(kind):
+    assert foreign.recognise("some file", SAMPLES[kind]) == kind
+    assert foreign.load(kind, ("some file", SAMPLES[kind])).rules or kind == "systemd-oomd"
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "kind"),
+    [
+        ("/etc/oomd/oomd.json", "{", "oomd"),
+        ("x", '{"swap_usage": 5}', "plain"),
+        ("oomd.json", '{"else": 5}', None),
+        ("oomd.json", "[]", "oomd"),
+        ("/etc/systemd/oomd.conf", "", "systemd-oomd"),
+        ("/etc/systemd/oomd.conf.d/10-ours.conf", "", "systemd-oomd"),
+        ("a.oomrule", "", "systemd-oomd"),
+        ("x", "Id=a\nManagedOOMSwap=kill\n", "systemd-oomd"),
+        ("/etc/default/earlyoom", "# nothing\n", "earlyoom"),
+        ("x", "/usr/bin/earlyoom -m 5", "earlyoom"),
+        ("/etc/nohang/nohang-desktop.conf", "", "nohang"),
+        ("policy.toml", 'name = "ours"\n', None),
+        ("x", "", None),
+    ],
+)
+def test_recognition(name, text, kind):
+    assert foreign.recognise(name, text) == kind
+
+
+@pytest.mark.parametrize("kind", sorted(SAMPLES))
+@given(
+    text=st.one_of(st.text(), st.lists(st.sampled_from(TOKENS), max_size=25).map("".join)),
+    name=NAMES,
+    bug_compatible=st.booleans(),
+)
+def test_any_text(kind, text, name, bug_compatible):
+    works_or_refuses(kind, (name, text), bug_compatible)
+    assert foreign.recognise(name, text) in {*SAMPLES, None}
+
+
+@pytest.mark.parametrize("kind", sorted(SAMPLES))
+@given(data=st.data(), bug_compatible=st.booleans())
+def test_a_sample_that_was_damaged(kind, data, bug_compatible):
+    text = SAMPLES[kind]
+    for _ in range(data.draw(st.integers(1, 3))):
+        at = data.draw(st.integers(0, len(text)))
+        to = data.draw(st.integers(at, min(len(text), at + 8)))
+        text = text[:at] + data.draw(st.sampled_from(["", *TOKENS])) + text[to:]
+    works_or_refuses(kind, ("x", text), bug_compatible)
+
+
+@given(
+    kind=st.sampled_from(sorted(SAMPLES)),
+    of=st.lists(st.sampled_from(sorted(SAMPLES)), min_size=1, max_size=3),
+)
+def test_the_samples_of_other_kinds(kind, of):
+    works_or_refuses(kind, {f"{at}.conf": SAMPLES[other] for at, other in enumerate(of)}, False)
