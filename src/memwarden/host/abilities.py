@@ -1,7 +1,5 @@
 """What this kernel and our permissions let the guard do, found by trying and never by a version."""
 
-from __future__ import annotations
-
 import os
 from errno import EBADF
 from typing import TYPE_CHECKING, NamedTuple
@@ -50,7 +48,7 @@ _MISSING = (
 )
 
 
-def probe(machine: Machine, hands: Hands) -> Abilities:
+def probe(machine: "Machine", hands: "Hands") -> Abilities:
     """Try everything in a way that changes nothing: reclaim of 0 bytes, signal 0, opening for writing."""
     sample = machine.sample()
     path, fd = sample if sample is not None else ("", -1)
@@ -71,7 +69,7 @@ def probe(machine: Machine, hands: Hands) -> Abilities:
             os.close(fd)
 
 
-def _can(function: Callable[..., None], *arguments: object) -> bool:
+def _can(function: "Callable[..., None]", *arguments: object) -> bool:
     try:
         function(*arguments)
     except OSError:
@@ -79,7 +77,7 @@ def _can(function: Callable[..., None], *arguments: object) -> bool:
     return True
 
 
-def _signal_ourselves(hands: Hands, pid: int) -> None:
+def _signal_ourselves(hands: "Hands", pid: int) -> None:
     pidfd = os.pidfd_open(pid)
     try:
         hands.signal(pidfd, 0)
@@ -87,6 +85,6 @@ def _signal_ourselves(hands: Hands, pid: int) -> None:
         os.close(pidfd)
 
 
-def _can_release(hands: Hands) -> bool:
+def _can_release(hands: "Hands") -> bool:
     """Descriptor -1 gives EBADF where the call exists, ENOSYS where not, and EPERM behind some filters."""
     return hands.release_errno(-1) == EBADF

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 KEPT: Final = 1 << 13
 """Bytes of output that are kept, the first ones; the rest is read and dropped so that nobody blocks."""
-CHUNK: Final = 1 << 12
+CHUNK: Final = 1 << 16
 OTHERS_WRITE: Final = stat.S_IWGRP | stat.S_IWOTH
 ENVIRONMENT: Final = {"LC_ALL": "C.UTF-8", "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}
 """Of the system's own programs."""
@@ -37,7 +37,7 @@ class Program:
         self._keep = keep
         self._pipe = pipe
         os.set_blocking(pipe, False)
-        self.output = b""
+        self.output = bytearray()
         self.dropped = 0
 
     def filenos(self) -> tuple[int, ...]:

@@ -1,11 +1,29 @@
-"""Every write about ourselves: PSI triggers that we arm for us, and our own limit on open files."""
+"""Every write about ourselves: PSI triggers that we arm for us, limits, locked memory, badness and priority.
+
+What a guard asks for to live through a shortage may be refused, by a missing capability above all. It works
+without, less surely; so each returns a :class:`Grant` that says what was granted or why not, and none raises.
+"""
 
 from __future__ import annotations
 
+import gc
 import os
 import resource
-from typing import Final
+from typing import Final, NamedTuple
 
+from memwarden.errors import MemwardenError
+from memwarden.host import files
+from memwarden.kernel import cgroup_procs, pid_cgroup
+
+MCL_CURRENT: Final = 1
+MCL_FUTURE: Final = 2
+MCL_ONFAULT: Final = 4
+"""``include/uapi/asm-generic/mman.h``, and all architectures but alpha, powerpc and sparc."""
+CAP_IPC_LOCK: Final = 14
+OTHER_ARCHITECTURES: Final = ("alpha", "ppc", "ppc64", "ppc64le", "sparc", "sparc64")
+REAL_TIME: Final = 1
+"""The lowest real-time priority: above everything that is not real-time, below all that is."""
+NICE: Final = -20
 OTHER_FILES: Final = 128
 """Standard streams, files of the machine, triggers, a log, and directories on the way to a cgroup."""
 
@@ -37,3 +55,117 @@ def files_to_keep(wanted: int) -> int:
     """How many files may stay open so that there is room for the others a program needs."""
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     return max(0, min(wanted, soft - OTHER_FILES))
+
+
+class Grant(NamedTuple):
+    """What was asked for, whether it was granted, and in what form or why not."""
+
+    what: str
+    granted: bool
+    detail: str
+
+
+def lock_memory() -> Grant:
+    """Keep every page that we touch from being reclaimed: ``mlockall`` with MCL_ONFAULT (since 4.4).
+
+    Python has no name for this call and the kernel no other way for a running process, so ``ctypes`` it is
+    (0.5 MiB, which ``effects`` has loaded anyway). Without CAP_IPC_LOCK it is not asked for: RLIMIT_MEMLOCK
+    would turn every later allocation into a failure.
+    """
+    what = "memory locked"
+    if os.uname().machine in OTHER_ARCHITECTURES:
+        return Grant(what, False, "not known how on this architecture")
+    limit, _ = resource.getrlimit(resource.RLIMIT_MEMLOCK)
+    if limit != resource.RLIM_INFINITY and not capable(CAP_IPC_LOCK):
+        return Grant(what, False, "needs CAP_IPC_LOCK, or LimitMEMLOCK=infinity")
+    import ctypes  # noqa: PLC0415 - only a guard locks its memory
+
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT):
+        return Grant(what, False, os.strerror(ctypes.get_errno()))
+    return Grant(what, True, "pages stay once they were touched")
+
+
+def capable(number: int, proc: str = "/proc") -> bool:
+    """Whether a capability is in our effective set (``CapEff`` of ``/proc/self/status``)."""
+    for line in _read(f"{proc}/self/status").splitlines():
+        if line.startswith("CapEff:"):
+            return bool(int(line.split()[1], 16) >> number & 1)
+    return False
+
+
+def set_oom_score_adj(value: int = -1000, proc: str = "/proc") -> Grant:
+    """Our ``oom_score_adj``; -1000 keeps the kernel from choosing us. Lowering it needs CAP_SYS_RESOURCE."""
+    path = f"{proc}/self/oom_score_adj"
+    try:
+        _write(path, b"%d" % value)
+    except OSError as error:
+        now = _read(path).strip()
+        return Grant(f"oom_score_adj {value}", False, f"{error.strerror}; it is {now}")
+    return Grant(f"oom_score_adj {value}", True, "")
+
+
+def protect_memory(cgroup_root: str, size_bytes: int, proc: str = "/proc") -> Grant:
+    """``memory.min`` of our cgroup of v2, when nobody else is in it: others must not share in it."""
+    what = f"memory.min {size_bytes}"
+    path = _own_cgroup(proc)
+    if path in (None, "/"):
+        return Grant(what, False, "we are in the root cgroup, or in none of v2")
+    directory = f"{cgroup_root}{path}"
+    try:
+        others = set(cgroup_procs.parse(_read(f"{directory}/cgroup.procs"))) - {os.getpid()}
+        if others:
+            return Grant(what, False, f"{path} holds other processes too; run as a unit of our own")
+        _write(f"{directory}/memory.min", b"%d" % size_bytes)
+    except OSError as error:
+        return Grant(what, False, f"{path}: {error.strerror}")
+    except MemwardenError as error:
+        return Grant(what, False, str(error))
+    return Grant(what, True, path or "")
+
+
+def _own_cgroup(proc: str) -> str | None:
+    try:
+        return pid_cgroup.memory_path(pid_cgroup.parse(_read(f"{proc}/self/cgroup")), version=2)
+    except MemwardenError:
+        return None
+
+
+def hurry() -> Grant:
+    """Run before others: real-time if that is allowed, else niced; children of ours start as usual."""
+    try:
+        os.sched_setscheduler(0, os.SCHED_RR | os.SCHED_RESET_ON_FORK, os.sched_param(REAL_TIME))
+    except OSError as refused:
+        try:
+            os.setpriority(os.PRIO_PROCESS, 0, NICE)
+        except OSError as error:
+            return Grant("scheduled first", False, f"{error.strerror}; needs CAP_SYS_NICE")
+        return Grant("scheduled first", True, f"nice {NICE}; real-time: {refused.strerror}")
+    return Grant("scheduled first", True, f"real-time, priority {REAL_TIME}")
+
+
+def freeze_collector() -> Grant:
+    """Collect once, and keep the garbage collector from what lives now: the last step of a start."""
+    gc.collect()
+    gc.freeze()
+    return Grant("garbage collector frozen", True, f"{gc.get_freeze_count()} objects")
+
+
+def _read(path: str) -> str:
+    """A file of ours as text, empty where it cannot be read."""
+    try:
+        fd = os.open(path, files.FILE_FLAGS)
+    except OSError:
+        return ""
+    try:
+        return os.fsdecode(files.read_fd(fd))
+    finally:
+        os.close(fd)
+
+
+def _write(path: str, data: bytes) -> None:
+    fd = os.open(path, os.O_WRONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    try:
+        os.write(fd, data)
+    finally:
+        os.close(fd)

@@ -1,0 +1,266 @@
+"""memory.high and memory.reclaim: which writes are made, on files in the place of a cgroup's.
+
+That the kernel does with them what we want is what the laboratory shows (lab/faults.py).
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import threading
+from errno import EAGAIN, EINVAL, ENODEV
+
+import pytest
+
+from memwarden.host import undo
+from memwarden.host.effects import WORKERS, Effects, Hands
+from memwarden.host.journal import Journal
+from memwarden.host.reclaiming import SLICE
+from memwarden.state.intents import CgroupId, Reclaim, RunHook, SetHigh
+from memwarden.testing.clock import ManualClock
+from memwarden.units import MAX, MIB
+
+SECOND = 1_000_000
+
+
+class Recorder(Hands):
+    """Hands that note what they write, and fail or wait when they are told to."""
+
+    def __init__(self):
+        self.written = []
+        self.errors = {}
+        self.begun = threading.Event()
+        self.gate = threading.Event()
+        self.gate.set()
+
+    def put(self, directory_fd, name, data):
+        self.begun.set()
+        self.gate.wait(10)
+        self.written.append((name, data))
+        error = self.errors.get((name, len([one for one, _ in self.written if one == name])))
+        if error:
+            raise OSError(error, os.strerror(error))
+        super().put(directory_fd, name, data)
+
+
+class Files:
+    """A cgroup as a directory of files."""
+
+    def __init__(self, tmp_path):
+        self.root = tmp_path / "cg"
+        self.path = self.root / "app"
+        self.path.mkdir(parents=True)
+        for name, text in (
+            ("cgroup.procs", ""),
+            ("cgroup.freeze", "0\n"),
+            ("memory.high", "max\n"),
+            ("memory.current", f"{50 * MIB + 5}\n"),
+            ("memory.reclaim", ""),
+        ):
+            (self.path / name).write_text(text)
+        (tmp_path / "run").mkdir(mode=0o700)
+        self.journal = Journal(str(tmp_path / "run"))
+        self.hands = Recorder()
+        self.effects = Effects(str(self.root), journal=self.journal, hands=self.hands)
+        self.target = CgroupId("/app", os.stat(self.path).st_ino)
+
+    def high(self):
+        return (self.path / "memory.high").read_text().strip()
+
+    def do(self, intent, **options):
+        outcome = self.effects.apply(intent, **options)
+        return outcome or self.effects.settle()[0]
+
+    def close(self):
+        self.hands.gate.set()
+        self.effects.close()
+        self.journal.close()
+
+
+@pytest.fixture
+def files(tmp_path):
+    made = Files(tmp_path)
+    yield made
+    made.close()
+
+
+def test_a_limit_is_written_down_with_what_was_there_and_restored(files):
+    outcome = files.do(SetHigh(files.target, 100 * MIB + 17, restore=MAX))
+    assert (outcome.done, outcome.error) == (True, "")
+    [entry] = files.journal.pending()
+    # The kernel rounds down to pages, so that is what it will print: 100 MiB + 17 B is 100 MiB.
+    assert entry[1:] == (undo.HIGH, files.target, "max", str(100 * MIB))
+    assert files.high() == str(100 * MIB)
+    assert files.do(SetHigh(files.target, MAX)).done
+    assert files.high() == "max"
+    assert files.journal.pending() == ()
+
+
+def test_what_is_restored_after_two_limits_is_what_was_there_before_the_first(files):
+    (files.path / "memory.high").write_text(f"{400 * MIB}\n")
+    for size in (100, 80):
+        files.do(SetHigh(files.target, size * MIB, restore=400 * MIB))
+    [entry] = files.journal.pending()
+    assert (entry.was, entry.now) == (str(400 * MIB), str(80 * MIB))
+    [undone] = files.effects.restore()
+    assert undone.text == ""
+    assert files.high() == str(400 * MIB)
+
+
+def test_what_somebody_else_wrote_since_is_left_alone(files):
+    files.do(SetHigh(files.target, 100 * MIB, restore=MAX))
+    (files.path / "memory.high").write_text("4096\n")
+    assert "was changed to 4096 since; left so" in files.do(SetHigh(files.target, MAX)).error
+    assert files.high() == "4096"
+    assert files.journal.pending() == ()
+
+
+def test_a_limit_over_one_that_somebody_else_wrote_since_goes_back_to_theirs(files):
+    files.do(SetHigh(files.target, 100 * MIB, restore=MAX))
+    (files.path / "memory.high").write_text("8192\n")
+    files.do(SetHigh(files.target, 80 * MIB, restore=MAX))
+    [entry] = files.journal.pending()
+    assert entry.was == "8192"
+
+
+def test_a_limit_that_is_not_to_be_undone_is_not_written_down(files):
+    assert files.do(SetHigh(files.target, 100 * MIB)).done
+    assert files.journal.pending() == ()
+
+
+def test_a_limit_that_fails_leaves_nothing_behind(files):
+    files.hands.errors["memory.high", 1] = ENODEV
+    outcome = files.do(SetHigh(files.target, 100 * MIB, restore=MAX))
+    assert (outcome.done, outcome.error) == (False, "it is gone")
+    assert files.journal.pending() == ()
+
+
+def test_the_loop_does_not_wait_for_a_limit_and_it_stays_to_be_undone(files):
+    files.hands.gate.clear()
+    assert files.effects.apply(SetHigh(files.target, 100 * MIB, restore=MAX), limit_us=1) is None
+    [outcome] = files.effects.settle()
+    assert outcome.done
+    assert outcome.error == "the limit is set, and the kernel still reclaims down to it"
+    assert len(files.journal.pending()) == 1
+
+
+def test_a_limit_below_zero_is_zero(files):
+    files.do(SetHigh(files.target, -5))
+    assert files.high().startswith("0")
+
+
+def test_a_reclaim_is_asked_for_in_slices(files):
+    outcome = files.do(Reclaim(files.target, 2 * SLICE + MIB))
+    assert (outcome.done, outcome.error) == (True, "")
+    sizes = [int(data) for _, data in files.hands.written]
+    assert sizes == [SLICE, SLICE, MIB]
+
+
+def test_swappiness_is_left_out_where_the_kernel_does_not_take_it(files):
+    files.hands.errors["memory.reclaim", 1] = EINVAL
+    assert files.do(Reclaim(files.target, MIB, 200)).done
+    assert files.hands.written == [
+        ("memory.reclaim", b"%d swappiness=200" % MIB),
+        ("memory.reclaim", b"%d" % MIB),
+    ]
+
+
+def test_swappiness_where_the_kernel_takes_it(files):
+    assert files.do(Reclaim(files.target, MIB, 0)).done
+    assert files.hands.written == [("memory.reclaim", b"%d swappiness=0" % MIB)]
+
+
+@pytest.mark.parametrize(
+    ("turn", "error", "done", "words"),
+    [
+        (1, EAGAIN, False, "the kernel can reclaim no more (0 of 48 MiB)"),
+        (3, EAGAIN, True, "the kernel can reclaim no more (32 of 48 MiB)"),
+        (2, ENODEV, True, "it is gone (16 of 48 MiB)"),
+    ],
+)
+def test_a_reclaim_that_ends_early_says_how_far_it_came(files, turn, error, done, words):
+    files.hands.errors["memory.reclaim", turn] = error
+    outcome = files.do(Reclaim(files.target, 3 * SLICE, None))
+    assert (outcome.done, outcome.error) == (done, f"/app: {words}")
+
+
+def test_another_error_with_swappiness_is_the_outcome(files):
+    files.hands.errors["memory.reclaim", 1] = EAGAIN
+    assert "can reclaim no more" in files.do(Reclaim(files.target, MIB, 60)).error
+
+
+def test_a_reclaim_is_given_up_between_two_slices(files):
+    clock = ManualClock()
+    effects = Effects(str(files.root), journal=files.journal, hands=files.hands, clock=clock)
+    files.hands.gate.clear()
+    assert effects.apply(Reclaim(files.target, 100 * SLICE), limit_us=SECOND) is None
+    assert files.hands.begun.wait(10)
+    assert effects.ended() == []
+    clock.sleep_us(SECOND)
+    [outcome] = effects.ended()
+    assert outcome.error == "/app: given up when its time was over (0 of 1600 MiB)"
+    assert outcome.took_us == SECOND
+    files.hands.gate.set()
+    assert select.select(effects.filenos(), [], [], 10)[0]  # the worker is back
+    assert len(files.hands.written) == 1
+    effects.close()
+
+
+def test_when_every_worker_is_in_the_kernel_a_write_is_refused_and_leaves_nothing_behind(files):
+    files.hands.gate.clear()
+    for _ in range(WORKERS):
+        assert files.effects.apply(Reclaim(files.target, MIB)) is None
+    for intent in (SetHigh(files.target, MIB, restore=MAX), Reclaim(files.target, MIB)):
+        outcome = files.effects.apply(intent)
+        assert not outcome.done
+        assert outcome.error == "3 writes are in the kernel still; this one has to wait for them"
+    assert files.journal.pending() == ()
+    files.hands.gate.set()
+    assert [outcome.done for outcome in files.effects.settle()] == [True] * 3
+    assert files.do(Reclaim(files.target, MIB)).done
+
+
+def test_a_dry_run_writes_nothing(files):
+    effects = Effects(str(files.root), journal=None, dry_run=True, hands=files.hands)
+    for intent in (SetHigh(files.target, MIB, restore=MAX), Reclaim(files.target, MIB)):
+        outcome = effects.apply(intent)
+        assert (outcome.done, outcome.dry) == (True, True)
+    effects.close()
+    assert files.hands.written == []
+
+
+def test_a_dry_restore_says_what_it_would_do_and_changes_nothing(files):
+    files.do(SetHigh(files.target, 100 * MIB, restore=MAX))
+    effects = Effects(str(files.root), journal=files.journal, dry_run=True)
+    [undone] = effects.restore()
+    assert (undone.settled, undone.text) == (True, "")
+    effects.close()
+    assert files.high() == str(100 * MIB)
+    assert len(files.journal.pending()) == 1
+
+
+def test_a_hook_throttles_its_victim_to_what_it_uses_and_releases_it(files, tmp_path):
+    hook = RunHook(("/bin/cat", f"{files.path}/memory.high"), files.target, 20 * SECOND, "throttle")
+    outcome = files.do(hook)
+    # 50 MiB + 5 B in use, rounded down to pages.
+    assert (outcome.done, outcome.output) == (True, str(50 * MIB))
+    assert files.high().startswith("max")
+    assert files.journal.pending() == ()
+
+
+def test_a_hook_leaves_a_victim_alone_that_is_throttled_below_that_already(files):
+    (files.path / "memory.high").write_text("4096")
+    hook = RunHook(("/bin/cat", f"{files.path}/memory.high"), files.target, 20 * SECOND, "throttle")
+    assert files.do(hook).output == "4096"
+    assert files.high() == "4096"
+
+
+def test_a_hook_that_cannot_be_started_releases_its_victim(files, monkeypatch):
+    def refuse(*_):
+        raise OSError(11, "Resource temporarily unavailable")
+
+    monkeypatch.setattr(files.hands, "spawn", refuse)
+    outcome = files.effects.apply(RunHook(("/bin/true",), files.target, SECOND))
+    assert (outcome.done, outcome.error) == (False, "/app: Resource temporarily unavailable")
+    assert (files.path / "cgroup.freeze").read_text() == "0"
+    assert files.journal.pending() == ()

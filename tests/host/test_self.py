@@ -1,0 +1,179 @@
+"""What a guard asks for itself: granted, or why not."""
+
+from __future__ import annotations
+
+import ctypes
+import gc
+import os
+import resource
+import subprocess
+import sys
+
+import pytest
+
+from memwarden.host import self as ourselves
+
+pytestmark = pytest.mark.live
+root_only = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
+
+
+def locked_kib():
+    with open("/proc/self/status") as file:
+        return int(next(line.split()[1] for line in file if line.startswith("VmLck")))
+
+
+@root_only
+def test_memory_is_locked_as_it_is_touched():
+    before = locked_kib()
+    grant = ourselves.lock_memory()
+    try:
+        assert grant == ("memory locked", True, "pages stay once they were touched")
+        assert locked_kib() > before + 1024
+    finally:
+        ctypes.CDLL(None).munlockall()
+
+
+def run(text, **options):
+    """What a process that drops its capabilities prints."""
+    script = f"""if 1:
+        import ctypes, os, resource
+        from memwarden.host import self as ourselves
+        {text}
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=False, **options
+    )
+    assert done.stderr == ""
+    return done.stdout.strip()
+
+
+@root_only
+def test_without_capabilities_nothing_is_granted_and_each_says_why(tmp_path):
+    text = """
+        resource.setrlimit(resource.RLIMIT_MEMLOCK, (65536, 65536))
+        resource.setrlimit(resource.RLIMIT_RTPRIO, (0, 0))
+        resource.setrlimit(resource.RLIMIT_NICE, (0, 0))
+        os.setgroups([]); os.setgid(65534); os.setuid(65534)
+        ctypes.CDLL(None).prctl(4, 1)  # PR_SET_DUMPABLE: /proc/self is ours again
+        for grant in (ourselves.lock_memory(), ourselves.set_oom_score_adj(-1000), ourselves.hurry()):
+            print(grant)
+    """
+    lines = run(text.strip()).splitlines()
+    assert "needs CAP_IPC_LOCK, or LimitMEMLOCK=infinity" in lines[0]
+    assert "'oom_score_adj -1000', granted=False, detail='Permission denied; it is " in lines[1]
+    assert "'scheduled first', granted=False" in lines[2]
+    assert "needs CAP_SYS_NICE" in lines[2]
+
+
+def test_on_other_architectures_the_flags_are_not_known(monkeypatch):
+    monkeypatch.setattr(os, "uname", lambda: os.uname_result(("Linux", "h", "6.1", "v", "ppc64le")))
+    assert not ourselves.lock_memory().granted
+
+
+def test_the_kernel_may_refuse_to_lock(monkeypatch):
+    class Refusing:
+        def mlockall(self, flags):
+            ctypes.set_errno(12)
+            return -1
+
+    monkeypatch.setattr(ctypes, "CDLL", lambda *_args, **_options: Refusing())
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (resource.RLIM_INFINITY,) * 2)
+    assert ourselves.lock_memory() == ("memory locked", False, "Cannot allocate memory")
+
+
+@pytest.mark.skipif(not ourselves.capable(24), reason="needs CAP_SYS_RESOURCE")
+def test_the_own_score_can_be_lowered():
+    with open("/proc/self/oom_score_adj") as file:
+        before = int(file.read())
+    assert ourselves.set_oom_score_adj(-1000).granted
+    with open("/proc/self/oom_score_adj") as file:
+        assert file.read() == "-1000\n"
+    assert ourselves.set_oom_score_adj(before).granted
+
+
+def test_capabilities_are_read_from_the_effective_set(tmp_path):
+    (tmp_path / "self").mkdir()
+    (tmp_path / "self" / "status").write_text("Name:\tx\nCapEff:\t0000000000004000\n")
+    assert ourselves.capable(14, str(tmp_path))
+    assert not ourselves.capable(23, str(tmp_path))
+    assert not ourselves.capable(14, str(tmp_path / "nowhere"))
+
+
+@root_only
+def test_real_time_or_at_least_nice_and_children_start_as_usual():
+    grant = ourselves.hurry()
+    try:
+        assert grant.granted
+        child = [sys.executable, "-c", "import os; print(os.sched_getscheduler(0), os.nice(0))"]
+        out = subprocess.run(child, capture_output=True, check=True).stdout
+        assert out.split() == [b"0", b"0"] if "real-time, " in grant.detail else True
+    finally:
+        os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
+        os.setpriority(os.PRIO_PROCESS, 0, 0)
+
+
+@root_only
+def test_nice_where_real_time_is_refused(monkeypatch):
+    def refuse(*_):
+        raise PermissionError(1, "Operation not permitted")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "sched_setscheduler", refuse)
+        grant = ourselves.hurry()
+    try:
+        assert grant == ("scheduled first", True, "nice -20; real-time: Operation not permitted")
+        assert os.getpriority(os.PRIO_PROCESS, 0) == -20
+    finally:
+        os.setpriority(os.PRIO_PROCESS, 0, 0)
+
+
+@pytest.fixture
+def fake(tmp_path):
+    """A cgroup of our own as files, and a /proc that says we are in it."""
+    (tmp_path / "proc" / "self").mkdir(parents=True)
+    (tmp_path / "proc" / "self" / "cgroup").write_text("0::/guard.service\n")
+    group = tmp_path / "cg" / "guard.service"
+    group.mkdir(parents=True)
+    (group / "cgroup.procs").write_text(f"{os.getpid()}\n")
+    (group / "memory.min").write_text("0\n")
+    return tmp_path
+
+
+def protect(fake):
+    return ourselves.protect_memory(str(fake / "cg"), 8 << 20, str(fake / "proc"))
+
+
+def test_memory_min_of_a_cgroup_of_our_own(fake):
+    assert protect(fake) == ("memory.min 8388608", True, "/guard.service")
+    assert (fake / "cg" / "guard.service" / "memory.min").read_text().startswith("8388608")
+
+
+def test_a_cgroup_that_others_are_in_is_not_protected(fake):
+    (fake / "cg" / "guard.service" / "cgroup.procs").write_text(f"{os.getpid()}\n1\n")
+    assert "holds other processes too" in protect(fake).detail
+    assert (fake / "cg" / "guard.service" / "memory.min").read_text() == "0\n"
+
+
+@pytest.mark.parametrize("text", ["0::/\n", "4:memory:/x\n", "nonsense"])
+def test_no_memory_min_in_the_root_or_outside_of_v2(fake, text):
+    (fake / "proc" / "self" / "cgroup").write_text(text)
+    assert "root cgroup, or in none of v2" in protect(fake).detail
+
+
+def test_no_memory_min_where_there_is_no_such_file(fake):
+    (fake / "cg" / "guard.service" / "memory.min").unlink()
+    assert protect(fake).detail == "/guard.service: No such file or directory"
+
+
+def test_no_memory_min_when_the_list_cannot_be_understood(fake):
+    (fake / "cg" / "guard.service" / "cgroup.procs").write_text("what\n")
+    assert "not one pid per line" in protect(fake).detail
+
+
+def test_the_collector_leaves_alone_what_lives_now():
+    try:
+        grant = ourselves.freeze_collector()
+        assert grant.granted
+        assert gc.get_freeze_count() > 1000
+    finally:
+        gc.unfreeze()
