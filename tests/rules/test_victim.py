@@ -7,7 +7,7 @@ import pytest
 from memwarden.rules.eligible import Eligibility
 from memwarden.rules.scope import memcg_scope, system_scope
 from memwarden.rules.sureness import Sureness
-from memwarden.rules.victim import Outcome, expected_score, rank, waiting
+from memwarden.rules.victim import Outcome, expected_score, rank
 from memwarden.state.process import PF_KTHREAD
 from memwarden.state.snapshot import HostFacts
 from memwarden.state.traits import BadnessRule, KernelTraits
@@ -163,18 +163,6 @@ def test_nobody_to_kill():
 def test_v1_that_waits_instead_of_killing():
     group = cgroup("/a", version=1, max_bytes=64 * MIB, v1_oom_kill_disable=True)
     assert memcg([process(2, 10, cgroup="/a")], group).outcome is Outcome.HANG
-
-
-def test_who_waits_on_v1():
-    off = {"version": 1, "v1_oom_kill_disable": True}
-    groups = (
-        cgroup("/at its limit", **off, v1_under_oom=True),
-        cgroup("/at its limit/below", **off, v1_under_oom=True),
-        cgroup("/not there yet", **off, v1_under_oom=False),
-        cgroup("/kills", version=1, v1_oom_kill_disable=False, v1_under_oom=True),
-        cgroup("/v2"),
-    )
-    assert waiting(snapshot(groups)) == ("/at its limit",)
 
 
 def test_a_kernel_whose_rule_cannot_be_computed():

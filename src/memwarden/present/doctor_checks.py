@@ -9,7 +9,8 @@ from memwarden.present.text import counted, escape, percent, size
 from memwarden.rules.headroom import Headrooms
 from memwarden.rules.protection import NONE, effective_protections
 from memwarden.rules.scope import memcg_scope, system_scope
-from memwarden.rules.victim import Outcome, rank, waiting
+from memwarden.rules.victim import Outcome, rank
+from memwarden.rules.waiting import waiting
 from memwarden.state.snapshot import CgroupMode
 from memwarden.units import MAX, Max
 

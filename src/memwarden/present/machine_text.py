@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from memwarden.present.text import ABSENT, counted, escape, percent, short_size
-from memwarden.rules.victim import waiting
+from memwarden.rules.waiting import waiting
 from memwarden.state.snapshot import CgroupMode
 
 if TYPE_CHECKING:

@@ -13,7 +13,6 @@ from memwarden.rules.group import GroupKill, group_kill, oom_group_of
 from memwarden.rules.oom_score import oom_score
 from memwarden.rules.scope import Scope, system_scope, visiting_order
 from memwarden.rules.sureness import Sureness, rss_error_pages, sureness
-from memwarden.state.cgroup import ancestry
 from memwarden.state.process import Process
 from memwarden.state.snapshot import Snapshot
 
@@ -143,16 +142,6 @@ def _outcome(snapshot: Snapshot, scope: Scope, *, found: bool, unread: int) -> O
     if not found:
         return Outcome.NO_VICTIM if scope.kind == "memcg" else Outcome.PANIC
     return Outcome.KILL
-
-
-def waiting(snapshot: Snapshot) -> tuple[str, ...]:
-    """The v1 cgroups whose tasks wait for memory now, since nobody may be killed; of nested ones the top.
-
-    ``mm/memcontrol.c:mem_cgroup_mark_under_oom`` (v6.1) marks the cgroup at its limit and all below it. Where
-    the OOM killer is on, the mark is there for no longer than a kill takes.
-    """
-    marked = {one.path for one in snapshot.cgroups.values() if one.v1_under_oom and one.v1_oom_kill_disable}
-    return tuple(sorted(path for path in marked if marked.isdisjoint(ancestry(path)[1:])))
 
 
 def _sacrificed(snapshot: Snapshot, first: Candidate, candidates: list[Candidate]) -> Candidate:
