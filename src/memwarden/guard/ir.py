@@ -449,8 +449,10 @@ class Policy(NamedTuple):
     protect: tuple[str, ...] = ()
     tick_us: int = SECOND_US // 10
     steady: bool = False
+    wait_for_death: bool = True
+    """While a victim is not gone yet no rule kills; oomd and systemd-oomd do not wait."""
     kill_pause_us: int = 0
-    """After a kill, no rule kills again so long; what was killed must be gone first in any case."""
+    """The same for so long after the victim is gone."""
     notes: tuple[str, ...] = ()
     dry_run: bool = False
     """Everything is decided and nothing done."""

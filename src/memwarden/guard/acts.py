@@ -1,0 +1,167 @@
+"""What each action of a rule means now: whom it concerns, which intents, and how the chain goes on."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from memwarden.guard import choose, ir
+from memwarden.state.intents import (
+    CgroupId,
+    Freeze,
+    Kill,
+    Notify,
+    Panic,
+    Reclaim,
+    Restart,
+    RunHook,
+    SetHigh,
+    Terminate,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from memwarden.guard.need import Need
+    from memwarden.guard.never import Guarded
+    from memwarden.guard.record import Candidate
+    from memwarden.guard.victims import Victims
+    from memwarden.guard.view import View
+    from memwarden.state.cgroup import Cgroup
+    from memwarden.state.intents import Intent, Target
+
+NEXT: Final = "next"  # the chain goes on at once
+WAIT: Final = "wait"  # until it helped, or its time is over
+HOLD: Final = "hold"  # the same action again at the next tick
+STOP: Final = "stop"  # the chain ends and the rule rests
+ALIGN: Final = 4096
+NOBODY: Final = "somebody would be killed; these are signals of the machine only, which name nobody"
+HOOK_END: Final = "hook"
+TERM_END: Final = "term"
+
+
+class Scene(NamedTuple):
+    """What an action is decided on. ``rests()`` says why nobody may be killed just now, or nothing."""
+
+    view: View
+    guarded: Guarded
+    victims: Victims
+    need: Need
+    rests: Callable[[], str]
+    policy: ir.Policy
+
+
+class Act(NamedTuple):
+    """One action at one instant.
+
+    ``for_us``: how long to wait, or to rest when it stops the chain (``None``: the rule's own time).
+    ``phase``: what the wait is for, where another half follows.
+    """
+
+    name: str
+    then: str
+    candidates: tuple[Candidate, ...] = ()
+    intents: tuple[Intent, ...] = ()
+    withheld: str = ""
+    for_us: int | None = None
+    phase: str = ""
+
+
+def perform(action: ir.Action, scene: Scene) -> Act:
+    """Decide one action."""
+    match action:
+        case ir.DoKill():
+            return _kill(action, scene)
+        case ir.DoThrottle():
+            return _throttle(action, scene)
+        case ir.DoReclaim():
+            return _reclaim(action, scene)
+        case ir.DoFreeze():
+            return _freeze(action, scene)
+        case ir.DoNotify():
+            return Act("notify", NEXT, intents=(Notify(action.text),))
+        case ir.DoRestart():
+            return Act("restart", STOP, intents=(Restart(action.unit),), for_us=action.pause_us)
+        case ir.DoPanic():
+            return Act("panic", STOP, intents=(Panic(),))
+    return Act("nothing", STOP if action.stop else NEXT)
+
+
+def _kill(action: ir.DoKill, scene: Scene) -> Act:
+    if not (scene.need.reason or action.even_without_need):
+        return Act("kill", STOP, withheld=f"no need: {scene.need.text}", for_us=0)
+    if rests := scene.rests():
+        return Act("kill", HOLD, withheld=rests)
+    if not scene.view.snapshot.cgroups and not scene.view.snapshot.processes:
+        return Act("kill", STOP, withheld=NOBODY)
+    candidates = _order(action.choice, scene)
+    chosen = first(candidates)
+    if chosen is None:
+        return Act("kill", NEXT, candidates, withheld="there is nobody who may be killed")
+    target = chosen.target
+    if action.hook:
+        hook = RunHook(action.hook, target, action.hook_limit_us, action.hook_meanwhile)
+        return Act("hook", WAIT, candidates, (hook,), for_us=action.hook_limit_us, phase=HOOK_END)
+    if action.term_us:
+        return Act("term", WAIT, candidates, (Terminate(target),), for_us=action.term_us, phase=TERM_END)
+    return _ended(action, candidates, (Kill(target, action.release),))
+
+
+def finish_kill(action: ir.DoKill, target: Target, phase: str) -> Act:
+    """The other half of a kill that a hook or SIGTERM came before."""
+    if phase == HOOK_END and action.term_us:
+        return Act("term", WAIT, (), (Terminate(target),), for_us=action.term_us, phase=TERM_END)
+    return _ended(action, (), (Kill(target, action.release),))
+
+
+def _ended(action: ir.DoKill, candidates: tuple[Candidate, ...], intents: tuple[Intent, ...]) -> Act:
+    then = NEXT if action.go_on else STOP
+    return Act("kill", then, candidates, intents, for_us=action.pause_us)
+
+
+def _throttle(action: ir.DoThrottle, scene: Scene) -> Act:
+    candidates = _order(action.choice, scene)
+    chosen = first(candidates)
+    cgroup = _cgroup(chosen, scene)
+    if chosen is None or cgroup is None or cgroup.current_bytes is None or cgroup.high_bytes is None:
+        return Act("throttle", NEXT, candidates, withheld="there is nobody who can be throttled")
+    high = cgroup.current_bytes * action.at_ppm // 1_000_000 // ALIGN * ALIGN
+    if cgroup.high_bytes <= high:
+        return Act("throttle", NEXT, candidates, withheld="it is throttled already")
+    intent = SetHigh(CgroupId(cgroup.path, cgroup.inode), high, cgroup.high_bytes)
+    return Act("throttle", WAIT, candidates, (intent,), for_us=action.within_us)
+
+
+def _reclaim(action: ir.DoReclaim, scene: Scene) -> Act:
+    candidates = _order(action.choice, scene)
+    cgroup = _cgroup(first(candidates), scene)
+    if cgroup is None or not cgroup.current_bytes or cgroup.has_reclaim is False:
+        return Act("reclaim", NEXT, candidates, withheld="there is nobody to reclaim from")
+    amount = action.amount.of(cgroup.current_bytes)
+    intent = Reclaim(CgroupId(cgroup.path, cgroup.inode), amount, action.swappiness)
+    return Act("reclaim", WAIT, candidates, (intent,), for_us=action.within_us)
+
+
+def _freeze(action: ir.DoFreeze, scene: Scene) -> Act:
+    candidates = _order(action.choice, scene)
+    cgroup = _cgroup(first(candidates), scene)
+    if cgroup is None or cgroup.frozen:
+        return Act("freeze", NEXT, candidates, withheld="there is nobody who can be frozen")
+    intent = Freeze(CgroupId(cgroup.path, cgroup.inode))
+    return Act("freeze", WAIT, candidates, (intent,), for_us=action.within_us)
+
+
+def first(candidates: tuple[Candidate, ...]) -> Candidate | None:
+    """The chosen one."""
+    return next((one for one in candidates if not one.why_not), None)
+
+
+def _order(choice: ir.Choice, scene: Scene) -> tuple[Candidate, ...]:
+    return choose.order(
+        choice, scene.view, scene.guarded, failed=scene.victims.failed, below=scene.need.domain
+    )
+
+
+def _cgroup(chosen: Candidate | None, scene: Scene) -> Cgroup | None:
+    if chosen is None or not isinstance(chosen.target, CgroupId):
+        return None
+    return scene.view.snapshot.cgroups.get(chosen.target.path)

@@ -1,0 +1,207 @@
+"""One rule over time: its detectors at every tick, its actions in order, with limits, relief and rest.
+
+As oomd has it: detectors in a group are ANDed, groups are ORed, every detector runs at every tick, actions
+run until one stops the chain, and then the rule rests. What is added: an action that takes time to help is
+waited for, and ends the chain when it did help; one that cannot help in time, since memory ends before, is
+passed over.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from memwarden.guard import acts, ir
+from memwarden.guard.detectors import compile_detector
+from memwarden.guard.record import Decision
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from memwarden.guard.acts import Act, Scene
+    from memwarden.guard.record import Finding
+    from memwarden.guard.view import View
+    from memwarden.state.intents import Target
+
+SLOW: Final = (ir.DoReclaim, ir.DoThrottle, ir.DoFreeze)
+"""Actions that give others time to help; passed over when there is none."""
+
+
+class Chain:
+    """A rule, or one instance of a rule that is run per cgroup (``scope``)."""
+
+    __slots__ = (
+        "_at",
+        "_because",
+        "_groups",
+        "_phase",
+        "_rests_until_us",
+        "_said",
+        "_until_us",
+        "_victim",
+        "fired",
+        "rule",
+        "scope",
+    )
+
+    def __init__(self, rule: ir.Rule, scope: str | None = None) -> None:
+        self.rule = rule
+        self.scope = scope
+        self.fired: tuple[str, tuple[Finding, ...]] | None = None
+        """Name and findings of the first group whose detectors all fire now."""
+        self._groups = [
+            (group.name, [compile_detector(one) for one in group.detectors]) for group in rule.groups
+        ]
+        self._because: tuple[str, tuple[Finding, ...]] = ("", ())
+        self._at: int | None = None
+        self._until_us: int | None = None
+        self._rests_until_us: int | None = None
+        self._phase = ""
+        self._victim: Target | None = None
+        self._said: dict[str, int] = {}
+
+    @property
+    def active(self) -> bool:
+        """Whether an action is under way."""
+        return self._at is not None
+
+    def see(self, view: View) -> None:
+        """Run all detectors."""
+        here = view.at(self.scope) if self.scope is not None else view
+        self.fired = None
+        for name, detectors in self._groups:
+            findings = tuple([detector.see(here) for detector in detectors])
+            if self.fired is None and all(finding.fired for finding in findings):
+                self.fired = (name, findings)
+
+    def where(self) -> str:
+        """The cgroup at which the rule fired: that of the first finding which has one."""
+        _, findings = self._because if self._at is not None else self.fired or self._because
+        return next((one.where for one in findings if one.where != "/"), self.scope or "/")
+
+    def idle(self) -> None:
+        """Nothing fires and nothing is under way: what was said may be said again."""
+        self._said.clear()
+
+    def advance(self, scene: Scene, new_id: Iterator[str]) -> Iterator[Decision]:
+        """Decide what is to be decided now."""
+        if not self._ready(scene):
+            return
+        while self._at is not None and self._at < len(self.rule.actions):
+            action = self.rule.actions[self._at]
+            if isinstance(action, SLOW) and _too_late(action.within_us, scene):
+                self._at += 1
+                continue
+            act = self._act(action, scene)
+            if self._worth_saying(act, scene.view.now_us):
+                yield self._decision(act, scene, next(new_id))
+            if not self._go_on(act, scene.view.now_us):
+                return
+        self._at = None
+
+    def _ready(self, scene: Scene) -> bool:
+        """Whether an action is to be decided now; sets which one."""
+        now = scene.view.now_us
+        if self._rests_until_us is not None and now < self._rests_until_us:
+            return False
+        if self._at is None:
+            if self.fired is None:
+                return False
+            self._at, self._because = 0, self.fired
+            return True
+        if self._until_us is None:  # held
+            if self.fired is None:
+                self._at = None
+            return self._at is not None
+        return self._waited(scene, now)
+
+    def _waited(self, scene: Scene, now: int) -> bool:
+        """An action was waited for: whether it is over, and what comes next."""
+        assert self._at is not None
+        assert self._until_us is not None
+        if (
+            self._phase == acts.TERM_END
+            and self._victim is not None
+            and not scene.victims.waits(self._victim)
+        ):
+            self._rest(now, None)  # it went by itself
+            return False
+        if self._phase != acts.HOOK_END and self.fired is None:
+            self._rest(now, None)  # it helped
+            return False
+        if now < self._until_us:
+            return False
+        self._until_us = None
+        if not self._phase:
+            self._at += 1
+        return True
+
+    def _act(self, action: ir.Action, scene: Scene) -> Act:
+        if self._phase and isinstance(action, ir.DoKill) and self._victim is not None:
+            return acts.finish_kill(action, self._victim, self._phase)
+        return acts.perform(action, scene)
+
+    def _go_on(self, act: Act, now: int) -> bool:
+        """Set what comes after this act; whether that is another act at once."""
+        assert self._at is not None
+        self._phase = act.phase
+        chosen = acts.first(act.candidates)
+        if chosen is not None:
+            self._victim = chosen.target
+        if act.then == acts.NEXT:
+            self._at += 1
+            return True
+        if act.then == acts.WAIT:
+            self._until_us = now + (act.for_us or 0)
+        elif act.then == acts.STOP:
+            self._rest(now, act.for_us)
+        return False
+
+    def _rest(self, now: int, for_us: int | None) -> None:
+        self._at, self._until_us, self._phase, self._victim = None, None, "", None
+        self._rests_until_us = now + (self.rule.pause_us if for_us is None else for_us)
+
+    def hook_ended(self, now_us: int) -> None:
+        """The hook that was waited for has ended."""
+        if self._phase == acts.HOOK_END:
+            self._until_us = now_us
+
+    def failed(self) -> None:
+        """The last kill could not be done: the next tick tries the next candidate, without a rest."""
+        self._rest(0, 0)
+
+    def _worth_saying(self, act: Act, now: int) -> bool:
+        """What is withheld, and what is only said, is said once per episode, and again after a rest."""
+        if act.withheld:
+            key = act.withheld
+        elif act.name == "notify":
+            key = "notify"
+        else:
+            return act.name != "nothing"
+        last = self._said.get(key)
+        if last is not None and now < last + self.rule.pause_us:
+            return False
+        self._said[key] = now
+        return True
+
+    def _decision(self, act: Act, scene: Scene, decision_id: str) -> Decision:
+        group, findings = self._because
+        return Decision(
+            id=decision_id,
+            at=scene.view.snapshot.instant,
+            policy=scene.policy.name,
+            rule=self.rule.name,
+            group=group,
+            step=self._at or 0,
+            action=act.name,
+            findings=findings,
+            need=scene.need.text,
+            candidates=act.candidates,
+            intents=act.intents,
+            withheld=act.withheld,
+        )
+
+
+def _too_late(within_us: int, scene: Scene) -> bool:
+    """Whether memory may end before the action's time is over."""
+    forecast = scene.view.exhaustion(scene.need.domain)
+    return forecast is not None and forecast.earliest_us <= within_us

@@ -1,0 +1,193 @@
+"""All rules of a policy at one tick: snapshots in, decisions out.
+
+The same engine runs in the daemon, over recordings and in the simulator. It never acts and never waits:
+whoever drives it carries the intents out, reports what became of them (:meth:`Engine.report`), and takes
+the next snapshot when it is time.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from memwarden.guard.acts import Scene
+from memwarden.guard.chain import Chain
+from memwarden.guard.history import History
+from memwarden.guard.need import need
+from memwarden.guard.record import Decision
+from memwarden.guard.victims import Victims
+from memwarden.guard.view import View
+from memwarden.state.intents import Kill, RunHook, Terminate
+from memwarden.units import SECOND_US
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from memwarden.guard.ir import Policy, Rule
+    from memwarden.guard.never import Guarded
+    from memwarden.guard.victims import Result
+    from memwarden.state.intents import Outcome, Target
+    from memwarden.state.snapshot import Snapshot
+
+ACT_US: Final = SECOND_US // 2
+"""How long a kill is taken to need until it helps, before one was measured."""
+RESTORE_US: Final = 5 * SECOND_US
+"""Calm for so long, and what was throttled is let go."""
+DEATH_US: Final = 2 * SECOND_US
+"""How long a victim may take to be gone, where its action does not say."""
+
+REMEMBERED: Final = 256
+"""Decisions whose outcomes are still taken."""
+
+
+class Step(NamedTuple):
+    """What one tick gave. ``results`` are of earlier decisions; ``sleep_us`` until the next tick is due."""
+
+    decisions: tuple[Decision, ...]
+    results: tuple[Result, ...]
+    busy: bool
+    """Something is under way: the next tick is due though all looks calm."""
+    sleep_us: int
+
+
+class Engine:
+    """A policy at work. ``guarded`` is who may not be killed whatever it says."""
+
+    def __init__(self, policy: Policy, guarded: Guarded) -> None:
+        self.policy = policy
+        self.history = History()
+        self._guarded = guarded
+        self._victims = Victims()
+        self._chains = [Chain(rule) for rule in policy.rules if not rule.per_cgroup]
+        self._scoped: dict[tuple[int, str, int], Chain] = {}
+        self._owners: dict[str, Chain] = {}
+        self._count = 0
+        self._act_us = ACT_US
+        self._calm_since_us: int | None = None
+        self._now_us = 0
+
+    def step(self, snapshot: Snapshot, *, calm: bool = False, late_us: int = 0) -> Step:
+        """One tick. ``calm``: the pulse saw nothing wrong, so that later moments are compared with this one."""
+        self._now_us = snapshot.instant.monotonic_us
+        self.history.add(snapshot, late_us=late_us)
+        view = View(snapshot, self.history)
+        results = self._victims.settle(snapshot)
+        self._learn(results)
+        chains = [*self._chains, *self._instances(view)]
+        for chain in chains:
+            chain.see(view)
+        decisions = [*self._restore(snapshot, calm=calm), *self._decide(chains, view)]
+        if calm and not decisions and not self._victims.pending:
+            self.history.mark_calm(snapshot)
+        busy = any(chain.active or chain.fired for chain in chains) or bool(self._victims.pending)
+        return Step(tuple(decisions), results, busy, self.policy.tick_us)
+
+    def _decide(self, chains: list[Chain], view: View) -> Iterator[Decision]:
+        ids = self._ids()
+        for chain in chains:
+            if not (chain.fired or chain.active):
+                chain.idle()
+                continue
+            scene = Scene(
+                view if chain.scope is None else view.at(chain.scope),
+                self._guarded,
+                self._victims,
+                need(view, chain.where(), act_us=self._act_us),
+                self._rests,
+                self.policy,
+            )
+            for decision in chain.advance(scene, ids):
+                self._own(decision.id, chain)
+                self._victims.strike(
+                    decision.id, decision.intents, view, _death_us(chain.rule, decision.step)
+                )
+                yield decision
+
+    def _own(self, decision_id: str, chain: Chain) -> None:
+        self._owners[decision_id] = chain
+        if len(self._owners) > REMEMBERED:
+            del self._owners[next(iter(self._owners))]
+
+    def _rests(self) -> str:
+        """Why nobody may be killed now: a victim is not gone yet, or a kill was just now."""
+        if not self.policy.wait_for_death:
+            return ""
+        if self._victims.pending:
+            return f"waiting for {_name(self._victims.pending[0])} to be gone"
+        last = self._victims.last_gone_us
+        if last is not None and self._now_us < last + self.policy.kill_pause_us:
+            return f"a kill ended {(self._now_us - last) / SECOND_US:.1f} s ago; its effect is waited for"
+        return ""
+
+    def _learn(self, results: tuple[Result, ...]) -> None:
+        """How long a kill takes until its victim is gone: the slower of what was seen and is believed."""
+        for result in results:
+            if result.gone:
+                self._act_us = max(ACT_US, (self._act_us + result.took_us) // 2, result.took_us)
+
+    def _instances(self, view: View) -> list[Chain]:
+        """The rules that are run per cgroup, with their own state as long as the cgroup is there."""
+        alive: dict[tuple[int, str, int], Chain] = {}
+        for number, rule in enumerate(self.policy.rules):
+            for cgroup in view.matches(rule.per_cgroup) if rule.per_cgroup else ():
+                if rule.xattr_filter is None or rule.xattr_filter in (cgroup.marks or ()):
+                    key = (number, cgroup.path, cgroup.inode)
+                    alive[key] = self._scoped.get(key) or Chain(rule, cgroup.path)
+        self._scoped = alive
+        return list(alive.values())
+
+    def _restore(self, snapshot: Snapshot, *, calm: bool) -> Iterator[Decision]:
+        """Undo what was throttled or frozen, once it has been calm for long enough."""
+        if not calm or self._victims.pending:
+            self._calm_since_us = None
+            return
+        if self._calm_since_us is None:
+            self._calm_since_us = self._now_us
+        if self._now_us - self._calm_since_us >= RESTORE_US:
+            yield from self.restore(snapshot)
+
+    def restore(self, snapshot: Snapshot) -> Iterator[Decision]:
+        """Undo everything now, as at the end of the guard."""
+        for because, intent in self._victims.undo():
+            yield Decision(
+                id=next(self._ids()),
+                at=snapshot.instant,
+                policy=self.policy.name,
+                rule="restore",
+                group=because,
+                step=0,
+                action="restore",
+                findings=(),
+                need=f"what {because} changed is no longer needed",
+                intents=(intent,),
+            )
+
+    def report(self, decision_id: str, outcome: Outcome) -> None:
+        """What became of an intent."""
+        self._victims.outcome(outcome)
+        chain = self._owners.get(decision_id)
+        if chain is None:
+            return
+        if isinstance(outcome.intent, RunHook):
+            chain.hook_ended(self._now_us)
+        elif isinstance(outcome.intent, Kill | Terminate) and not outcome.done:
+            chain.failed()
+
+    def bury(self, target: Target) -> None:
+        """On a recording: take a victim as gone, and do not choose it again."""
+        self._victims.bury(target, self._now_us)
+
+    def _ids(self) -> Iterator[str]:
+        """Unique on one boot and in order, over restarts of the guard too: its clock, and a count."""
+        while True:
+            self._count += 1
+            yield f"{self._now_us // 1000:x}-{self._count}"
+
+
+def _death_us(rule: Rule, step: int) -> int:
+    action = rule.actions[step] if step < len(rule.actions) else None
+    within = getattr(action, "within_us", DEATH_US)
+    return int(within) + int(getattr(action, "term_us", 0))
+
+
+def _name(target: Target) -> str:
+    return getattr(target, "path", None) or f"process {getattr(target, 'pid', '?')}"

@@ -1,0 +1,161 @@
+"""The calm path: a few machine-wide numbers in; "look again in so long", or an alarm, out.
+
+A calm machine must cost next to nothing, so that this reads no cgroup. Two things are asked at each beat. How
+soon could memory end at the worst? Available memory divided by the fastest rate at which this machine can
+fill it bounds how long we may sleep. And is anything wrong already: do tasks stall, does memory end soon at
+the rate at which it is filling, were we ourselves not scheduled? Then the cgroups are looked at, see
+``engine``.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from memwarden.units import MIB, MILLISECOND_US, SECOND_US
+
+if TYPE_CHECKING:
+    from memwarden.state.snapshot import Snapshot
+
+SHORTEST_US: Final = 50 * MILLISECOND_US
+LONGEST_US: Final = 2 * SECOND_US
+"""PSI triggers wake us at once where they can be had; growth announces itself to nobody."""
+LONGEST_BLIND_US: Final = SECOND_US
+"""The same where no trigger watches for stalls."""
+FILL_BPS: Final = 6000 * MIB
+"""The fastest a machine is assumed to fill until it was measured: earlyoom's figure (MEM_FILL_RATE)."""
+STALL_PPM: Final = 10_000
+"""Full stall of the time since the last beat that is an alarm: 1 %."""
+SOME_PPM: Final = 100_000
+HORIZON_US: Final = 60 * SECOND_US
+"""Memory that lasts for less, at the rate it is filling, is an alarm; a machine with more of it is calm."""
+LATE_US: Final = 500 * MILLISECOND_US
+SWEEP_PPM: Final = 10_000
+"""Change of free memory, of the total, after which what each cgroup holds is noted anew."""
+SWEEP_US: Final = SECOND_US
+AGAIN_US: Final = 3 * SECOND_US
+"""An alarm lasts so long after its last reason: calm has to prove itself."""
+OLDEST: Final = 8
+"""Beats that the rate of filling is taken over."""
+
+
+class Beat(NamedTuple):
+    """What is read at each wake-up. Bytes; microseconds of stall since boot, ``None`` without PSI."""
+
+    now_us: int
+    total_bytes: int
+    available_bytes: int
+    swap_free_bytes: int
+    full_us: int | None = None
+    some_us: int | None = None
+    late_us: int = 0
+    """How much later than asked for we were woken."""
+    signalled: bool = False
+    """A trigger fired, or the kernel's log said something."""
+
+
+class Reply(NamedTuple):
+    """What a beat means.
+
+    ``alarm`` is the reason in words, empty when calm; ``sweep``: read the cgroups, to note what they hold.
+    """
+
+    alarm: str
+    sweep: bool
+    sleep_us: int
+
+
+class Pulse:
+    """Keeps the last beats. ``fill_bps`` is the fastest rate at which this machine can fill its memory."""
+
+    __slots__ = ("_alarm", "_beats", "_fill_bps", "_longest_us", "_swept", "_until_us")
+
+    def __init__(self, *, fill_bps: int = FILL_BPS, blind: bool = False) -> None:
+        self._fill_bps = fill_bps
+        self._longest_us = LONGEST_BLIND_US if blind else LONGEST_US
+        self._beats: list[Beat] = []
+        self._alarm = ""
+        self._until_us = 0
+        self._swept: Beat | None = None
+
+    def feel(self, beat: Beat) -> Reply:
+        """Take one beat. Beats out of order, as after a clock that stepped, start anew."""
+        beats = self._beats
+        if beats and beat.now_us <= beats[-1].now_us:
+            beats.clear()
+        reason = _stalled(beats[-1], beat) if beats else ""
+        beats.append(beat)
+        del beats[:-OLDEST]
+        reason = reason or self._ending(beat) or _blind(beat)
+        if reason:
+            self._alarm, self._until_us = reason, beat.now_us + AGAIN_US
+        elif beat.now_us >= self._until_us:
+            self._alarm = ""
+        return Reply(self._alarm, not self._alarm and self._sweep(beat), self.sleep_us(beat))
+
+    def sleep_us(self, beat: Beat) -> int:
+        """How long memory lasts at the worst, halved; between the shortest and the longest sleep."""
+        worst = beat.available_bytes * SECOND_US // (2 * self._fill_bps)
+        return max(SHORTEST_US, min(worst, self._longest_us))
+
+    def _ending(self, beat: Beat) -> str:
+        lasts = self.lasts_us(beat)
+        if lasts is None or lasts > HORIZON_US:
+            return ""
+        return f"at the rate it is filling, memory lasts for {lasts / SECOND_US:.1f} s"
+
+    def lasts_us(self, beat: Beat) -> int | None:
+        """How long free memory and swap last at the rate of the last beats; ``None`` when not filling."""
+        first = self._beats[0]
+        lost = _free(first) - _free(beat)
+        # A percent of memory comes and goes on any machine.
+        if lost * 1_000_000 < SWEEP_PPM * beat.total_bytes:
+            return None
+        return _free(beat) * (beat.now_us - first.now_us) // lost
+
+    def _sweep(self, beat: Beat) -> bool:
+        last = self._swept
+        if last is not None:
+            moved = abs(_free(beat) - _free(last)) * 1_000_000
+            if moved < SWEEP_PPM * beat.total_bytes or 0 <= beat.now_us - last.now_us < SWEEP_US:
+                return False
+        self._swept = beat
+        return True
+
+
+def of_snapshot(snapshot: Snapshot, *, late_us: int = 0, signalled: bool = False) -> Beat | None:
+    """The beat that a snapshot holds; ``None`` without memory figures."""
+    meminfo = snapshot.meminfo
+    if meminfo is None or "MemAvailable" not in meminfo or "MemTotal" not in meminfo:
+        return None
+    pressure = snapshot.memory_pressure
+    return Beat(
+        snapshot.instant.monotonic_us,
+        meminfo["MemTotal"],
+        meminfo["MemAvailable"],
+        meminfo.get("SwapFree", 0),
+        pressure.full.total_us if pressure and pressure.full else None,
+        pressure.some.total_us if pressure else None,
+        late_us,
+        signalled,
+    )
+
+
+def _free(beat: Beat) -> int:
+    return beat.available_bytes + beat.swap_free_bytes
+
+
+def _stalled(last: Beat, beat: Beat) -> str:
+    elapsed = beat.now_us - last.now_us
+    for kind, before, now, limit in (
+        ("all", last.full_us, beat.full_us, STALL_PPM),
+        ("some", last.some_us, beat.some_us, SOME_PPM),
+    ):
+        if before is not None and now is not None and (now - before) * 1_000_000 > limit * elapsed:
+            return f"{kind} tasks stalled for {(now - before) / 1000:.0f} of {elapsed / 1000:.0f} ms"
+    return ""
+
+
+def _blind(beat: Beat) -> str:
+    if beat.late_us > LATE_US:
+        return f"we were woken {beat.late_us / 1000:.0f} ms late"
+    return "a trigger fired" if beat.signalled else ""

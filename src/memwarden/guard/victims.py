@@ -1,0 +1,159 @@
+"""Whom we acted on: until they are gone, what that freed, and what has to be undone.
+
+One shortage must never cost two lives where one would have done. So as long as a victim is there and its time
+is not over, nobody else is killed; what its death freed is measured before anything is decided again.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from memwarden.guard.pulse import of_snapshot
+from memwarden.state.intents import CgroupId, Freeze, Kill, ProcessId, SetHigh, Terminate, Thaw
+from memwarden.units import SECOND_US, size
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from memwarden.guard.view import View
+    from memwarden.state.intents import Intent, Outcome, Target
+    from memwarden.state.snapshot import Snapshot
+
+
+class Result(NamedTuple):
+    """What came of a decision. ``freed_bytes`` is by how much free memory and swap rose meanwhile."""
+
+    decision: str
+    target: Target
+    gone: bool
+    freed_bytes: int | None
+    took_us: int
+
+    @property
+    def text(self) -> str:
+        """The same in words."""
+        took = f"{self.took_us / SECOND_US:.2f} s"
+        if not self.gone:
+            return f"still there after {took}"
+        freed = "" if self.freed_bytes is None else f", {size(self.freed_bytes)} more are free"
+        return f"gone after {took}{freed}"
+
+
+class _Pending(NamedTuple):
+    decision: str
+    target: Target
+    at_us: int
+    until_us: int
+    free_bytes: int | None
+
+
+class Victims:
+    """Kept by the engine over all rules."""
+
+    __slots__ = ("_changed", "_pending", "failed", "last_gone_us")
+
+    def __init__(self) -> None:
+        self._pending: dict[Target, _Pending] = {}
+        self._changed: dict[CgroupId, tuple[str, Intent]] = {}
+        self.failed: dict[Target, str] = {}
+        """Who could not be killed, or does not die, and why; they are not chosen again."""
+        self.last_gone_us: int | None = None
+
+    @property
+    def pending(self) -> tuple[Target, ...]:
+        """Whose death is waited for."""
+        return tuple(self._pending)
+
+    def waits(self, target: Target) -> bool:
+        """Whether the death of this one is waited for."""
+        return target in self._pending
+
+    def strike(self, decision: str, intents: Iterable[Intent], view: View, within_us: int) -> None:
+        """These are about to be done: note what free memory was, and what is changed."""
+        now = view.now_us
+        for intent in intents:
+            if isinstance(intent, Kill | Terminate):
+                known = self._pending.get(intent.target)
+                free = free_bytes(view.snapshot) if known is None else known.free_bytes
+                at = now if known is None else known.at_us
+                self._pending[intent.target] = _Pending(decision, intent.target, at, now + within_us, free)
+            elif isinstance(intent, SetHigh) and intent.restore is not None:
+                # The first one knows what it was before us.
+                undo = SetHigh(intent.cgroup, intent.restore)
+                self._changed.setdefault(intent.cgroup, (decision, undo))
+            elif isinstance(intent, Freeze):
+                self._changed.setdefault(intent.cgroup, (decision, Thaw(intent.cgroup)))
+
+    def outcome(self, outcome: Outcome) -> None:
+        """An intent was carried out, or not."""
+        intent = outcome.intent
+        if outcome.done:
+            return
+        if isinstance(intent, Kill | Terminate):
+            self._pending.pop(intent.target, None)
+            self.failed[intent.target] = outcome.error or "could not be killed"
+        elif isinstance(intent, SetHigh | Freeze):
+            self._changed.pop(intent.cgroup, None)
+
+    def settle(self, snapshot: Snapshot) -> tuple[Result, ...]:
+        """Who is gone by now, and whose time is over."""
+        now = snapshot.instant.monotonic_us
+        results = []
+        for target, pending in list(self._pending.items()):
+            gone = is_gone(snapshot, target)
+            if not gone and now < pending.until_us:
+                continue
+            del self._pending[target]
+            if gone:
+                self.last_gone_us = now
+            else:
+                self.failed[target] = (
+                    f"does not die: still there {(now - pending.at_us) / SECOND_US:.1f} s after"
+                )
+            free = free_bytes(snapshot)
+            freed = None if free is None or pending.free_bytes is None else free - pending.free_bytes
+            results.append(Result(pending.decision, target, gone, freed, now - pending.at_us))
+        return tuple(results)
+
+    def bury(self, target: Target, now_us: int) -> None:
+        """Take it as gone: on a recording, where nobody dies of our decisions."""
+        self._pending.pop(target, None)
+        self.failed[target] = "would be dead already"
+        self.last_gone_us = now_us
+
+    def undo(self) -> tuple[tuple[str, Intent], ...]:
+        """What restores everything that was changed, newest first; forgotten here."""
+        undone = tuple(reversed(self._changed.values()))
+        self._changed.clear()
+        return undone
+
+    @property
+    def changed(self) -> tuple[CgroupId, ...]:
+        """Cgroups that are throttled or frozen by us."""
+        return tuple(self._changed)
+
+
+def is_gone(snapshot: Snapshot, target: Target) -> bool:
+    """Whether a target is dead, as far as this snapshot knows; what it did not read is not gone."""
+    if isinstance(target, CgroupId):
+        cgroup = snapshot.cgroups.get(target.path)
+        if cgroup is None:
+            return bool(snapshot.cgroups)
+        return cgroup.inode != target.inode or cgroup.populated is False
+    return bool(snapshot.processes) and _dead(snapshot, target)
+
+
+def _dead(snapshot: Snapshot, target: ProcessId) -> bool:
+    process = snapshot.processes.get(target.pid)
+    # A zombie has given its memory back; a leader that exited before its threads has no figures either.
+    return (
+        process is None
+        or process.start_time_ticks != target.start_time_ticks
+        or (process.state == "Z" and not process.rss_bytes)
+    )
+
+
+def free_bytes(snapshot: Snapshot) -> int | None:
+    """Available memory and free swap of the machine."""
+    beat = of_snapshot(snapshot)
+    return None if beat is None else beat.available_bytes + beat.swap_free_bytes

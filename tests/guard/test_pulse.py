@@ -1,0 +1,120 @@
+"""The calm path: how long to sleep, and what is an alarm."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from memwarden.guard import pulse
+from memwarden.guard.pulse import Beat, Pulse
+from memwarden.kernel.psi import Psi, PsiLine
+from memwarden.state.snapshot import Instant, Snapshot
+from memwarden.units import GIB, MIB
+
+S = 1_000_000
+TOTAL = 1000 * MIB
+
+
+def beat(now_us: int, available_mib: float, **more) -> Beat:
+    return Beat(
+        now_us, TOTAL, int(available_mib * MIB), **{"swap_free_bytes": 0, "full_us": 0, "some_us": 0, **more}
+    )
+
+
+def test_sleep_is_half_of_how_long_memory_lasts_at_the_fastest():
+    # 600 MiB at 200 MiB/s last for 3 s.
+    assert Pulse(fill_bps=200 * MIB).feel(beat(S, 600)).sleep_us == 1_500_000
+
+
+def test_sleep_has_bounds():
+    assert Pulse(fill_bps=MIB).feel(beat(S, 900)).sleep_us == pulse.LONGEST_US
+    assert Pulse(fill_bps=MIB, blind=True).feel(beat(S, 900)).sleep_us == pulse.LONGEST_BLIND_US
+    assert Pulse(fill_bps=GIB * 100).feel(beat(S, 900)).sleep_us == pulse.SHORTEST_US
+
+
+def test_a_machine_at_rest_is_calm_and_swept_once():
+    watch = Pulse()
+    replies = [watch.feel(beat(n * S, 900 - n % 2)) for n in range(1, 60)]
+    assert {reply.alarm for reply in replies} == {""}
+    assert [reply.sweep for reply in replies] == [True] + [False] * 58
+
+
+def test_a_change_of_one_percent_is_swept_at_most_once_a_second():
+    watch = Pulse()
+    assert watch.feel(beat(S, 900)).sweep
+    assert watch.feel(beat(100 * S, 880)).sweep
+    assert not watch.feel(beat(100 * S + S // 2, 860)).sweep
+    assert watch.feel(beat(101 * S, 860)).sweep
+    assert not watch.feel(beat(103 * S, 869)).sweep
+    assert watch.feel(beat(105 * S, 870)).sweep
+
+
+def test_memory_that_lasts_for_less_than_a_minute_is_an_alarm():
+    watch = Pulse()
+    watch.feel(beat(S, 900))
+    # 20 MiB in 1 s: 880 MiB last for 44 s.
+    assert watch.feel(beat(2 * S, 880)).alarm == "at the rate it is filling, memory lasts for 44.0 s"
+
+
+def test_free_swap_counts_as_memory_that_lasts():
+    watch = Pulse()
+    watch.feel(beat(S, 900, swap_free_bytes=1000 * MIB))
+    assert watch.feel(beat(2 * S, 880, swap_free_bytes=1000 * MIB)).alarm == ""
+
+
+@pytest.mark.parametrize(
+    ("full_us", "some_us", "alarm"),
+    [
+        (10_000, 0, ""),
+        (10_001, 0, "all tasks stalled for 10 of 1000 ms"),
+        (0, 100_000, ""),
+        (0, 100_001, "some tasks stalled for 100 of 1000 ms"),
+        (None, None, ""),
+    ],
+)
+def test_stalls_since_the_last_beat(full_us, some_us, alarm):
+    watch = Pulse()
+    watch.feel(beat(S, 900))
+    assert watch.feel(beat(2 * S, 900, full_us=full_us, some_us=some_us)).alarm == alarm
+
+
+def test_an_alarm_lasts_until_calm_has_proved_itself():
+    watch = Pulse()
+    watch.feel(beat(S, 900))
+    assert watch.feel(beat(2 * S, 900, full_us=50_000)).alarm
+    assert watch.feel(beat(5 * S - 1, 900, full_us=50_000)).alarm
+    assert not watch.feel(beat(5 * S, 900, full_us=50_000)).alarm
+
+
+def test_being_woken_late_and_triggers_are_alarms():
+    assert Pulse().feel(beat(S, 900, late_us=600_000)).alarm == "we were woken 600 ms late"
+    assert Pulse().feel(beat(S, 900, signalled=True)).alarm == "a trigger fired"
+
+
+def test_a_clock_that_went_back_starts_anew():
+    watch = Pulse()
+    watch.feel(beat(100 * S, 900))
+    assert watch.feel(beat(50 * S, 100, full_us=10_000_000)).alarm == ""
+
+
+@given(st.lists(st.tuples(st.integers(1, 3 * S), st.integers(0, 1000)), min_size=1, max_size=50))
+def test_sleep_always_has_bounds_and_an_alarm_is_never_swept(moves):
+    watch, now = Pulse(fill_bps=100 * MIB), 0
+    for step, available in moves:
+        now += step
+        reply = watch.feel(beat(now, available))
+        assert pulse.SHORTEST_US <= reply.sleep_us <= pulse.LONGEST_US
+        assert not (reply.alarm and reply.sweep)
+
+
+def test_the_beat_of_a_snapshot():
+    pressure = Psi(PsiLine(0, 0, 0, 7), PsiLine(0, 0, 0, 5))
+    meminfo = {"MemTotal": 3, "MemAvailable": 2, "SwapFree": 1}
+    snapshot = Snapshot(Instant(9), meminfo=meminfo, memory_pressure=pressure)
+    assert pulse.of_snapshot(snapshot, late_us=4) == Beat(9, 3, 2, 1, 5, 7, 4)
+    assert pulse.of_snapshot(Snapshot(Instant(9), meminfo={"MemTotal": 3, "MemAvailable": 2})) == Beat(
+        9, 3, 2, 0
+    )
+    assert pulse.of_snapshot(Snapshot(Instant(9), meminfo={"MemTotal": 3})) is None
+    assert pulse.of_snapshot(Snapshot(Instant(9))) is None
