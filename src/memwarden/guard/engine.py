@@ -66,7 +66,7 @@ class Engine:
         self._now_us = 0
 
     def step(self, snapshot: Snapshot, *, calm: bool = False, late_us: int = 0) -> Step:
-        """One tick. ``calm``: the pulse saw nothing wrong, so that later moments are compared with this one."""
+        """One tick. ``calm``: the pulse saw nothing wrong; later moments are compared with this one."""
         self._now_us = snapshot.instant.monotonic_us
         self.history.add(snapshot, late_us=late_us)
         view = View(snapshot, self.history)

@@ -29,7 +29,7 @@ LIMITS: Final = ("high", "max", "oom")
 class Need(NamedTuple):
     """Why, and whose memory is short.
 
-    ``reason``: ``stall``, ``reclaim``, ``forecast``, or empty: there is no need. ``domain``: a cgroup or ``/``.
+    ``reason``: ``stall``, ``reclaim``, ``forecast``, or empty: no need. ``domain``: a cgroup or ``/``.
     """
 
     reason: str

@@ -14,10 +14,11 @@ the same format with the container's figures.
 
 from __future__ import annotations
 
-from typing import Final, TypedDict, cast
+from typing import Final, NamedTuple, TypedDict, cast
 
 from memwarden.errors import ParseError
 from memwarden.kernel.numbers import kilobytes, unsigned
+from memwarden.units import KIB
 
 Meminfo = TypedDict(
     "Meminfo",
@@ -108,3 +109,27 @@ def parse(text: str, *, path: str = "<meminfo>") -> Meminfo:
     if not figures:
         raise ParseError(path, text, "no known key")
     return cast("Meminfo", figures)
+
+
+class Headline(NamedTuple):
+    """What tells how far the machine is from its end, in bytes."""
+
+    total_bytes: int
+    available_bytes: int
+    swap_free_bytes: int
+
+
+def headline(data: bytes) -> Headline | None:
+    """The three figures that a guard looks at at every wake-up, without the other fifty.
+
+    They stand in this order on every kernel (``meminfo_proc_show``). ``None`` when one is missing or no
+    number; :func:`parse` says what is wrong then.
+    """
+    figures, at = [], 0
+    for key in (b"MemTotal:", b"MemAvailable:", b"SwapFree:"):
+        at = data.find(key, at)
+        word = data[at + len(key) : data.find(b"kB", at)] if at >= 0 else b""
+        if not word.strip().isdigit():
+            return None
+        figures.append(int(word) * KIB)
+    return Headline._make(figures)
