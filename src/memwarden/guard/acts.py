@@ -37,16 +37,22 @@ ALIGN: Final = 4096
 NOBODY: Final = "somebody would be killed; these are signals of the machine only, which name nobody"
 HOOK_END: Final = "hook"
 TERM_END: Final = "term"
+CHOOSING: Final = (ir.DoKill, ir.DoThrottle, ir.DoReclaim, ir.DoFreeze)
 
 
 class Scene(NamedTuple):
-    """What an action is decided on. ``rests()`` says why nobody may be killed just now, or nothing."""
+    """What an action is decided on.
+
+    ``rests()`` says why nobody may be killed just now, or nothing; ``lacks()`` whether the snapshot was taken
+    without the processes that tell whom a cgroup holds.
+    """
 
     view: View
     guarded: Guarded
     victims: Victims
     need: Need
     rests: Callable[[], str]
+    lacks: Callable[[], bool]
     policy: ir.Policy
 
 
@@ -68,6 +74,8 @@ class Act(NamedTuple):
 
 def perform(action: ir.Action, scene: Scene) -> Act:
     """Decide one action."""
+    if isinstance(action, CHOOSING) and scene.lacks():
+        return Act("look", HOLD)
     match action:
         case ir.DoKill():
             return _kill(action, scene)

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 SLOW: Final = (ir.DoReclaim, ir.DoThrottle, ir.DoFreeze)
 """Actions that give others time to help; passed over when there is none."""
+SILENT: Final = ("nothing", "look")
+"""Acts that are no decisions."""
 
 
 class Chain:
@@ -176,7 +178,7 @@ class Chain:
         elif act.name == "notify":
             key = "notify"
         else:
-            return act.name != "nothing"
+            return act.name not in SILENT
         last = self._said.get(key)
         if last is not None and now < last + self.rule.pause_us:
             return False

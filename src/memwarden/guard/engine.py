@@ -47,6 +47,8 @@ class Step(NamedTuple):
     busy: bool
     """Something is under way: the next tick is due though all looks calm."""
     sleep_us: int
+    wants_processes: bool = False
+    """Somebody is to be chosen, and the snapshot was taken without processes: take one with them, at once."""
 
 
 class Engine:
@@ -64,10 +66,26 @@ class Engine:
         self._act_us = ACT_US
         self._calm_since_us: int | None = None
         self._now_us = 0
+        self._lacks_processes = False
+        self._wanted = False
 
-    def step(self, snapshot: Snapshot, *, calm: bool = False, late_us: int = 0) -> Step:
-        """One tick. ``calm``: the pulse saw nothing wrong; later moments are compared with this one."""
+    def step(
+        self,
+        snapshot: Snapshot,
+        *,
+        calm: bool = False,
+        late_us: int = 0,
+        paused: bool = False,
+        with_processes: bool = True,
+    ) -> Step:
+        """One tick.
+
+        ``calm``: the pulse saw nothing wrong; later moments are compared with this one. ``paused``: see
+        everything and decide nothing. ``with_processes``: whether the snapshot was meant to hold them.
+        """
         self._now_us = snapshot.instant.monotonic_us
+        self._lacks_processes = not with_processes
+        self._wanted = False
         self.history.add(snapshot, late_us=late_us)
         view = View(snapshot, self.history)
         results = self._victims.settle(snapshot)
@@ -75,11 +93,11 @@ class Engine:
         chains = [*self._chains, *self._instances(view)]
         for chain in chains:
             chain.see(view)
-        decisions = [*self._restore(snapshot, calm=calm), *self._decide(chains, view)]
+        decisions = [] if paused else [*self._restore(snapshot, calm=calm), *self._decide(chains, view)]
         if calm and not decisions and not self._victims.pending:
             self.history.mark_calm(snapshot)
         busy = any(chain.active or chain.fired for chain in chains) or bool(self._victims.pending)
-        return Step(tuple(decisions), results, busy, self.policy.tick_us)
+        return Step(tuple(decisions), results, busy, self.policy.tick_us, self._wanted)
 
     def _decide(self, chains: list[Chain], view: View) -> Iterator[Decision]:
         ids = self._ids()
@@ -93,6 +111,7 @@ class Engine:
                 self._victims,
                 need(view, chain.where(), act_us=self._act_us),
                 self._rests,
+                self._lacks,
                 self.policy,
             )
             for decision in chain.advance(scene, ids):
@@ -101,6 +120,11 @@ class Engine:
                     decision.id, decision.intents, view, _death_us(chain.rule, decision.step)
                 )
                 yield decision
+
+    def _lacks(self) -> bool:
+        """Whether processes are needed to go on; asking is wanting them."""
+        self._wanted = self._wanted or self._lacks_processes
+        return self._lacks_processes
 
     def _own(self, decision_id: str, chain: Chain) -> None:
         self._owners[decision_id] = chain

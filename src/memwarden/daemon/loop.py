@@ -1,0 +1,164 @@
+"""The loop: sleep until something says it is time, read a beat, and look at the cgroups when that is needed.
+
+One turn is one wake-up. A calm machine is asked for two files; the cgroups are read when the pulse is alarmed,
+when an action is under way, or when memory has moved so far that what everyone holds is to be noted anew. The
+policies of other tools look at everything at fixed intervals, since that is what they mean.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
+
+from memwarden.errors import MemwardenError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from memwarden.daemon.beats import Beats
+    from memwarden.guard.engine import Engine, Step
+    from memwarden.guard.pulse import Beat, Pulse, Reply
+    from memwarden.guard.record import Decision
+    from memwarden.guard.victims import Result
+    from memwarden.host.clock import Clock
+    from memwarden.state.intents import Outcome
+    from memwarden.state.snapshot import Snapshot
+
+UNKNOWN_US: Final = 1_000_000
+"""How long to sleep when the machine does not say how much memory is available."""
+
+
+class Heard(NamedTuple):
+    """Why we woke: ``signalled`` when a trigger, the kernel's log or an event said something."""
+
+    signalled: bool = False
+    stop: bool = False
+    reload: bool = False
+
+
+class Ears(Protocol):
+    """What wakes us."""
+
+    def wait(self, timeout_us: int) -> Heard:
+        """Wait for something, or for the time."""
+
+
+class Eyes(Protocol):
+    """What reads the machine."""
+
+    def look(self, *, processes: bool) -> Snapshot:
+        """Cgroups now, and the processes where they are asked for."""
+
+
+class Hands(Protocol):
+    """What carries decisions out."""
+
+    def carry(self, decision: Decision) -> Sequence[Outcome]:
+        """Do what was decided; what became of each intent that is over by now."""
+
+    def ended(self) -> Sequence[tuple[str, Outcome]]:
+        """What was still running and is over now, such as hooks: decision and outcome."""
+
+
+class Memory(Protocol):
+    """What keeps it all for later."""
+
+    def beat(self, beat: Beat, reply: Reply) -> None:
+        """A wake-up."""
+
+    def seen(self, snapshot: Snapshot) -> None:
+        """What was looked at."""
+
+    def decided(self, decision: Decision, outcomes: Sequence[Outcome]) -> None:
+        """A decision and what became of it at once."""
+
+    def result(self, result: Result) -> None:
+        """What came of it later."""
+
+    def trouble(self, sentence: str) -> None:
+        """Something that went wrong with ourselves."""
+
+
+class Loop:
+    """The guard at work. Nothing here reads a clock but to know how late we were woken."""
+
+    def __init__(
+        self,
+        *,
+        clock: Clock,
+        beats: Beats,
+        pulse: Pulse,
+        engine: Engine,
+        ears: Ears,
+        eyes: Eyes,
+        hands: Hands,
+        memory: Memory,
+    ) -> None:
+        self._clock = clock
+        self._beats = beats
+        self._pulse = pulse
+        self.engine = engine
+        self._ears = ears
+        self._eyes = eyes
+        self._hands = hands
+        self._memory = memory
+        self._sleep_us = 0
+        self._busy = False
+        self.paused = False
+        """Look and record, but decide nothing."""
+        self.turns = 0
+
+    def turn(self) -> Heard:
+        """One wake-up."""
+        due_us = self._clock.monotonic_us() + self._sleep_us
+        heard = self._ears.wait(self._sleep_us)
+        late_us = max(0, self._clock.monotonic_us() - due_us)
+        self.turns += 1
+        for decision_id, outcome in self._hands.ended():
+            self.engine.report(decision_id, outcome)
+        beat = self._beats.read(late_us=late_us, signalled=heard.signalled)
+        if beat is None:
+            self._sleep_us = UNKNOWN_US
+            self._memory.trouble("the machine does not say how much memory is available")
+            return heard
+        reply = self._pulse.feel(beat)
+        self._memory.beat(beat, reply)
+        self._sleep_us = reply.sleep_us
+        if reply.alarm or reply.sweep or self._busy or self.engine.policy.steady:
+            self._look(reply, late_us)
+        return heard
+
+    def _look(self, reply: Reply, late_us: int) -> None:
+        """Read the cgroups and decide. A read that fails is no reason to die: the next one may not."""
+        try:
+            step = self._step(reply, late_us, processes=False)
+            if step.wants_processes:
+                step = self._step(reply, late_us, processes=True)
+        except MemwardenError as error:
+            self._memory.trouble(str(error))
+            return
+        self._busy = step.busy
+        if reply.alarm or step.busy or self.engine.policy.steady:
+            self._sleep_us = min(self._sleep_us, step.sleep_us)
+
+    def _step(self, reply: Reply, late_us: int, *, processes: bool) -> Step:
+        snapshot = self._eyes.look(processes=processes)
+        self._memory.seen(snapshot)
+        step = self.engine.step(
+            snapshot,
+            calm=not reply.alarm,
+            late_us=late_us,
+            paused=self.paused,
+            with_processes=processes,
+        )
+        for result in step.results:
+            self._memory.result(result)
+        for decision in step.decisions:
+            self.carry(decision)
+        return step
+
+    def carry(self, decision: Decision) -> None:
+        """Carry one decision out, tell the engine what became of it, and keep both."""
+        outcomes = self._hands.carry(decision)
+        for outcome in outcomes:
+            self.engine.report(decision.id, outcome)
+        self._memory.decided(decision, outcomes)
