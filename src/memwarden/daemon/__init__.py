@@ -1,1 +1,1 @@
-"""The guard as a process: one poll loop over triggers and a timer; judgement is in ``guard``, acts in ``host``."""
+"""The guard as a process: one loop over triggers and a timer; judgement is in ``guard``, acts in ``host``."""

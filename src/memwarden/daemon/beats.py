@@ -25,8 +25,8 @@ class Beats:
     def read(self, *, late_us: int = 0, signalled: bool = False) -> Beat | None:
         """The machine now; ``None`` when it does not say how much memory is available.
 
-        The pressure file may go while we run (lxcfs is stopped, a mount is gone): then stalls are unknown, and
-        the timer alone is relied on.
+        The pressure file may go while we run (lxcfs is stopped, a mount is gone): then stalls are unknown,
+        and the timer alone is relied on.
         """
         now_us = self._source.instant().monotonic_us
         try:

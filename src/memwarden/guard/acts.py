@@ -118,6 +118,8 @@ def finish_kill(action: ir.DoKill, target: Target, phase: str) -> Act:
     """The other half of a kill that a hook or SIGTERM came before."""
     if phase == HOOK_END and action.term_us:
         return Act("term", WAIT, (), (Terminate(target),), for_us=action.term_us, phase=TERM_END)
+    if not action.escalate:
+        return Act("term", STOP, withheld="it did not go within its time; SIGKILL is another rule's")
     return _ended(action, (), (Kill(target, action.release),))
 
 

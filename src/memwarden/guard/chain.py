@@ -36,8 +36,9 @@ class Chain:
         "_because",
         "_groups",
         "_phase",
-        "_rests_until_us",
+        "_rests",
         "_said",
+        "_sleeper",
         "_until_us",
         "_victim",
         "fired",
@@ -45,9 +46,12 @@ class Chain:
         "scope",
     )
 
-    def __init__(self, rule: ir.Rule, scope: str | None = None) -> None:
+    def __init__(self, rule: ir.Rule, scope: str | None = None, rests: dict[str, int] | None = None) -> None:
         self.rule = rule
         self.scope = scope
+        self._rests = {} if rests is None else rests
+        """Until when who rests; shared by the rules that rest together."""
+        self._sleeper = rule.rests_with or "self"
         self.fired: tuple[str, tuple[Finding, ...]] | None = None
         """Name and findings of the first group whose detectors all fire now."""
         self._groups = [
@@ -56,7 +60,6 @@ class Chain:
         self._because: tuple[str, tuple[Finding, ...]] = ("", ())
         self._at: int | None = None
         self._until_us: int | None = None
-        self._rests_until_us: int | None = None
         self._phase = ""
         self._victim: Target | None = None
         self._said: dict[str, int] = {}
@@ -103,7 +106,7 @@ class Chain:
     def _ready(self, scene: Scene) -> bool:
         """Whether an action is to be decided now; sets which one."""
         now = scene.view.now_us
-        if self._rests_until_us is not None and now < self._rests_until_us:
+        if self._at is None and now < self._rests.get(self._sleeper, now):
             return False
         if self._at is None:
             if self.fired is None:
@@ -160,7 +163,7 @@ class Chain:
 
     def _rest(self, now: int, for_us: int | None) -> None:
         self._at, self._until_us, self._phase, self._victim = None, None, "", None
-        self._rests_until_us = now + (self.rule.pause_us if for_us is None else for_us)
+        self._rests[self._sleeper] = now + (self.rule.pause_us if for_us is None else for_us)
 
     def hook_ended(self, now_us: int) -> None:
         """The hook that was waited for has ended."""

@@ -59,7 +59,8 @@ class Engine:
         self.history = History()
         self._guarded = guarded
         self._victims = Victims()
-        self._chains = [Chain(rule) for rule in policy.rules if not rule.per_cgroup]
+        self._rests_together: dict[str, int] = {}
+        self._chains = [self._chain(rule) for rule in policy.rules if not rule.per_cgroup]
         self._scoped: dict[tuple[int, str, int], Chain] = {}
         self._owners: dict[str, Chain] = {}
         self._count = 0
@@ -155,9 +156,12 @@ class Engine:
             for cgroup in view.matches(rule.per_cgroup) if rule.per_cgroup else ():
                 if rule.xattr_filter is None or rule.xattr_filter in (cgroup.marks or ()):
                     key = (number, cgroup.path, cgroup.inode)
-                    alive[key] = self._scoped.get(key) or Chain(rule, cgroup.path)
+                    alive[key] = self._scoped.get(key) or self._chain(rule, cgroup.path)
         self._scoped = alive
         return list(alive.values())
+
+    def _chain(self, rule: Rule, scope: str | None = None) -> Chain:
+        return Chain(rule, scope, self._rests_together if rule.rests_with else None)
 
     def _restore(self, snapshot: Snapshot, *, calm: bool) -> Iterator[Decision]:
         """Undo what was throttled or frozen, once it has been calm for long enough."""
