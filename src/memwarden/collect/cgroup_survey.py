@@ -73,10 +73,12 @@ class Known:
 class Surveyor:
     """Surveys the cgroups of one hierarchy; what is true of the kernel it learns from the first ones."""
 
-    def __init__(self, version: int, *, marks: bool = False) -> None:
+    def __init__(self, version: int, *, marks: bool = False, only: frozenset[str] | None = None) -> None:
         self._version = version
         interface = cgroup_v2 if version == 2 else cgroup_v1
-        self._files: tuple[CgroupFile, ...] = interface.FILES
+        self._files: tuple[CgroupFile, ...] = tuple(
+            [file for file in interface.FILES if only is None or version == 1 or file.name in only]
+        )
         if marks:
             self._files += (cgroup_v2.MARKS,)
         self._usage: str = interface.USAGE

@@ -27,12 +27,14 @@ class CgroupReader:
 
     A cgroup is surveyed when it is met first. From then on the files it has are read in one go, and only what
     says something else than last time is parsed: most of a machine is idle. ``marks`` asks for the owners and
-    extended attributes of the directories too.
+    extended attributes of the directories too; ``only`` reads no other files of a v2 cgroup than these.
     """
 
-    def __init__(self, hierarchy: Hierarchy, *, marks: bool = False) -> None:
+    def __init__(
+        self, hierarchy: Hierarchy, *, marks: bool = False, only: frozenset[str] | None = None
+    ) -> None:
         self._hierarchy = hierarchy
-        self._surveyor = Surveyor(hierarchy.version, marks=marks)
+        self._surveyor = Surveyor(hierarchy.version, marks=marks, only=only)
         self._known: dict[str, Known] = {}
 
     def read(self, reading: Reading) -> dict[str, Cgroup]:

@@ -1,8 +1,8 @@
 """The loop: sleep until something says it is time, read a beat, and look at the cgroups when that is needed.
 
 One turn is one wake-up. A calm machine is asked for two files; the cgroups are read when the pulse is
-alarmed, when an action is under way, or when memory has moved so far that what everyone holds is to be noted anew. The
-policies of other tools look at everything at fixed intervals, since that is what they mean.
+alarmed, when an action is under way, or when memory has moved so far that what everyone holds is to be noted
+anew. The policies of other tools look at everything at fixed intervals, since that is what they mean.
 """
 
 from __future__ import annotations

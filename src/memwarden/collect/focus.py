@@ -1,0 +1,114 @@
+"""Snapshots for a guard: only what its judgement asks for, of a machine that was surveyed once.
+
+A guard looks often, and when it matters the machine is short of everything. So the mounts, the host's facts
+and the kernel's traits are read at the first look (and again when the hierarchy is gone), of each cgroup only
+the files below, and the processes only when somebody is to be chosen.
+"""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from memwarden.collect import hierarchy, machine, membership, traits
+from memwarden.collect.cgroups import CgroupReader
+from memwarden.collect.leniency import Reading
+from memwarden.collect.processes import ProcessReader
+from memwarden.kernel import meminfo, psi, vmstat
+from memwarden.state.snapshot import CgroupMode, HostFacts, Snapshot
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from memwarden.collect.hierarchy import Hierarchy
+    from memwarden.collect.source import Source
+    from memwarden.state.traits import KernelTraits
+
+FILES: Final = frozenset(
+    (
+        "cgroup.controllers",
+        "cgroup.events",
+        "cgroup.procs",
+        "cgroup.stat",
+        "memory.current",
+        "memory.events",
+        "memory.events.local",
+        "memory.high",
+        "memory.low",
+        "memory.max",
+        "memory.min",
+        "memory.oom.group",
+        "memory.pressure",
+        "memory.stat",
+        "memory.swap.current",
+        "memory.swap.max",
+        "io.pressure",
+        "io.stat",
+    )
+)
+"""What detectors, rankings and headroom are made of; of v1 everything is read."""
+
+
+class _Survey(NamedTuple):
+    """What does not change from one look to the next."""
+
+    found: Hierarchy
+    host: HostFacts
+    page_size: int
+    sysctl: Mapping[str, int]
+    traits: KernelTraits
+    reader: CgroupReader
+
+
+class Focused:
+    """Looks at one machine again and again. ``marks``: whose a cgroup is, and who is to be spared."""
+
+    def __init__(self, source: Source, *, cgroup_root: str | None = None, marks: bool = True) -> None:
+        self._source = source
+        self._cgroup_root = cgroup_root
+        self._marks = marks
+        self._survey: _Survey | None = None
+
+    def look(self, *, processes: bool = False) -> Snapshot:
+        """The machine now. What cannot be read is a gap; a machine without cgroups has none."""
+        reading = Reading(self._source)
+        instant = self._source.instant()
+        survey = self._survey or self._surveyed(reading)
+        wide = reading.file("/proc/meminfo", meminfo.parse)
+        counters = reading.file("/proc/vmstat", vmstat.parse)
+        pressures = [reading.file(f"/proc/pressure/{name}", psi.parse) for name in ("memory", "cpu", "io")]
+        cgroups = {} if survey.found.mode is CgroupMode.NONE else survey.reader.read(reading)
+        # Without a single cgroup the mount has gone, or is not there yet: it is looked for at the next look.
+        self._survey = survey if cgroups else None
+        found = ProcessReader(reading, survey.found, cgroups).read() if processes else {}
+        membership.settle(cgroups, found)
+        return Snapshot(
+            instant=instant,
+            host=survey.host,
+            traits=survey.traits,
+            cgroup_mode=survey.found.mode,
+            cgroup_root=survey.found.mount_point,
+            mount_options=survey.found.options,
+            meminfo=wide,
+            vmstat=counters,
+            memory_pressure=pressures[0],
+            cpu_pressure=pressures[1],
+            io_pressure=pressures[2],
+            sysctl=survey.sysctl,
+            cgroups=MappingProxyType(cgroups),
+            processes=MappingProxyType(found),
+            gaps=tuple(reading.gaps),
+        )
+
+    def _surveyed(self, reading: Reading) -> _Survey:
+        mounts = hierarchy.mounts(reading)
+        found = hierarchy.detect(reading, mounts, self._cgroup_root)
+        page_size = traits.page_size(self._source)
+        return _Survey(
+            found,
+            machine.host(reading),
+            page_size,
+            MappingProxyType(machine.read(reading, page_size).sysctl),
+            traits.probe(self._source, found, {}, {}),
+            CgroupReader(found, marks=self._marks, only=FILES),
+        )
