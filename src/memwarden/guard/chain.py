@@ -208,5 +208,5 @@ class Chain:
 
 def _too_late(within_us: int, scene: Scene) -> bool:
     """Whether memory may end before the action's time is over."""
-    forecast = scene.view.exhaustion(scene.need.domain)
-    return forecast is not None and forecast.earliest_us <= within_us
+    forecast = scene.view.exhaustion(scene.need.domain, within_us)
+    return forecast is not None and forecast.ends.earliest_us <= within_us

@@ -55,9 +55,9 @@ def need(view: View, where: str, *, act_us: int) -> Need:
         return Need("stall", text, domain)
     if history.increment(domain, "pgscan", WINDOW_US):
         return Need("reclaim", "the kernel is reclaiming", domain)
-    forecast = view.exhaustion(domain)
-    if forecast is not None and forecast.earliest_us <= act_us:
-        text = f"memory ends in {forecast.earliest_us / SECOND_US:.1f} s at the earliest"
+    forecast = view.exhaustion(domain, act_us)
+    if forecast is not None and forecast.ends.earliest_us <= act_us:
+        text = f"memory ends in {forecast.ends.earliest_us / SECOND_US:.1f} s at the earliest"
         return Need("forecast", text, domain)
     return Need("", "nothing stalls, the kernel does not reclaim, and memory does not end soon", domain)
 
@@ -70,7 +70,7 @@ def domain_of(view: View, where: str) -> str:
     """
     if where != MACHINE:
         return next((path for path in ancestry(where) if limited(view, path)), MACHINE)
-    if view.history.increment(MACHINE, "pgscan", WINDOW_US) or view.exhaustion(MACHINE) is not None:
+    if view.history.increment(MACHINE, "pgscan", WINDOW_US):
         return MACHINE
     return max(_limited(view), default=(0, MACHINE))[1]
 

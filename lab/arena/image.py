@@ -1,0 +1,77 @@
+"""The arena's root disk: a small Debian with systemd as its init, the peers from Debian's packages, and Python."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from lab.apt import KEYRING, archive_uri
+from lab.errors import LabError
+from lab.paths import CACHE, fingerprint, run
+
+SUITE = "trixie"
+PEERS = ("earlyoom", "nohang", "oomd", "systemd-oomd")
+OTHERS = ("systemd", "systemd-sysv", "dbus", "python3", "procps")
+SIZE_MIB = 1400
+_DROP = (
+    "usr/share/doc",
+    "usr/share/man",
+    "usr/share/locale",
+    "usr/share/info",
+    "var/cache",
+    "var/lib/apt/lists",
+)
+OFF = (
+    "earlyoom.service",
+    "nohang.service",
+    "oomd.service",
+    "systemd-oomd.service",
+    "systemd-oomd.socket",
+    "apt-daily.timer",
+    "apt-daily-upgrade.timer",
+    "dpkg-db-backup.timer",
+    "e2scrub_all.timer",
+    "fstrim.timer",
+    "systemd-tmpfiles-clean.timer",
+)
+"""Units that must not start by themselves: a column starts its own daemon, and nothing runs at odd times."""
+
+
+def root_disk() -> Path:
+    """The ext4 image, built when it is missing or this file changed; guests write to snapshots of it only."""
+    target = CACHE / "root" / f"arena-{fingerprint(Path(__file__))}.ext4"
+    if target.exists():
+        return target
+    target.parent.mkdir(parents=True, exist_ok=True)
+    main = archive_uri(security=False)
+    if main is None:
+        raise LabError("no Debian archive in /etc/apt/sources.list or /etc/apt/sources.list.d: add one there")
+    tree = target.with_suffix(".tree")
+    shutil.rmtree(tree, ignore_errors=True)
+    run(
+        "mmdebstrap", "--mode=root", "--variant=essential", "--format=directory", "--quiet",
+        "--include=" + ",".join((*OTHERS, *PEERS)),
+        "--dpkgopt=path-exclude=/usr/share/doc/*", "--dpkgopt=path-exclude=/usr/share/locale/*",
+        SUITE, tree, f"deb [signed-by={KEYRING}] {main} {SUITE} main",
+        timeout_s=1800,
+    )  # fmt: skip
+    for name in _DROP:
+        shutil.rmtree(tree / name, ignore_errors=True)
+    _settle(tree)
+    part = target.with_suffix(".part")
+    part.unlink(missing_ok=True)
+    run("mke2fs", "-q", "-t", "ext4", "-d", tree, part, f"{SIZE_MIB}M")
+    part.replace(target)
+    shutil.rmtree(tree)
+    return target
+
+
+def _settle(tree: Path) -> None:
+    """Nothing starts by itself, and the bytecode of what will be measured is made beforehand by whoever runs it."""
+    folder = tree / "etc/systemd/system"
+    for name in OFF:
+        link = folder / name
+        link.unlink(missing_ok=True)
+        link.symlink_to("/dev/null")
+    (tree / "etc/machine-id").write_text("00000000000000000000000000000001\n")
+    (tree / "etc/fstab").write_text("")
