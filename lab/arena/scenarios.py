@@ -1,0 +1,117 @@
+"""What is staged, and what is right: said before it runs.
+
+Every scenario has a protected database and somebody else. The window is fixed and the same for all columns; what
+happens after it does not count. ``permitted`` may die, ``forbidden`` must not, and whether acting is required is
+said with the reason. Loads are lines of ``guest/load.c``; ``SEED`` is replaced by the run's seed.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+DATABASE = "database"
+MUST, MUST_NOT, IDLE = "must act", "must not act", "idle"
+
+
+class Load(NamedTuple):
+    """One program: its unit, the slice it is in, its command, and when it starts, in seconds into the window."""
+
+    unit: str
+    command: str
+    at_s: float = 0.0
+    high_mib: int | None = None
+    max_mib: int | None = None
+    slice: str = "tenants"
+
+
+class Scenario(NamedTuple):
+    """One trouble. Swap in MiB; ``files`` are made before, in MiB, on the disk."""
+
+    name: str
+    kind: str
+    why: str
+    loads: tuple[Load, ...]
+    permitted: tuple[str, ...] = ()
+    window_s: int = 45
+    database_mib: int = 150
+    database_file_mib: int = 40
+    swap_mib: int = 0
+    files: tuple[tuple[str, int], ...] = ()
+    cgroups: int = 0
+    expected: int = 1
+    """Deaths that are enough."""
+
+
+def _leaks(count: int, rate: float, limit: int) -> tuple[Load, ...]:
+    return tuple(Load(f"leak{n}", f"leak {rate} {limit} SEED", at_s=0.7 * n) for n in range(1, count + 1))
+
+
+SCENARIOS = (
+    Scenario(
+        "big-db", MUST,
+        "a large database that has taken nothing, beside four small leaks that together take the machine",
+        _leaks(4, 7, 150), ("leak1", "leak2", "leak3", "leak4"), database_mib=400, expected=2,
+    ),
+    Scenario(
+        "cache-thrash", MUST,
+        "a hog leaves no room for the file that two readers need: everybody reads it again and again",
+        (
+            Load("reader1", "read /var/lab/big SEED", slice="readers"),
+            Load("reader2", "read /var/lab/big SEED", slice="readers"),
+            Load("hog", "leak 40 480 SEED", at_s=3),
+        ),
+        ("hog",), window_s=60, database_mib=100, files=(("big", 900),),
+    ),
+    Scenario(
+        "fast-leak", MUST, "one program takes 40 MiB a second, and there is no swap",
+        (Load("leak1", "leak 40 2000 SEED"),), ("leak1",), window_s=30,
+    ),
+    Scenario(
+        "slow-leak", MUST, "one program takes 15 MiB a second, into swap in the end",
+        (Load("leak1", "leak 15 2000 SEED"),), ("leak1",), swap_mib=300, window_s=75,
+    ),
+    Scenario(
+        "fork-storm", MUST, "hundreds of small processes in one cgroup, none of which is worth killing alone",
+        (Load("storm", "storm 400 3 20 SEED"),), ("storm",),
+    ),
+    Scenario(
+        "high-livelock", MUST,
+        "a container above memory.high with nothing to reclaim: throttled to a crawl, and nobody is killed",
+        (Load("crawler", "leak 40 300 SEED", high_mib=100),), ("crawler",), window_s=60,
+    ),
+    Scenario(
+        "tmpfs", MUST, "files in a tmpfs, which only the death of nobody gives back: a writer that must be stopped",
+        (Load("filler", "tmpfs /dev/shm 25 2000 SEED"),), ("filler",),
+    ),
+    Scenario(
+        "one-of-many", MUST, "a leak in one of eight containers of one slice",
+        (
+            *(Load(f"calm{n}", "leak 200 25 SEED") for n in range(1, 8)),
+            Load("leaky", "leak 25 2000 SEED", at_s=5),
+        ),
+        ("leaky",),
+    ),
+    Scenario(
+        "two-culprits", MUST, "two programs leak at once",
+        (Load("leak1", "leak 14 2000 SEED"), Load("leak2", "leak 11 2000 SEED", at_s=1)),
+        ("leak1", "leak2"), expected=2, window_s=60,
+    ),
+    Scenario(
+        "backup", MUST_NOT, "heavy but harmless: a backup that reads and writes more than memory holds",
+        (
+            Load("dump", "write /var/lab/dump 600 40 SEED"),
+            Load("scan", "read /var/lab/big SEED"),
+        ),
+        files=(("big", 900),), database_mib=120,
+    ),
+    Scenario(
+        "load-shift", MUST_NOT, "a container shrinks under its memory.high for some seconds and settles by itself",
+        (Load("shift", "saw 60 220 60 SEED", high_mib=180),), window_s=45,
+    ),
+    Scenario(
+        "short-spike", MUST_NOT, "somebody takes nearly all that is free, for a moment, and gives it back",
+        (Load("spike", "spike 480 700 SEED", at_s=5),), window_s=30,
+    ),
+    Scenario("idle", IDLE, "nothing happens, in 200 cgroups", (), cgroups=200, window_s=60),
+)  # fmt: skip
+BY_NAME = {scenario.name: scenario for scenario in SCENARIOS}
