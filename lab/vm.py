@@ -40,6 +40,8 @@ class Guest(NamedTuple):
     nodes: int = 1
     append: str = ""
     timeout_s: float = 600
+    root: Path | None = None
+    """A root disk of its own; else the one that all share."""
 
 
 PLAIN = Guest()
@@ -72,7 +74,7 @@ class _Boot(NamedTuple):
 def _command(kernel: Kernel, guest: Guest, work: Path) -> list[str | Path]:
     """The command line: no devices but virtio disks and one serial port, and QEMU dies when we do."""
     disks = [
-        ("root", image.root_disk(), "snapshot=on"),
+        ("root", guest.root or image.root_disk(), "snapshot=on"),
         ("job", work / "job.tar", "readonly=on"),
         ("out", work / "out.tar", "cache=unsafe"),
     ]

@@ -8,8 +8,8 @@ from typing import NamedTuple
 class Column(NamedTuple):
     """A daemon as it is started in the guest.
 
-    ``command`` runs as a service with root's rights; ``files`` are written before. ``managed`` are properties of
-    the tenants' slice, for who acts on those only.
+    ``command`` runs as a service with root's rights; ``files`` are written before. ``managed`` are properties
+    of the tenants' slice, for who acts on those only.
     """
 
     name: str
@@ -48,7 +48,10 @@ MEMWARDEN = ("/usr/bin/python3", "-I", "/job/memwarden", "guard")
 COLUMNS = (
     Column("kernel"),
     Column("earlyoom", ("/usr/bin/earlyoom",), package="earlyoom"),
-    Column("nohang", ("/usr/sbin/nohang", "--monitor", "--config", "/etc/nohang/nohang.conf"), package="nohang"),
+    Column(
+        "nohang", ("/usr/sbin/nohang", "--monitor", "--config", "/etc/nohang/nohang.conf"),
+        package="nohang",
+    ),
     Column(
         "oomd", ("/usr/bin/oomd", "--interval", "1", "--config", "/etc/arena-oomd.json"),
         files=(("/etc/arena-oomd.json", OOMD),), package="oomd",

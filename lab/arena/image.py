@@ -1,4 +1,4 @@
-"""The arena's root disk: a small Debian with systemd as its init, the peers from Debian's packages, and Python."""
+"""The arena's root disk: a small Debian with systemd, the peers from Debian's packages, and Python."""
 
 from __future__ import annotations
 
@@ -36,6 +36,30 @@ OFF = (
 )
 """Units that must not start by themselves: a column starts its own daemon, and nothing runs at odd times."""
 
+JOB_UNIT = """\
+[Unit]
+Description=The job of this boot
+After=multi-user.target
+[Service]
+Type=oneshot
+ExecStart=/usr/local/sbin/lab-job
+OOMScoreAdjust=-1000
+MemoryMin=64M
+TimeoutStartSec=infinity
+"""
+JOB_SCRIPT = """\
+#!/bin/sh
+echo "lab: job starts" >/dev/ttyS0
+cd /job
+OUT=/out ./run >/out/stdout 2>/out/stderr
+echo $? >/out/exit
+dmesg >/out/dmesg
+tar cf - -C /out . >/dev/lab-out
+sync
+echo "lab: output written" >/dev/ttyS0
+echo o >/proc/sysrq-trigger
+"""
+
 
 def root_disk() -> Path:
     """The ext4 image, built when it is missing or this file changed; guests write to snapshots of it only."""
@@ -67,11 +91,20 @@ def root_disk() -> Path:
 
 
 def _settle(tree: Path) -> None:
-    """Nothing starts by itself, and the bytecode of what will be measured is made beforehand by whoever runs it."""
+    """Nothing starts by itself but the job."""
     folder = tree / "etc/systemd/system"
     for name in OFF:
         link = folder / name
         link.unlink(missing_ok=True)
         link.symlink_to("/dev/null")
+    (folder / "lab-job.service").write_text(JOB_UNIT)
+    (folder / "multi-user.target.wants").mkdir(exist_ok=True)
+    (folder / "multi-user.target.wants/lab-job.service").symlink_to("../lab-job.service")
+    script = tree / "usr/local/sbin/lab-job"
+    script.parent.mkdir(parents=True, exist_ok=True)
+    script.write_text(JOB_SCRIPT)
+    script.chmod(0o755)
     (tree / "etc/machine-id").write_text("00000000000000000000000000000001\n")
     (tree / "etc/fstab").write_text("")
+    for name in ("job", "out"):
+        (tree / name).mkdir(exist_ok=True)

@@ -1,8 +1,8 @@
 """What is staged, and what is right: said before it runs.
 
-Every scenario has a protected database and somebody else. The window is fixed and the same for all columns; what
-happens after it does not count. ``permitted`` may die, ``forbidden`` must not, and whether acting is required is
-said with the reason. Loads are lines of ``guest/load.c``; ``SEED`` is replaced by the run's seed.
+Every scenario has a protected database and somebody else. The window is fixed and the same for all columns;
+what happens after it does not count. ``permitted`` may die, everybody else may not, and whether acting is
+required is said with the reason. Loads are lines of ``guest/load.c``; ``SEED`` is the run's.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ MUST, MUST_NOT, IDLE = "must act", "must not act", "idle"
 
 
 class Load(NamedTuple):
-    """One program: its unit, the slice it is in, its command, and when it starts, in seconds into the window."""
+    """One program: its unit, its slice, its command, and when it starts, in seconds into the window."""
 
     unit: str
     command: str
@@ -80,7 +80,8 @@ SCENARIOS = (
         (Load("crawler", "leak 40 300 SEED", high_mib=100),), ("crawler",), window_s=60,
     ),
     Scenario(
-        "tmpfs", MUST, "files in a tmpfs, which only the death of nobody gives back: a writer that must be stopped",
+        "tmpfs", MUST,
+        "files in a tmpfs, which no death gives back: the writer has to be stopped while there is room",
         (Load("filler", "tmpfs /dev/shm 25 2000 SEED"),), ("filler",),
     ),
     Scenario(
@@ -105,7 +106,7 @@ SCENARIOS = (
         files=(("big", 900),), database_mib=120,
     ),
     Scenario(
-        "load-shift", MUST_NOT, "a container shrinks under its memory.high for some seconds and settles by itself",
+        "load-shift", MUST_NOT, "a container meets its memory.high now and then and settles by itself",
         (Load("shift", "saw 60 220 60 SEED", high_mib=180),), window_s=45,
     ),
     Scenario(
