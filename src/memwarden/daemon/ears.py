@@ -3,7 +3,7 @@
 One ``poll`` waits for all of them. Pressure triggers (``full`` and ``some`` of the machine, and of what the
 policy watches) tell of shortage within a tenth of their window. ``memory.events`` of the cgroups right below
 the root tell of limits that were met anywhere below, since events are counted in all ancestors; the kernel
-notifies at most once per 10 ms and file (``mm/memcontrol.c:memcg_memory_event``), which is still too often for
+notifies at most once per 10 ms and file (``mm/memcontrol.c:memcg_memory_event``): still too often for
 a container that is throttled all day, so that a file that spoke is not listened to for a while.
 """
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from memwarden.guard import choose, ir
+from memwarden.guard.need import MACHINE
 from memwarden.state.intents import (
     CgroupId,
     Freeze,
@@ -37,6 +38,10 @@ ALIGN: Final = 4096
 NOBODY: Final = "somebody would be killed; these are signals of the machine only, which name nobody"
 HOOK_END: Final = "hook"
 TERM_END: Final = "term"
+EVERYTHING: Final = frozenset(("/**", "**"))
+"""Globs that choose among all cgroups."""
+LITERAL: Final = {ord(one): f"[{one}]" for one in "*?["}
+"""Characters of a path that would be more than themselves in a glob."""
 CHOOSING: Final = (ir.DoKill, ir.DoThrottle, ir.DoReclaim, ir.DoFreeze)
 
 
@@ -166,9 +171,12 @@ def first(candidates: tuple[Candidate, ...]) -> Candidate | None:
 
 
 def _order(choice: ir.Choice, scene: Scene) -> tuple[Candidate, ...]:
-    return choose.order(
-        choice, scene.view, scene.guarded, failed=scene.victims.failed, below=scene.need.domain
-    )
+    """Everybody considered: of a choice among all only those whose death can help, where memory is short."""
+    domain = scene.need.domain
+    if domain != MACHINE and EVERYTHING.issuperset(choice.cgroups):
+        name = domain.translate(LITERAL)
+        choice = choice._replace(cgroups=(name, f"{name}/**"))
+    return choose.order(choice, scene.view, scene.guarded, failed=frozenset(scene.victims.failed))
 
 
 def _cgroup(chosen: Candidate | None, scene: Scene) -> Cgroup | None:

@@ -16,7 +16,7 @@ from memwarden.guard.need import need
 from memwarden.guard.record import Decision
 from memwarden.guard.victims import Victims
 from memwarden.guard.view import View
-from memwarden.state.intents import Kill, RunHook, Terminate
+from memwarden.state.intents import CgroupId, Kill, RunHook, Terminate
 from memwarden.units import SECOND_US
 
 if TYPE_CHECKING:
@@ -122,6 +122,12 @@ class Engine:
                 )
                 yield decision
 
+    def _mark_kills(self, decision: Decision, view: View) -> None:
+        """What a kill gives back says nothing about how memory comes and goes by itself."""
+        for intent in decision.intents:
+            if isinstance(intent, Kill | Terminate):
+                self.history.mark_kill(_path(intent.target, view))
+
     def _lacks(self) -> bool:
         """Whether processes are needed to go on; asking is wanting them."""
         self._wanted = self._wanted or self._lacks_processes
@@ -217,5 +223,13 @@ def _death_us(rule: Rule, step: int) -> int:
     return int(within) + int(getattr(action, "term_us", 0))
 
 
+def _path(target: Target, view: View) -> str:
+    """The cgroup of a target."""
+    if isinstance(target, CgroupId):
+        return target.path
+    process = view.snapshot.processes.get(target.pid)
+    return (process.cgroup if process else None) or "/"
+
+
 def _name(target: Target) -> str:
-    return getattr(target, "path", None) or f"process {getattr(target, 'pid', '?')}"
+    return target.path if isinstance(target, CgroupId) else f"process {target.pid} ({target.comm})"

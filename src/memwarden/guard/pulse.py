@@ -134,7 +134,7 @@ def of_snapshot(snapshot: Snapshot, *, late_us: int = 0, signalled: bool = False
         meminfo["MemAvailable"],
         meminfo.get("SwapFree", 0),
         pressure.full.total_us if pressure and pressure.full else None,
-        pressure.some.total_us if pressure else None,
+        pressure.some.total_us if pressure and pressure.some else None,
         late_us,
         signalled,
     )
