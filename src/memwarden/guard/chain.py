@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 from memwarden.guard import acts, ir
 from memwarden.guard.detectors import compile_detector
 from memwarden.guard.record import Decision
+from memwarden.units import SECOND_US
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 SLOW: Final = (ir.DoReclaim, ir.DoThrottle, ir.DoFreeze)
 """Actions that give others time to help; passed over when there is none."""
+AGAIN_US: Final = 10 * SECOND_US
+"""The same thing is not said again before, however short a rule rests."""
 SILENT: Final = ("nothing", "look")
 """Acts that are no decisions."""
 
@@ -183,7 +186,7 @@ class Chain:
         else:
             return act.name not in SILENT
         last = self._said.get(key)
-        if last is not None and now < last + self.rule.pause_us:
+        if last is not None and now < last + max(self.rule.pause_us, AGAIN_US):
             return False
         self._said[key] = now
         return True
