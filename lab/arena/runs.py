@@ -1,8 +1,8 @@
 """Runs columns and scenarios in guests and keeps each result as a file of its own.
 
 A result is known by column, scenario and seed, and by what it was made with: the kernel, the versions of the
-packages, the programs of the guest, the scenario's row, and for memwarden its sources. It is run again only when
-one of these changed, so that a run that was interrupted goes on where it was.
+packages, the programs of the guest, the scenario's row, and for memwarden its sources. It is run again only
+when one of these changed, so that a run that was interrupted goes on where it was.
 """
 
 from __future__ import annotations

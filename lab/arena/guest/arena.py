@@ -154,8 +154,9 @@ def stage(scenario: dict, column: dict, seed: int) -> dict:
         while waiting and waiting[0]["at_s"] <= now - begin:
             load = waiting.pop(0)
             name = load["unit"] + ".service"
-            start(name, f"{JOB}/bin/{load['unit']} {load['command'].replace('SEED', str(seed))}", slice_=load["slice"],
-                  high_mib=load["high_mib"], max_mib=load["max_mib"], wait=False)  # fmt: skip
+            command = f"{JOB}/bin/{load['unit']} {load['command'].replace('SEED', str(seed))}"
+            limits = {"high_mib": load["high_mib"], "max_mib": load["max_mib"]}
+            start(name, command, slice_=load["slice"], wait=False, **limits)
             watch.paths[name] = f"/sys/fs/cgroup/{load['slice']}.slice/{name}"
         watch.sample(now - begin)
         due += SAMPLE_S
