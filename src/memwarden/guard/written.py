@@ -31,9 +31,6 @@ if TYPE_CHECKING:
     from memwarden.guard.victims import Result
     from memwarden.state.intents import Outcome
 
-DECISION: Final = "memwarden.decision/1"
-RESULT: Final = "memwarden.result/1"
-
 KINDS: Final = {
     CgroupId: "cgroup",
     ProcessId: "process",
@@ -71,9 +68,9 @@ def plain(value: object) -> Any:
 
 def decision(decided: Decision, outcomes: Sequence[Outcome] = ()) -> dict[str, Any]:
     """A decision with what became of its intents at once."""
-    return {"schema": DECISION, **plain(decided), "outcomes": [plain(one) for one in outcomes]}
+    return {**plain(decided), "outcomes": [plain(one) for one in outcomes]}
 
 
 def result(came: Result) -> dict[str, Any]:
     """What came of a decision later."""
-    return {"schema": RESULT, **plain(came), "text": came.text}
+    return {**plain(came), "text": came.text}
