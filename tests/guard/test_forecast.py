@@ -42,7 +42,7 @@ def test_a_constant_leak_is_told_after_three_samples(rate, count, every, base):
     assert found.rate_bps == pytest.approx(rate, rel=0.1)
     # Nothing is uncertain but what the kernel's counters hold back.
     assert found.error_bps <= LAG_BYTES * S / found.span_us * 1.01 + 1
-    assert found.below_peak_bytes == 0
+    assert not found.recovers
 
 
 def test_a_leak_after_a_long_calm_is_not_averaged_with_it():
@@ -99,21 +99,20 @@ def test_saw_teeth_of_a_garbage_collector_end_nothing(period, teeth, phase, ampl
 def test_beyond_the_earlier_peak_it_is_growth_again():
     teeth = [at % 20 * 5 for at in range(60)]
     known = slope([*teeth, *range(0, 60, 5)])
-    # 55 of 95, and an eighth of the fall of 95.
-    assert known.below_peak_bytes == 40 * MIB + 95 * MIB // 8
+    assert (known.recovers, known.below_peak_bytes) == (True, 40 * MIB)  # of 95
     assert ends(200 * MIB, known).latest_us is MAX
     # Memory would end before the peak: others have taken it since.
     assert ends(30 * MIB, known).latest_us < S
     beyond = slope([*teeth, *range(0, 115, 5)])
-    assert beyond.below_peak_bytes == 0
+    assert (beyond.recovers, beyond.below_peak_bytes) == (False, 0)
     assert ends(200 * MIB, beyond).expected_us == pytest.approx(4 * S, rel=0.01)
     assert ends(200 * MIB, beyond).latest_us < 5 * S
 
 
 def test_a_peak_that_a_kill_ended_does_not_count():
     times, held = series([100, 400, 400, 0, 0, 0, 0, 4, 8, 12, 16])
-    assert trend(times, held).below_peak_bytes == (400 - 16 + 400 // 8) * MIB
-    assert trend(times, held, since_us=times[3]).below_peak_bytes == 0
+    assert trend(times, held).below_peak_bytes == (400 - 16) * MIB
+    assert not trend(times, held, since_us=times[3]).recovers
 
 
 def test_the_line_goes_no_further_back_than_asked():
@@ -151,12 +150,19 @@ def test_no_room_left_is_now():
     assert ends(-5, Trend(10.0, 1.0, S, 3)) == Ends(0, 0, 0)
 
 
-@given(
-    st.integers(0, 1 << 40), st.integers(0, 1 << 40), st.floats(-1e12, 1e12), st.floats(0, 1e12),
+trends = st.builds(
+    Trend,
+    st.floats(-1e12, 1e12),
+    st.floats(0, 1e12),
+    st.just(S),
+    st.just(5),
+    st.booleans(),
     st.integers(0, 1 << 40),
-)  # fmt: skip
-def test_more_headroom_never_ends_sooner(room, more, rate, error, below):
-    growth = Trend(rate, error, S, 5, below)
+)
+
+
+@given(st.integers(0, 1 << 40), st.integers(0, 1 << 40), trends)
+def test_more_headroom_never_ends_sooner(room, more, growth):
     near, far = ends(room, growth), ends(room + more, growth)
     assert (near is None) == (far is None)
     if near is not None:
@@ -164,3 +170,20 @@ def test_more_headroom_never_ends_sooner(room, more, rate, error, below):
         assert near.expected_us <= far.expected_us
         assert near.latest_us <= far.latest_us
         assert near.earliest_us <= near.expected_us <= near.latest_us
+
+
+def test_what_never_changed_does_not_grow():
+    found = slope([100] * 50)
+    # 256 KiB may wait to be counted, over 4.9 s.
+    assert (found.rate_bps, found.span_us) == (0, 4_900 * MS)
+    assert found.error_bps == pytest.approx(LAG_BYTES / 4.9)
+    assert slope([100] * 50, longest_us=S).span_us == S
+
+
+def test_the_next_tooth_may_be_a_little_higher():
+    # From 100 to 200 and back, again and again; the last one is at 205, and 212.5 is an eighth above.
+    teeth = [100 + 10 * (at % 11) for at in range(44)]
+    higher = slope([*teeth, *(105 + 10 * at for at in range(11))])
+    assert (higher.recovers, higher.below_peak_bytes) == (True, 0)
+    assert ends(MIB, higher).latest_us is MAX
+    assert not slope([*teeth, *(105 + 10 * at for at in range(12))]).recovers

@@ -315,13 +315,12 @@ def drop(after_us=None):
         if after_us == at * 100 * MS:
             history.mark_kill("/a/b")
             history.mark_kill("/gone")
-    return [history.growth(path).below_peak_bytes for path in ("/a/b", "/a", "/")]
+    return [history.growth(path)[-2:] for path in ("/a/b", "/a", "/")]
 
 
 def test_after_a_kill_the_peak_before_does_not_count():
-    # 400 - 16, and an eighth of the fall of 400.
-    assert drop() == [(400 - 16 + 50) * MIB] * 3
-    assert drop(300 * MS) == [0] * 3
+    assert drop() == [(True, (400 - 16) * MIB)] * 3
+    assert drop(300 * MS) == [(False, 0)] * 3
 
 
 def test_after_a_kill_by_the_kernel_too():
@@ -329,4 +328,4 @@ def test_after_a_kill_by_the_kernel_too():
     for at, held in enumerate((100, 400, 400, 0, 0, 0, 0, 4, 8, 12, 16)):
         killed = {"oom_kill": int(at >= 3)}
         history.add(tick(at * 100 * MS, group("/a", held=held, events=killed), held=held, vmstat=killed))
-    assert [history.growth(path).below_peak_bytes for path in ("/a", "/")] == [0, 0]
+    assert [history.growth(path).recovers for path in ("/a", "/")] == [False, False]

@@ -12,9 +12,9 @@ standard error is. (Theil and Sen's median slope would be robust too, but has no
 what the kernel's counters may lag behind, over the span.
 
 What rises may fall again, as the heap of every garbage collector does. A line cannot know, the past does:
-what is below an earlier peak has been held before and was given back, and is likely to be so again. So a
-forecast that would end above that peak, and an eighth of the fall more since teeth are not all equally
-high, has no latest time.
+what is below an earlier peak has been held before and was given back, and is likely to be so again. So
+growth up to an earlier peak, or an eighth of the fall beyond it since teeth are not all equally high, has no
+latest time, unless memory would end before that peak.
 """
 
 from bisect import bisect_left
@@ -36,14 +36,15 @@ _T99: Final = (63.7, 9.92, 5.84, 4.60, 4.03, 3.71, 3.50, 3.36, 3.25, 3.17)
 class Trend(NamedTuple):
     """Bytes per second, and how far off that may be, from ``samples`` over ``span_us``.
 
-    ``below_peak_bytes`` is how far the latest sample is below where it turned before, or a little above that:
-    ground that was held and given back. 0 when it is new ground.
+    ``recovers`` tells that the latest sample is on ground that was held before and given back, or little
+    above it; ``below_peak_bytes`` is how far below that peak.
     """
 
     rate_bps: float
     error_bps: float
     span_us: int
     samples: int
+    recovers: bool = False
     below_peak_bytes: int = 0
 
     @property
@@ -71,6 +72,10 @@ def trend(
     if count < LEAST_SAMPLES or times_us[-1] - times_us[0] < LEAST_SPAN_US:
         return None
     now, start = times_us[-1], count - LEAST_SAMPLES
+    if max(held) == min(held):
+        # Most cgroups, most of the time.
+        span = max(min(now - times_us[0], longest_us), LEAST_SPAN_US)
+        return Trend(0.0, LAG_BYTES * SECOND_US / span, span, count)
     while now - times_us[start] < LEAST_SPAN_US:
         start -= 1
     rate, error = _line(times_us, held, start)
@@ -89,19 +94,18 @@ def trend(
         if abs(wider[0] - rate) > error or wider[1] > error:
             break
         (rate, error), start, further = wider, earlier, earlier
-    return Trend(
-        rate, error, now - times_us[start], count - start, _below_peak(times_us, held, start, since_us)
-    )
+    recovers, below = _recovery(times_us, held, start, since_us)
+    return Trend(rate, error, now - times_us[start], count - start, recovers, below)
 
 
-def _below_peak(times_us: Sequence[int], held: Sequence[int], start: int, since_us: int) -> int:
-    """How far below where it may turn again: the peak before ``start``, and some of the fall after it."""
+def _recovery(times_us: Sequence[int], held: Sequence[int], start: int, since_us: int) -> tuple[bool, int]:
+    """Whether it may turn again as it did before ``start``, and how far below that peak it is."""
     first = bisect_left(times_us, since_us)
     if first >= start:
-        return 0
+        return False, 0
     peak = max(held[first:start])
     fall = peak - min(held[held.index(peak, first) :])
-    return max(peak + fall // 8 - held[-1], 0)
+    return held[-1] < peak + fall // 8, max(peak - held[-1], 0)
 
 
 def _line(times_us: Sequence[int], held: Sequence[int], start: int) -> tuple[float, float]:
@@ -137,7 +141,7 @@ def ends(headroom_bytes: Limit | None, growth: Trend | None) -> Ends | None:
     if fastest <= 0:
         return None
     room = max(headroom_bytes, 0)
-    recovers = 0 < growth.below_peak_bytes <= room
+    recovers = growth.recovers and growth.below_peak_bytes <= room
     return Ends(
         expected_us=_time_us(room, growth.rate_bps),
         earliest_us=int(min(room / fastest * SECOND_US, _FAR_US)),

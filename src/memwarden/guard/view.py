@@ -36,7 +36,7 @@ class _Tick:
         self.headrooms = Headrooms(snapshot)
         self.headroom: dict[str, Headroom] = {}
         self.growths: dict[tuple[str, int], Trend | None] = {}
-        self.forecasts: dict[tuple[str, bool], Forecast | None] = {}
+        self.forecasts: dict[tuple[str, Limit], Forecast | None] = {}
         self.matched: dict[tuple[Globs, str | None], tuple[Cgroup, ...]] = {}
 
 
@@ -115,6 +115,12 @@ class View:
         return min(known, key=soonest, default=None)
 
     def _level(self, path: str, beyond_us: Limit) -> Forecast | None:
+        key = (path, beyond_us)
+        if key not in self._tick.forecasts:
+            self._tick.forecasts[key] = self._forecast(path, beyond_us)
+        return self._tick.forecasts[key]
+
+    def _forecast(self, path: str, beyond_us: Limit) -> Forecast | None:
         growth = self.growth(path)
         if growth is None or growth.rate_bps + growth.error_bps <= 0:
             return None
