@@ -1,7 +1,7 @@
 """All kinds at once: telling them apart, and whatever the text, a policy or one sentence."""
 
+import json
 import re
-from contextlib import suppress
 
 import pytest
 from hypothesis import given
@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from memwarden.errors import InputError
 from memwarden.guard import foreign
 from memwarden.guard.ir import Policy
+from memwarden.guard.never import BUILT_IN
 
 SAMPLES = {
     "oomd": """{"rulesets": [{"name": "a", "cgroup": "x,y/*", "drop-in": {"detectors": true},
@@ -43,8 +44,14 @@ NAMES = st.sampled_from(["oomd.json", "a.oomrule", "oomd.conf", "x"])
 
 
 def works_or_refuses(kind, texts, bug_compatible):
-    with suppress(InputError):
-        assert isinstance(foreign.load(kind, texts, bug_compatible=bug_compatible), Policy)
+    try:
+        policy = foreign.load(kind, texts, bug_compatible=bug_compatible)
+    except InputError as error:
+        sentences = [str(error)]
+    else:
+        assert isinstance(policy, Policy)
+        sentences = policy.notes
+    assert all(sentence.isprintable() and len(sentence) < 1000 for sentence in sentences)
 
 
 def test_every_kind_has_a_sample():
@@ -55,6 +62,12 @@ def test_every_kind_has_a_sample():
 def test_samples_are_recognised_and_taken(kind):
     assert foreign.recognise("some file", SAMPLES[kind]) == kind
     assert foreign.load(kind, ("some file", SAMPLES[kind])).rules or kind == "systemd-oomd"
+
+
+@pytest.mark.parametrize("kind", sorted(SAMPLES))
+def test_whom_nobody_kills_is_left_alone_unless_the_tool_itself_is_asked_for(kind):
+    assert foreign.load(kind, ("x", SAMPLES[kind])).never == BUILT_IN
+    assert foreign.load(kind, ("x", SAMPLES[kind]), bug_compatible=True).never == ()
 
 
 @pytest.mark.parametrize(
@@ -77,6 +90,14 @@ def test_samples_are_recognised_and_taken(kind):
 )
 def test_recognition(name, text, kind):
     assert foreign.recognise(name, text) == kind
+
+
+def test_a_sentence_is_one_line_and_not_endless():
+    for name in ("a\nb", "a" * 9000):
+        with pytest.raises(InputError) as caught:
+            foreign.load("oomd", ("x", json.dumps({"prekill_hooks": [{"name": name}]})))
+        assert str(caught.value).isprintable()
+        assert len(str(caught.value)) <= 400
 
 
 @pytest.mark.parametrize("kind", sorted(SAMPLES))

@@ -102,11 +102,11 @@ def test_the_desktop_example():
     assert session.groups[0].name == "people wait"
     assert session.groups[0].detectors == (
         Pressure(6000, cgroups=("/user.slice",), for_us=30 * S, worst="weighted"),
-        Reclaiming(10 * S, ("/user.slice",)),
+        Reclaiming(11 * S - 1, ("/user.slice",)),
     )
     assert session.groups[1].detectors == (
         Pressure(8000, cgroups=("/system.slice",), for_us=60 * S, worst="weighted"),
-        Reclaiming(10 * S, ("/system.slice",)),
+        Reclaiming(11 * S - 1, ("/system.slice",)),
     )
     assert session.actions == (
         DoKill(
@@ -173,19 +173,19 @@ def test_a_parser_fixture_that_oomd_does_not_start_with():
         (
             "memory_above",
             {"cgroup": "a", "threshold": "1536", "duration": "1"},
-            Usage(Amount(bytes=1536 * MIB), False, ("/a",), S),
+            Usage(Amount(bytes=1536 * MIB), False, ("/a",), S, "free"),
         ),
         (
             "memory_above",
             {"cgroup": "a", "threshold": "1.5G 1M 512", "duration": "1", "meminfo_location": "/x"},
-            Usage(Amount(bytes=GIB * 3 // 2 + MIB + 512), False, ("/a",), S),
+            Usage(Amount(bytes=GIB * 3 // 2 + MIB + 512), False, ("/a",), S, "free"),
         ),
         (
             "memory_above",
             {"cgroup": "/", "threshold": "no size", "threshold_anon": "10%", "duration": 0},
-            Usage(Amount(ppm=100_000), True, ("/",), 0),
+            Usage(Amount(ppm=100_000), True, ("/",), 0, "free"),
         ),
-        ("memory_reclaim", {"cgroup": "a", "duration": "10"}, Reclaiming(10 * S, ("/a",))),
+        ("memory_reclaim", {"cgroup": "a", "duration": "10"}, Reclaiming(11 * S - 1, ("/a",))),
         ("swap_free", {"threshold_pct": "15"}, SwapFree(Amount(ppm=150_000))),
         (
             "swap_free",

@@ -23,6 +23,7 @@ from memwarden.guard.foreign.posix_regex import python_regex
         ("^a++$", ["aa"], [""]),
         ("[[.-.]b-d]", ["-", "c"], ["e"]),
         ("[a&&b]", ["&"], ["c"]),
+        ("^(a)b)$", ["ab)"], ["ab"]),
         ("[[:punct:]]", ["!", "]", "\\", "~"], ["a", " "]),
     ],
 )

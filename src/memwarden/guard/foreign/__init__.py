@@ -9,9 +9,10 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from memwarden.errors import InputError
+from memwarden.guard import never
 from memwarden.guard.foreign import earlyoom, nohang, oomd, plain, systemd_oomd
 from memwarden.guard.foreign.recognition import recognise
-from memwarden.guard.foreign.words import instead
+from memwarden.guard.foreign.words import instead, one_line
 from memwarden.guard.ir import Policy
 
 __all__ = ["KINDS", "load", "recognise"]
@@ -29,12 +30,15 @@ KINDS: Final[dict[str, Callable[..., Policy]]] = {
 def load(kind: str, texts: Mapping[str, str] | tuple[str, str], *, bug_compatible: bool = False) -> Policy:
     """A policy of the texts of one or several files, by their names.
 
-    ``kind`` is one of ``KINDS``. The first text is the main file, the others are its drop-ins. Raises
-    ``InputError`` with file and line, whatever the text is.
+    ``kind`` is one of ``KINDS``. The first text is the main file, the others are its drop-ins. The built-in
+    list of whom nobody kills holds, except where ``bug_compatible``. Raises ``InputError`` with file and
+    line, whatever the text is.
     """
     named = dict([texts]) if isinstance(texts, tuple) else texts
     if kind not in KINDS:
         raise InputError(f"no policies of the kind {kind!r} can be read; {instead(kind, KINDS)}")
     if not named:
         raise InputError("no policy file is given; name at least one")
-    return KINDS[kind](named, bug_compatible=bug_compatible)
+    policy = KINDS[kind](named, bug_compatible=bug_compatible)
+    notes = tuple(map(one_line, policy.notes))
+    return policy._replace(never=() if bug_compatible else never.resolve(), notes=notes)

@@ -111,11 +111,12 @@ def _rising(args: Args, cgroups: Globs, site: Site) -> Detector:
 
 def _usage(args: Args, cgroups: Globs, site: Site) -> Detector:
     anon = "threshold_anon" in args
-    return Usage(args["threshold_anon" if anon else "threshold"], anon, cgroups, _seconds(args))
+    return Usage(args["threshold_anon" if anon else "threshold"], anon, cgroups, _seconds(args), "free")
 
 
 def _reclaim(args: Args, cgroups: Globs, site: Site) -> Detector:
-    return Reclaiming(_seconds(args), cgroups, since_start=site.bug_compatible)
+    # It counts whole seconds: up to 10.999 s are 10.
+    return Reclaiming(_seconds(args) + SECOND_US - 1, cgroups, since_start=site.bug_compatible)
 
 
 def _dying(args: Args, cgroups: Globs, site: Site) -> Detector:

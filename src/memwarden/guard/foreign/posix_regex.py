@@ -36,6 +36,9 @@ def python_regex(pattern: str) -> str:
     """
     parts: list[str] = []
     for token in _TOKEN.finditer(pattern):
+        if token[0] == ")" and parts.count("(") == parts.count(")"):
+            parts.append(r"\)")  # one that closes nothing is a character
+            continue
         if token["repeat"] and (not parts or parts[-1] in {"(", "|", "^"}):
             raise ValueError(f"nothing stands before {token['repeat']!r}")
         parts.append(_part(token))

@@ -8,13 +8,25 @@ from memwarden.errors import InputError
 
 PERCENT_PPM: Final = 10_000
 """Parts per million in one percent."""
+LONGEST: Final = 400
+"""No sentence has more characters."""
 SHOWN: Final = 60
 """So many characters of somebody's text are shown in a sentence."""
 
 
 def refused(path: str, line: int, what: str) -> InputError:
     """The error for a file that cannot be taken; ``line`` counts from 1, 0 means the whole file."""
-    return InputError(f"{path}:{line}: {what}" if line else f"{path}: {what}")
+    return InputError(one_line(f"{path}:{line}: {what}" if line else f"{path}: {what}"))
+
+
+def one_line(sentence: str) -> str:
+    r"""A sentence that somebody's text is in, without control characters and not endless.
+
+    >>> one_line("a\nb")
+    'a\\nb'
+    """
+    cut = sentence if len(sentence) <= LONGEST else sentence[: LONGEST - 3] + "..."
+    return "".join(character if character.isprintable() else repr(character)[1:-1] for character in cut)
 
 
 def shown(text: str) -> str:
