@@ -17,7 +17,8 @@ def test_paths_are_named_by_themselves_or_from_above():
     assert some.of_path_or_above("/a/c") == "/a"
     assert some.of_path_or_above("/c/bd/e") == "b*"
     assert some.of_path("/x/y7") == some.of_path_or_above("/x/y7") == "cgroup~^/x/.*[0-9]$"
-    assert some.of_path_or_above("/x/y7/z") is None
+    assert some.of_path("/x/y7/z") is None
+    assert some.of_path_or_above("/x/y7/z") == "cgroup~^/x/.*[0-9]$"
     assert some.of_path_or_above("/") is None
 
 

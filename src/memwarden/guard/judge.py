@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from math import inf
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from memwarden.guard.marks import ORDER, Marker
 from memwarden.guard.names import Names
@@ -14,7 +14,7 @@ from memwarden.state.intents import CgroupId, ProcessId
 from memwarden.units import size
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from memwarden.guard.ir import Choice, RankKey
     from memwarden.guard.marks import Mark
@@ -102,7 +102,7 @@ class Judge:
         self._adjust = _adjustments(choice)
         whole = self.ground.total_bytes("SwapTotal" if self.key.of_swap else "MemTotal")
         self.least = self.ranking.least.of(whole)
-        self._most_adjust = sum(max(amount, 0) for _, amount in self._adjust)
+        self._most_adjust = sum(max(amount, 0) for _, _, amount in self._adjust)
 
     # Whether it may be killed.
 
@@ -208,8 +208,8 @@ class Judge:
             members = [*self.snapshot.members(unit.path)]
         return sum(
             amount
-            for names, amount in self._adjust
-            if (path is not None and names.of_path_or_above(path)) or names.of_any(members)
+            for look, names, amount in self._adjust
+            if (path is not None and look(path)) or names.of_any(members)
         )
 
     def lacks(self, unit: Unit, figure: Figure, score: Figure) -> str:
@@ -310,8 +310,9 @@ def unit_of(path: str) -> str | None:
     return found
 
 
+_Adjustment: TypeAlias = "tuple[Callable[[str], str | None], Names, float]"
 _known_markers: dict[object, Marker] = {}
-_known_adjustments: dict[object, tuple[tuple[Names, float], ...]] = {}
+_known_adjustments: dict[object, tuple[_Adjustment, ...]] = {}
 
 
 def _markers(choice: Choice) -> Marker:
@@ -324,12 +325,18 @@ def _markers(choice: Choice) -> Marker:
     return known
 
 
-def _adjustments(choice: Choice) -> tuple[tuple[Names, float], ...]:
+def _adjustment(entry: str, amount: float) -> _Adjustment:
+    names = Names((entry,))
+    # nohang searches the path that a process has, and in none above it.
+    return names.of_path if entry.startswith("cgroup~") else names.of_path_or_above, names, amount
+
+
+def _adjustments(choice: Choice) -> tuple[_Adjustment, ...]:
     adjust = choice.ranking.adjust
     known = _known_adjustments.get(adjust)
     if known is None:
         if len(_known_adjustments) >= _MANY:
             _known_adjustments.clear()
-        known = tuple((Names((entry,)), amount) for entry, amount in adjust)
+        known = tuple(_adjustment(entry, amount) for entry, amount in adjust)
         _known_adjustments[adjust] = known
     return known

@@ -78,7 +78,7 @@ class Names:
         return self._look(path)[0]
 
     def of_path_or_above(self, path: str) -> str | None:
-        """The first entry that names this cgroup or one above it; a regular expression sees its path only."""
+        """The first entry that names this cgroup or, failing that, the nearest above it that is named."""
         return self._look(path)[1]
 
     def _look(self, path: str) -> tuple[str | None, str | None]:
@@ -86,16 +86,16 @@ class Names:
         if known is None:
             if len(self._of_path) >= _CACHED:
                 self._of_path.clear()
-            own = self._glob(path)
+            own = self._named(path)
             inherited, above = own, parent_path(path)
             while inherited is None and above is not None:
-                inherited, above = self._glob(above), parent_path(above)
-            searched = next((entry for entry, search in self._regexes if search(path)), None)
-            known = self._of_path[path] = (own or searched, inherited or searched)
+                inherited, above = self._named(above), parent_path(above)
+            known = self._of_path[path] = (own, inherited)
         return known
 
-    def _glob(self, path: str) -> str | None:
-        return next((entry for entry, matcher in self._globs if matcher.fits(path)), None)
+    def _named(self, path: str) -> str | None:
+        entry = next((entry for entry, matcher in self._globs if matcher.fits(path)), None)
+        return entry or next((entry for entry, search in self._regexes if search(path)), None)
 
     def of_process(self, process: Process) -> str | None:
         """An entry that names this process by what it is, whatever cgroup it is in."""
