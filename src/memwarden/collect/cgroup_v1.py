@@ -2,6 +2,14 @@
 
 ``oom_kill`` of ``memory.oom_control`` counts kills in the cgroup alone
 (``mm/memcontrol.c:memcg_memory_event`` stops at the first level on v1), as ``memory.events.local`` does.
+
+Two things are left alone because they do not mean the same:
+
+* ``memory.numa_stat`` of v1 counts the pages of LRU lists (``mm/memcontrol.c:memcg_numa_stat_show``, v6.1):
+  its ``anon`` holds shared memory, its ``file`` does not, unlike those of v2. Only ``unevictable`` agrees.
+* Pressure in the cgroup2 tree that systemd mounts beside v1 is that of the tasks in a cgroup of that tree.
+  Container runtimes put theirs into v1 trees only: the pressure of ``containerd.service`` there is that of
+  all its containers, none of which is in the memory cgroup of the same name.
 """
 
 from __future__ import annotations

@@ -98,8 +98,8 @@ class Assembler:
         draft = None if stamp is None else self._open.get((stamp.host, stamp.caller))
         return None if draft is None or draft.ended or not draft.reaches(line, NO_STAMP) else draft
 
-    def took(self, draft: Draft, line: int, size: int) -> None:
-        """A message of this size was read into this report."""
+    def took(self, draft: Draft, line: int, size: int) -> bool:
+        """A message of this size was read into this report; False when it is over because it is too long."""
         draft.touch(line)
         self._last = draft
         self.idle = 0
@@ -107,6 +107,8 @@ class Assembler:
             draft.taken += size + _LINE_COST
             if draft.taken > _KEPT:
                 self._close((draft.stamp.host, draft.stamp.caller))
+                return False
+        return True
 
     def stranger(self, *, lost: bool) -> None:
         """A line of another program went by; ``lost``: it says that lines of the kernel are missing."""

@@ -91,7 +91,8 @@ class Reader:
                     self._flush()
                     draft = self.assembler.at(self._shape_stamp, number)
                 if whole and draft is not None and quick(draft, number + place, line[1:]):
-                    self.assembler.took(draft, number + place, len(line))
+                    if not self.assembler.took(draft, number + place, len(line)):
+                        draft = None
                     continue
             elif line[:1] == "[" and place < last and self._bare_row(number + place, line, lines[place + 1]):
                 continue
