@@ -28,6 +28,7 @@ SCHEMAS = {
     "explain": ("memwarden.present.explain_json", "schema"),
     "record": ("memwarden.present.record_json", "schema"),
     "doctor": ("memwarden.present.doctor_json", "schema"),
+    "restore": ("memwarden.present.restored", "schema"),
     "policy": ("memwarden.present.policy_json", "schema"),
     "policy_check": ("memwarden.present.policy_json", "check_schema"),
 }

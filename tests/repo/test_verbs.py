@@ -74,9 +74,11 @@ def test_there_are_examples_and_they_parse(verb):
 def test_a_verb_that_reads_a_machine_reads_an_archive_too(verb):
     name, _, parser = verb
     options = parser._option_string_actions
-    assert name in {"explain", "demo", "record", "policy"} or {"--root", "--proc", "--cgroup-root"} <= set(
-        options
-    )
+    assert name in {"explain", "demo", "record", "policy", "restore"} or {
+        "--root",
+        "--proc",
+        "--cgroup-root",
+    } <= set(options)
 
 
 def test_the_format_can_be_chosen(verb):

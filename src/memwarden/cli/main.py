@@ -43,6 +43,7 @@ VERBS: tuple[tuple[str, str], ...] = (
     ("policy", "check, show, explain or convert a policy of the guard"),
     ("rank", "who dies next if a cgroup or the machine runs out of memory now"),
     ("record", "write what memwarden reads of this machine into one archive"),
+    ("restore", "undo what a guard that is gone has left throttled or frozen"),
     ("status", "memory of every cgroup, the ones closest to trouble first"),
 )
 

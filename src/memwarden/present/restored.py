@@ -1,0 +1,108 @@
+"""What ``restore`` has undone: as text, and as the JSON document ``memwarden.restore/1`` with its schema."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from memwarden.host import undo
+from memwarden.present.status_json import closed
+from memwarden.present.wrap import wrap
+from memwarden.state.intents import CgroupId
+from memwarden.units import size
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from memwarden.host.changes import Undone
+    from memwarden.host.undo import Entry
+
+SCHEMA = "memwarden.restore/1"
+
+
+def text(done: Sequence[Undone], damaged: int, *, dry_run: bool, width: int) -> str:
+    """One line for each change, in the order of undoing."""
+    lines = [line for one in done for line in wrap(_line(one, dry_run=dry_run), width, rest="  ")]
+    if not done:
+        lines.append("nothing to restore: no guard has left a change behind")
+    if damaged:
+        lines += wrap(
+            f"damaged lines in the journal: {damaged}; what they said is not known. Compare cgroup.freeze and "
+            "memory.high of your cgroups with what they should be",
+            width,
+            rest="  ",
+        )
+    return "\n".join(lines)
+
+
+def _line(one: Undone, *, dry_run: bool) -> str:
+    if one.text:
+        return f"left as it is: {one.text}" if one.settled else f"not undone: {one.text}"
+    return ("would be undone: " if dry_run else "undone: ") + _change(one.entry)
+
+
+def _change(entry: Entry) -> str:
+    target = entry.target
+    if isinstance(target, CgroupId):
+        if entry.kind == undo.FREEZE:
+            return f"{target.path} was frozen"
+        return f"{target.path} had memory.high {_size(entry.now)}, and {_size(entry.was)} before"
+    what = "was stopped" if entry.kind == undo.STOP else "is a hook that was still running"
+    return f"pid {target.pid} {what}"
+
+
+def _size(value: str) -> str:
+    return size(int(value)) if value.isdecimal() else value
+
+
+def document(done: Sequence[Undone], damaged: int, *, dry_run: bool) -> dict[str, Any]:
+    """The document. ``settled`` is false for what could not be undone and stays in the journal."""
+    return {
+        "schema": SCHEMA,
+        "dry_run": dry_run,
+        "damaged_lines": damaged,
+        "changes": [_json(one) for one in done],
+    }
+
+
+def _json(one: Undone) -> dict[str, Any]:
+    entry = one.entry
+    group = isinstance(entry.target, CgroupId)
+    return {
+        "kind": entry.kind,
+        "cgroup": entry.target.path if isinstance(entry.target, CgroupId) else None,
+        "pid": None if isinstance(entry.target, CgroupId) else entry.target.pid,
+        "was": entry.was if group and entry.was else None,
+        "now": entry.now if group and entry.now else None,
+        "undone": one.settled and not one.text,
+        "settled": one.settled,
+        "detail": one.text,
+    }
+
+
+def schema() -> dict[str, Any]:
+    """JSON Schema of the document."""
+    word = {"type": ["string", "null"]}
+    change = closed(
+        {
+            "kind": {"enum": list(undo.KINDS)},
+            "cgroup": word,
+            "pid": {"type": ["integer", "null"]},
+            "was": {**word, "description": "memory.high before: bytes, or max"},
+            "now": {**word, "description": "what the guard wrote"},
+            "undone": {"type": "boolean"},
+            "settled": {"type": "boolean"},
+            "detail": {"type": "string"},
+        }
+    )
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "What memwarden restore --format json prints",
+        **closed(
+            {
+                "schema": {"const": SCHEMA},
+                "dry_run": {"type": "boolean"},
+                "damaged_lines": {"type": "integer", "minimum": 0},
+                "changes": {"type": "array", "items": change},
+            }
+        ),
+    }
