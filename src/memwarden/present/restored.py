@@ -26,8 +26,8 @@ def text(done: Sequence[Undone], damaged: int, *, dry_run: bool, width: int) -> 
         lines.append("nothing to restore: no guard has left a change behind")
     if damaged:
         lines += wrap(
-            f"damaged lines in the journal: {damaged}; what they said is not known. Compare cgroup.freeze and "
-            "memory.high of your cgroups with what they should be",
+            f"damaged lines in the journal: {damaged}; what they said is not known. Compare "
+            "cgroup.freeze and memory.high of your cgroups with what they should be",
             width,
             rest="  ",
         )
