@@ -173,6 +173,14 @@ def test_lines_of_printed_json(line: str, member: Member | None):
     assert parse_member(line) == member
 
 
+@pytest.mark.parametrize("rest", [" " * (1 << 20), "," * (1 << 20), '\\"' * (1 << 19)])
+def test_a_long_line_takes_no_longer_than_its_length(rest: str):
+    # Hours, where every blank were looked at once for each blank before it.
+    assert parse_member(f'"a": x{rest}y') == Member()
+    line = f'"x","{rest}"" y'
+    assert undress(line) == line
+
+
 def taken(*lines: str) -> tuple[list[bool], list[Record]]:
     records = Records()
     answers = [records.take(number, line) for number, line in enumerate(lines, 1)]

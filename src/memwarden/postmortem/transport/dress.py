@@ -21,7 +21,7 @@ _ENTITIES: Final = (
 _BREAK: Final = re.compile(r"<br ?/?>[ \t]*$", re.MULTILINE)
 _CSV: Final = re.compile(
     r'^(?:(\d{4}-\d\d-\d\dT[\d:.,]+(?:Z|[+-]\d\d:?\d\d)?)|"(\d{4}-\d\d-\d\dT[^"\n]{8,24})"|"[^"\n]{0,64}"|\d{10,19})'
-    r',"((?:[^"\n]|"")*)"[ \t]*$',
+    r',"((?:[^"\n]++|"")*+)"[ \t]*+$',
     re.MULTILINE,
 )
 """Two columns of a table: when, and the line in quotes."""

@@ -20,7 +20,7 @@ _EVENT: Final = ("involvedObject", "reportingController", "regarding")
 """A Kubernetes Event tells again what a kernel line said; it is no kill of its own."""
 _DEEPEST: Final = 6
 """Levels of lists and objects that are looked into for entries."""
-_MEMBER: Final = re.compile(r'\s*(?:"([\w@.-]{1,64})"\s*:\s*(\S.*?),?|[\[\]{},]{1,4})\s*')
+_MEMBER: Final = re.compile(r'\s*(?:"([\w@.-]{1,64})"\s*:\s*(\S.*)|[\[\]{},]{1,4}\s*)')
 _SECONDS: Final = re.compile(r"\d+\.\d+")
 
 
@@ -93,7 +93,7 @@ def parse_member(line: str) -> Member | None:
     found = _MEMBER.fullmatch(line)
     if found is None:
         return None
-    name, value = found.groups()
+    name, value = found[1], (found[2] or "").rstrip().removesuffix(",")
     if name == "time" and _SECONDS.fullmatch(value):
         return Member(seconds=value)
     if name not in _TEXT or value[:1] != '"':
