@@ -321,11 +321,38 @@ def drop(after_us=None):
 def test_after_a_kill_the_peak_before_does_not_count():
     assert drop() == [(True, (400 - 16) * MIB)] * 3
     assert drop(300 * MS) == [(False, 0)] * 3
+    # The victim is marked when it is killed, and its memory falls after that.
+    assert drop(100 * MS) == [(False, 0)] * 3
+
+
+def test_once_a_kill_has_settled_peaks_count_again():
+    history = History()
+    for at in range(100):
+        history.add(tick(at * 100 * MS, group("/a", held=at % 20)))
+        if at == 30:
+            history.mark_kill("/a")
+    assert history.growth("/a").recovers is False  # at the top of a tooth of 2 s, of 19
+    for at in range(100, 110):
+        history.add(tick(at * 100 * MS, group("/a", held=at % 20)))
+    assert history.growth("/a")[-2:] == (True, 10 * MIB)
 
 
 def test_after_a_kill_by_the_kernel_too():
     history = History()
     for at, held in enumerate((100, 400, 400, 0, 0, 0, 0, 4, 8, 12, 16)):
-        killed = {"oom_kill": int(at >= 3)}
+        killed = {"oom_kill": int(at >= 2)}
         history.add(tick(at * 100 * MS, group("/a", held=held, events=killed), held=held, vmstat=killed))
     assert [history.growth(path).recovers for path in ("/a", "/")] == [False, False]
+
+
+@given(st.lists(st.integers(0, 100), min_size=60, max_size=160), st.integers(1, 18), st.integers(20, 150))
+def test_thinning_leaves_short_windows_exact_and_long_ones_within_a_quarter(stalls_ms, short, long):
+    totals = [sum(stalls_ms[: at + 1]) * MS for at in range(len(stalls_ms))]
+    history = stalls(*totals)
+    long = min(long, len(totals) - 1)
+    exact = [totals[-1] - totals[-1 - ticks] for ticks in (short, long)]
+    assert history.stalled_us("/a", "memory", "full", short * 100 * MS) == exact[0]
+    # The edge is in a cell of at most a quarter of its age beyond 2 s; all or nothing of it may have stalled.
+    cell = max(long * 100 * MS - 2 * S, 0) // 4 + 100 * MS
+    found = history.stalled_us("/a", "memory", "full", long * 100 * MS)
+    assert abs(found - exact[1]) <= cell

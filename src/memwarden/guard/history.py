@@ -32,6 +32,8 @@ SHARE: Final = 4
 ROUND: Final = 32
 """Samples that are added between two rounds of thinning."""
 
+SETTLED_US: Final = 5 * SECOND_US
+"""After a kill, what is held falls for so long on account of it."""
 EVENTS: Final = ("low", "high", "max", "oom", "oom_kill", "oom_group_kill")
 _UNKNOWN: Final = -1
 _NO_EVENTS: Final = (_UNKNOWN,) * len(EVENTS)
@@ -309,18 +311,20 @@ class History:
         if not times or self.now_us - times[-1] > longest_us:
             return None
         kills = past.rows[_KILLS::_WIDTH]
-        killed_us = past.rows[bisect_left(kills, kills[-1]) * _WIDTH]
+        first = bisect_left(kills, kills[-1])
+        killed_us = past.rows[first * _WIDTH] + SETTLED_US if first else 0
         return trend(times, held, longest_us=longest_us, since_us=max(past.since_us, killed_us))
 
     def mark_kill(self, path: str) -> None:
         """Note that memory of the cgroup was, or is being, given back by a kill, not by itself.
 
-        What it, its ancestors and the machine held before is then no peak that growth would stop at.
+        What it, its ancestors and the machine held until that has settled is no peak that growth would stop
+        at.
         """
         for above in (*ancestry(path), MACHINE):
             past = self._past(above)
             if past is not None:
-                past.since_us = self.now_us
+                past.since_us = self.now_us + SETTLED_US
 
     def mark_calm(self, snapshot: Snapshot, *, whole: bool = True) -> None:
         """Note what each cgroup and the machine hold at a calm moment, to measure by later."""
