@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 EPILOG = """\
 examples:
-  memwarden policy convert --from oomd /etc/oomd.json > policy.toml
+  memwarden policy convert /etc/oomd.json > policy.toml
   memwarden policy convert --from oomd - --format json
 
 Several files are one policy: the first is the main file, the others are its
@@ -28,7 +28,9 @@ KINDS = ("oomd", "systemd-oomd", "earlyoom", "nohang", "plain")
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the action's options."""
     parser.add_argument("files", metavar="FILE", nargs="+", help="the tool's files, - for standard input")
-    parser.add_argument("--from", dest="kind", choices=KINDS, required=True, help="whose policy it is")
+    parser.add_argument(
+        "--from", dest="kind", choices=KINDS, help="whose policy it is; left out: by what is in it"
+    )
     parser.add_argument(
         "--bug-compatible", action="store_true", help="as the tool really behaves, not as it is documented"
     )
@@ -42,7 +44,7 @@ def run(args: argparse.Namespace) -> int:
     from memwarden.host.policy_files import read_text
 
     texts = dict(read_text(path) for path in args.files)
-    policy = foreign.load(args.kind, texts, bug_compatible=args.bug_compatible)
+    policy = foreign.load(args.kind or _kind(texts), texts, bug_compatible=args.bug_compatible)
     toml = render(policy)
     _same(policy, toml)
     for note in policy.notes:
@@ -54,6 +56,17 @@ def run(args: argparse.Namespace) -> int:
     else:
         common.write(toml)
     return 0
+
+
+def _kind(texts: dict[str, str]) -> str:
+    """Whose policy the first text that says so is."""
+    from memwarden.guard.foreign import recognise
+
+    kinds = (recognise(path, text) for path, text in texts.items())
+    kind = next((kind for kind in kinds if kind is not None), None)
+    if kind is None:
+        raise InputError(f"{next(iter(texts))}: nothing says whose policy this is; say it with --from")
+    return kind
 
 
 def _same(policy: Policy, toml: str) -> None:

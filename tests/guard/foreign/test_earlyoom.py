@@ -46,7 +46,8 @@ def test_what_it_does_without_arguments():
     assert first.choice.ranking == Ranking((Weight("oom-score"),), ANY, ties=("rss",))
     assert first.choice.preferences == Preferences(omit=("adj<=-1000",), xattrs=())
     assert (first.dry, first.even_without_need, first.hook) == (False, True, ())
-    assert (policy.tick_us, policy.steady, policy.notes) == (100_000, True, ())
+    assert (policy.tick_us, policy.steady, policy.wait_for_death) == (100_000, True, True)
+    assert policy.notes == ()
 
 
 @pytest.mark.parametrize(

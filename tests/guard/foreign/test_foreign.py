@@ -11,6 +11,9 @@ from memwarden.errors import InputError
 from memwarden.guard import foreign
 from memwarden.guard.ir import Policy
 from memwarden.guard.never import BUILT_IN
+from memwarden.guard.policy.document import Text
+from memwarden.guard.policy.load import load
+from memwarden.guard.policy.render import render
 
 SAMPLES = {
     "oomd": """{"rulesets": [{"name": "a", "cgroup": "x,y/*", "drop-in": {"detectors": true},
@@ -68,6 +71,13 @@ def test_samples_are_recognised_and_taken(kind):
 def test_whom_nobody_kills_is_left_alone_unless_the_tool_itself_is_asked_for(kind):
     assert foreign.load(kind, ("x", SAMPLES[kind])).never == BUILT_IN
     assert foreign.load(kind, ("x", SAMPLES[kind]), bug_compatible=True).never == ()
+
+
+@pytest.mark.parametrize("bug_compatible", [False, True])
+@pytest.mark.parametrize("kind", sorted(SAMPLES))
+def test_all_of_it_can_be_said_in_a_policy_of_ours(kind, bug_compatible):
+    policy = foreign.load(kind, ("x", SAMPLES[kind]), bug_compatible=bug_compatible)
+    assert load([Text("x.toml", render(policy))], name=policy.name).policy == policy
 
 
 @pytest.mark.parametrize(

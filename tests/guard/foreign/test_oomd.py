@@ -132,7 +132,7 @@ def test_the_desktop_example():
     assert swap.groups[0].detectors == (SwapFree(Amount(ppm=100_000)),)
     assert swap.actions[0].choice.ranking == Ranking((Weight("swap"),), Amount(bytes=0))
     assert swap.pause_us == 15 * S
-    assert (policy.tick_us, policy.steady) == (S, True)
+    assert (policy.tick_us, policy.steady, policy.wait_for_death) == (S, True, False)
     assert [note.split(": ")[0] for note in policy.notes] == ["desktop.json:7", "desktop.json:11"]
 
 

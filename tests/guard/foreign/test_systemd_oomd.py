@@ -65,7 +65,7 @@ def test_the_pressure_path():
     omit = ("/system.slice/db.service",)
     assert rule.actions == (kill(("/user.slice", "/user.slice/**"), BY_PGSCAN, omit=omit),)
     assert (rule.pause_us, rule.rests_with) == (15 * S, "systemd-oomd")
-    assert (policy.tick_us, policy.steady, policy.notes) == (S, True, ())
+    assert (policy.tick_us, policy.steady, policy.wait_for_death, policy.notes) == (S, True, False, ())
 
 
 def test_the_swap_path():

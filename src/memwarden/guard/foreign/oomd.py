@@ -59,7 +59,14 @@ def load(texts: Mapping[str, str], *, bug_compatible: bool) -> Policy:
         rules += added.get(at, [])
         if not (at in added and ruleset.drop_ins.disable):
             rules.append(ruleset.rule)
-    return Policy(base_path, tuple(rules), tick_us=SECOND_US, steady=True, notes=tuple(notes))
+    return Policy(
+        base_path,
+        tuple(rules),
+        tick_us=SECOND_US,
+        steady=True,
+        wait_for_death=False,  # its pause is all that keeps it from killing twice
+        notes=tuple(notes),
+    )
 
 
 def _file_name(path: str) -> str:

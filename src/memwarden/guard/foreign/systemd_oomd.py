@@ -108,7 +108,14 @@ def load(texts: Mapping[str, str], *, bug_compatible: bool) -> Policy:
         *_rules_of_units(units, rules, preferences, bug_compatible, notes),
     ]
     tick = _SWAP_TICK_US if any(unit.swap for unit in units) else SECOND_US
-    return Policy(next(iter(texts)), tuple(built), tick_us=tick, steady=True, notes=tuple(notes))
+    return Policy(
+        next(iter(texts)),
+        tuple(built),
+        tick_us=tick,
+        steady=True,
+        wait_for_death=False,
+        notes=tuple(notes),
+    )
 
 
 def kind_of(path: str, text: str) -> Kind:

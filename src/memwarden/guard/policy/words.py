@@ -190,6 +190,12 @@ DETECTORS: Final = (
             Key("anon", "anon", FLAG, "anonymous memory only"),
             _ROOT,
             _FOR,
+            Key(
+                "root",
+                "root",
+                one_of("available", "free"),
+                "what the root has not used: what is available, or only what is free, as oomd has it",
+            ),
         ),
         "the largest of some cgroups uses much",
     ),
@@ -434,6 +440,7 @@ GUARD: Final = Word(
         ),
         Key("tick", "tick_us", DURATION, "how often to look when something is wrong"),
         Key("steady", "steady", FLAG, "look so often always"),
+        Key("wait_for_death", "wait_for_death", FLAG, "while a victim is not gone yet nobody else is killed"),
         Key("kill_pause", "kill_pause_us", DURATION, "after a kill nobody else is killed so long"),
         Key("never", "never", MARKS, "never killed, besides the built-in list"),
         Key(
