@@ -29,7 +29,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the action's options."""
     parser.add_argument("files", metavar="FILE", nargs="+", help="the tool's files, - for standard input")
     parser.add_argument(
-        "--from", dest="kind", choices=KINDS, help="whose policy it is; left out: by what is in it"
+        "--from",
+        dest="kind",
+        choices=KINDS,
+        metavar="TOOL",
+        help=f"{', '.join(KINDS[:-1])} or {KINDS[-1]}; left out: what the files say themselves",
     )
     parser.add_argument(
         "--bug-compatible", action="store_true", help="as the tool really behaves, not as it is documented"
