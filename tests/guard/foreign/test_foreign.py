@@ -53,6 +53,8 @@ def works_or_refuses(kind, texts, bug_compatible):
         sentences = [str(error)]
     else:
         assert isinstance(policy, Policy)
+        again = load([Text("x.toml", render(policy))], name=policy.name)
+        assert (again.policy, again.problems) == (policy, ())
         sentences = policy.notes
     assert all(sentence.isprintable() and len(sentence) < 1000 for sentence in sentences)
 

@@ -330,6 +330,11 @@ def test_ruleset_fields_are_converted_as_jsoncpp_does():
     assert len(one.notes) == 1
 
 
+def test_the_same_name_twice():
+    three = [ruleset(name="a"), ruleset(name="a"), ruleset(name="a (2)"), ruleset(name="a")]
+    assert [rule.name for rule in load(*three).rules] == ["a", "a (2)", "a (2) (2)", "a (3)"]
+
+
 def test_rulesets_may_be_an_object_and_what_is_neither_is_empty():
     assert [
         rule.name
@@ -365,10 +370,10 @@ def test_drop_ins_run_first_and_the_newest_of_them_first():
         },
     )
     assert [(rule.name, rule.groups[0].name, rule.actions) for rule in policy.rules] == [
-        ("a", "g", (DoNothing(stop=True),)),
-        ("a", "new", (DoNothing(),)),
+        ("a (2.json)", "g", (DoNothing(stop=True),)),
+        ("a (1.json)", "new", (DoNothing(),)),
         ("a", "g", (DoNothing(),)),
-        ("b", "g", (DoPanic(),)),
+        ("b (3.json)", "g", (DoPanic(),)),
     ]
     assert {rule.pause_us for rule in policy.rules[:3]} == {3 * S}  # a drop-in's own delay is not taken
     assert policy.notes == ("d/.hidden: oomd does not look at drop-ins whose name begins with a dot",)

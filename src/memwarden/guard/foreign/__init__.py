@@ -13,7 +13,7 @@ from memwarden.guard import never
 from memwarden.guard.foreign import earlyoom, nohang, oomd, plain, systemd_oomd
 from memwarden.guard.foreign.recognition import recognise
 from memwarden.guard.foreign.words import instead, one_line
-from memwarden.guard.ir import Policy
+from memwarden.guard.ir import Policy, Rule
 
 __all__ = ["KINDS", "load", "recognise"]
 
@@ -40,5 +40,20 @@ def load(kind: str, texts: Mapping[str, str] | tuple[str, str], *, bug_compatibl
     if not named:
         raise InputError("no policy file is given; name at least one")
     policy = KINDS[kind](named, bug_compatible=bug_compatible)
-    notes = tuple(map(one_line, policy.notes))
-    return policy._replace(never=() if bug_compatible else never.resolve(), notes=notes)
+    return policy._replace(
+        rules=_named_apart(policy.rules),
+        never=() if bug_compatible else never.resolve(),
+        notes=tuple(map(one_line, policy.notes)),
+    )
+
+
+def _named_apart(rules: tuple[Rule, ...]) -> tuple[Rule, ...]:
+    """Rules whose names differ; other tools take the same name twice."""
+    taken: set[str] = set()
+    apart = []
+    for rule in rules:
+        names = (rule.name, *(f"{rule.name} ({number})" for number in range(2, len(rules) + 1)))
+        name = next(name for name in names if name not in taken)
+        taken.add(name)
+        apart.append(rule._replace(name=name))
+    return tuple(apart)

@@ -91,7 +91,11 @@ def _merged(path: str, drop_in: _Ruleset, base: _Ruleset) -> Rule:
         if given and not allowed:
             reason = f'"{rule.name}" allows no drop-in {what}; set "drop-in": {{"{what}": true}} in the base'
             raise refusal(path, drop_in.line, reason)
-    return rule._replace(groups=brings.groups or rule.groups, actions=brings.actions or rule.actions)
+    return rule._replace(
+        name=f"{rule.name} ({_file_name(path)})",
+        groups=brings.groups or rule.groups,
+        actions=brings.actions or rule.actions,
+    )
 
 
 def _rulesets(file: _File, text: str, *, drop_in: bool) -> list[_Ruleset]:
