@@ -30,10 +30,9 @@ def nearest(word: str, known: Iterable[str]) -> str:
     spellings = list(known)
     if SAME_THING.get(word) in spellings:
         return f" (did you mean {SAME_THING[word]}?)"
-    # At most a third of the letters may be wrong; a transposition counts as one.
-    close = [(distance(word.lower(), one.lower()), one) for one in spellings]
-    best = min(close, default=(99, ""))
-    return f" (did you mean {best[1]}?)" if best[0] <= max(1, len(word) // 3) else ""
+    # At most a third of the letters may be wrong, and not all of them; a transposition counts as one.
+    steps, best = min(((distance(word.lower(), one.lower()), one) for one in spellings), default=(99, ""))
+    return f" (did you mean {best}?)" if steps <= max(1, len(word) // 3) and steps < len(word) else ""
 
 
 def distance(one: str, other: str) -> int:
