@@ -50,7 +50,8 @@ def read_policy(where: str | None = None, *, folder: str = FOLDER) -> PolicyFile
         return PolicyFiles("standard input", (read_text(STDIN),))
     notes: list[tuple[str, str]] = []
     if os.path.isdir(where):
-        texts = _of_folder(where.rstrip("/") or "/", notes)
+        where = where.rstrip("/") or "/"
+        texts = _of_folder(where, notes)
     else:
         stem, _ = os.path.splitext(where)
         texts = [_read(where, None, notes), *_drop_ins(f"{stem}.d", os.path.dirname(where) or ".", notes)]

@@ -84,8 +84,8 @@ def test_nested_too_deeply():
 KEYS = st.sampled_from(["a", "b-1", "c_2", '"d.e"', "'f#g'", '"\\u0041="', "12", '""'])
 SCALARS = st.sampled_from(
     [
-        "1", "-0.5e3", "true", '"x"', "'y'", '"]"', "'}#'", '"\\" , a = 1 #"', '"""\nx = 1\n[y]\n"""', "'''\n'''",
-        '""""x"""""', "1979-05-27", "1979-05-27 07:32:00Z", "inf", '""', "''",
+        "1", "-0.5e3", "true", '"x"', "'y'", '"]"', "'}#'", '"\\" , a = 1 #"', '"""\nx = 1\n[y]\n"""',
+        "'''\n'''",         '""""x"""""', "1979-05-27", "1979-05-27 07:32:00Z", "inf", '""', "''",
     ]
 )  # fmt: skip
 GAPS = st.sampled_from(["", " ", "\t", "  "])
@@ -98,9 +98,14 @@ def values(draw, depth=2):
     if kind == "scalar":
         return draw(SCALARS)
     if kind == "list":
-        items = [draw(BREAKS) + draw(values(depth=depth - 1)) + draw(BREAKS) for _ in range(draw(st.integers(0, 3)))]
+        items = [
+            draw(BREAKS) + draw(values(depth=depth - 1)) + draw(BREAKS)
+            for _ in range(draw(st.integers(0, 3)))
+        ]
         return "[" + ",".join(items) + ("," if items and draw(st.booleans()) else "") + draw(BREAKS) + "]"
-    pairs = [f"{key} = {draw(values(depth=depth - 1))}" for key in draw(st.lists(KEYS, max_size=3, unique=True))]
+    pairs = [
+        f"{key} = {draw(values(depth=depth - 1))}" for key in draw(st.lists(KEYS, max_size=3, unique=True))
+    ]
     return "{ " + ", ".join(pairs) + " }"
 
 

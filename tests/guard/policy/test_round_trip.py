@@ -6,10 +6,11 @@ import tomllib
 from typing import get_args
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from memwarden.guard import ir
+from memwarden.guard.never import BUILT_IN
 from memwarden.guard.policy.document import Text
 from memwarden.guard.policy.load import load
 from memwarden.guard.policy.problems import Origin
@@ -30,6 +31,7 @@ def test_any_policy(policy):
 
 
 @pytest.mark.parametrize("record", get_args(ir.Detector), ids=lambda record: record.__name__)
+@settings(max_examples=30)
 @given(data=st.data())
 def test_any_detector(record, data):
     group = ir.Group("g", (data.draw(records.of(record)),))
@@ -38,6 +40,7 @@ def test_any_detector(record, data):
 
 
 @pytest.mark.parametrize("record", get_args(ir.Action), ids=lambda record: record.__name__)
+@settings(max_examples=30)
 @given(data=st.data())
 def test_any_action(record, data):
     actions = tuple(data.draw(st.lists(records.of(record), min_size=1, max_size=2)))
@@ -77,6 +80,14 @@ def test_the_order_of_detectors_within_a_group_is_by_kind():
     detectors = (ir.Stall(1), ir.Constant(fires=True), ir.Stall(2))
     policy = reread(render(ir.Policy("p", (ir.Rule("r", (ir.Group("g", detectors),), ()),))))
     assert policy.rules[0].groups[0].detectors == (ir.Stall(1), ir.Stall(2), ir.Constant(fires=True))
+
+
+def test_several_of_a_kind_stand_in_a_list():
+    detectors = (ir.Stall(1000), ir.Stall(2000, kind="some"))
+    toml = render(ir.Policy("p", (ir.Rule("r", (ir.Group("stall", detectors),), ()),)))
+    assert 'stall = [\n  { above = "1ms" },\n  { above = "2ms", kind = "some" },\n]\n' in toml
+    assert "allow_kill_of" in toml  # this policy has no built-in list
+    assert "allow_kill_of" not in render(ir.Policy("p", (), never=BUILT_IN))
 
 
 def test_long_tables_are_written_below_each_other():

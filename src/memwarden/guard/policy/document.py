@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 SECTIONS: Final = ("guard", "preferences", "protect", "rule")
+AT_END: Final = " (at end of document)"
 _AT_LINE: Final = re.compile(r" \(at line (\d+), column \d+\)$")
 
 
@@ -52,7 +53,9 @@ def parse(text: Text, problems: list[Problem]) -> Document:
     except ValueError as error:  # TOMLDecodeError, and of int() that a number has too many digits
         line = _AT_LINE.search(str(error))
         at = int(line[1]) if line else None
-        said = _AT_LINE.sub("", str(error)).removesuffix(" (at end of document)")
+        said = _AT_LINE.sub("", str(error))
+        if said.endswith(AT_END):
+            said, at = said.removesuffix(AT_END), text.text.count("\n") + 1
         problems.append(Problem(Origin(text.name, at), f"is not TOML: {said[:1].lower()}{said[1:]}"))
         return Document({}, Place(text.name, {}, problems))
     document = Document(tree, Place(text.name, line_index(text.text, tree), problems))
@@ -110,4 +113,5 @@ def _remove(table: dict[str, Any], place: Place, *may_stand: str) -> bool:
         return False
     if remove and table.keys() - set(may_stand):
         place.at("remove").wrong("remove = true stands alone; to replace, leave it away")
+        return False
     return remove

@@ -50,9 +50,7 @@ def _of_marks(policy: ir.Policy) -> Iterator[Doubt]:
             name = mark.removeprefix("comm:")
             if name != mark and len(name) > COMM_LENGTH and not set(name) & set("*?["):
                 short = quoted(f"comm:{name[:COMM_LENGTH]}")
-                yield Doubt(
-                    spot, f"{quoted(mark)} names nobody: the kernel keeps 15 characters; write {short}"
-                )
+                yield Doubt(spot, f"{quoted(mark)} names nobody: a comm has 15 characters; write {short}")
             if mark in {"/**", "**", "comm:*"} and spot[1] in {"omit", "never", "protect"}:
                 yield Doubt(spot, f"{quoted(mark)} names everybody, so that nobody is ever killed")
 

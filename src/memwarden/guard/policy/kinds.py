@@ -194,14 +194,14 @@ def check_mark(text: str) -> None:
         return
     rest = text[form.end() :]
     if not rest:
-        raise WrongError(f"{shown(text)} ends too early; say what follows {form[0]}")
+        raise WrongError(f"{shown(text)} ends too early; a name or number has to follow")
     if form[0].endswith("~"):
         try:
             re.compile(rest)
         except re.error as error:
             raise WrongError(f"{shown(text)}: the regular expression is wrong: {error}") from None
     elif form[0] != "comm:" and not re.fullmatch(r"-?\d{1,10}", rest, re.ASCII):
-        raise WrongError(f"{shown(text)}: a number has to follow {form[0]}")
+        raise WrongError(f"{shown(text)}: what follows {form[0]} has to be a number")
 
 
 MARKS: Final = Kind(
