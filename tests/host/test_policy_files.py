@@ -52,9 +52,11 @@ def test_a_file_and_what_is_beside_it(folder, monkeypatch):
     assert names(read_policy("policy.toml")) == ["policy.toml", "policy.d/10-a.toml", "policy.d/20-b.toml"]
 
 
-def test_the_installed_one_or_the_built_in_one(folder, tmp_path):
-    assert read_policy(None, folder=str(folder)).name == str(folder)
-    found = read_policy(None, folder=str(tmp_path / "none"))
+def test_the_installed_one_or_the_built_in_one(folder, tmp_path, monkeypatch):
+    monkeypatch.setattr(policy_files, "FOLDER", str(folder))
+    assert read_policy().name == str(folder)
+    monkeypatch.setattr(policy_files, "FOLDER", str(tmp_path / "none"))
+    found = read_policy()
     assert (found.name, names(found), found.notes) == ("default", ["default.toml"], ())
     assert "[[rule]]" in found.texts[0][1]
     assert read_policy("default") == found
@@ -153,6 +155,6 @@ def test_what_cannot_be_listed(folder, monkeypatch):
 
     monkeypatch.setattr(os, "listdir", refuse)
     with pytest.raises(InputError, match="cannot be read: Permission denied; try with sudo"):
-        read_policy(None, folder=str(folder))
+        read_policy(str(folder))
     with pytest.raises(InputError, match=r"policy.d: cannot be read: Permission denied; try with sudo"):
         read_policy(f"{folder}/policy.toml")

@@ -52,12 +52,18 @@ def run(args: argparse.Namespace) -> int:
 def _check(where: str | None) -> tuple[str, tuple[Problem, ...], str]:
     from memwarden.guard.policy.doubts import doubts
     from memwarden.guard.policy.problems import Origin, Problem
+    from memwarden.present.text import counted
 
     files, loaded = policy.read(where)
     remarks = [Problem(Origin(path), text, warning=True) for path, text in files.notes]
     said = "it is not used"
     if loaded.policy is not None:
-        said = f"{len(loaded.policy.rules)} rules, {len(loaded.policy.protect)} names protected"
+        said = ", ".join(
+            (
+                counted(len(loaded.policy.rules), "rule"),
+                counted(len(loaded.policy.protect), "name") + " protected",
+            )
+        )
         for doubt in doubts(loaded.policy):
             origin = loaded.origins.get(doubt.spot, (Origin(files.name),))[-1]
             remarks.append(Problem(origin, doubt.text, warning=True))

@@ -34,7 +34,7 @@ class PolicyFiles(NamedTuple):
     notes: tuple[tuple[str, str], ...] = ()
 
 
-def read_policy(where: str | None = None, *, folder: str = FOLDER) -> PolicyFiles:
+def read_policy(where: str | None = None) -> PolicyFiles:
     """A policy's files.
 
     ``where`` is a file (``x.toml``, and ``x.d/*.toml`` beside it), a folder (``policy.toml``, or the built-in
@@ -43,7 +43,7 @@ def read_policy(where: str | None = None, *, folder: str = FOLDER) -> PolicyFile
     :class:`InputError`.
     """
     if where is None:
-        where = folder if _names_of(folder) else BUILT_IN
+        where = FOLDER if _names_of(FOLDER) else BUILT_IN
     if where == BUILT_IN:
         return PolicyFiles(BUILT_IN, (_built_in(),))
     if where == STDIN:

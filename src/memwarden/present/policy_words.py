@@ -37,10 +37,9 @@ RANKS: Final = {
 }
 """Who is first by a rank key, and what that means."""
 UNITS: Final = {
-    "leaf": "",
-    "recursive": ", searched level by level",
-    "matched": ", as it stands",
-    "process": "",
+    "recursive": "searched level by level",
+    "matched": "with all below it",
+    "process": "a single process",
 }
 
 

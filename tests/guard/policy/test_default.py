@@ -116,7 +116,7 @@ def test_databases_are_known_by_their_units(unit):
 
 @pytest.mark.parametrize("comm", COMMS)
 def test_databases_are_known_by_their_processes(comm):
-    assert Names(POLICY.protect).of_process(Process(pid=9, comm=comm))
+    assert Names(POLICY.protect).of_process(Process(pid=9, start_time_ticks=1, comm=comm))
 
 
 @pytest.mark.parametrize("unit", ["nginx.service", "cron.service", "user@1000.service", "app-mysqlx.service"])

@@ -1,0 +1,195 @@
+"""``policy`` as a command: check, show, explain, convert."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+
+import jsonschema
+import pytest
+
+from memwarden.guard import ir
+from memwarden.guard.policy.document import Text
+from memwarden.guard.policy.load import load
+from memwarden.present.policy_json import check_schema, schema
+
+GOOD = """\
+[protect.db]
+who = "db.service"
+[[rule]]
+name = "ends"
+[[rule.when]]
+exhaustion = { within = "1s" }
+[[rule.do]]
+kill = {}
+"""
+ODD = GOOD + "[[rule]]\nname = 'idle'\n"
+BAD = "[guard]\ntick = 50\n[[rule]]\nnmae = 'x'\n"
+
+
+@pytest.fixture
+def file(tmp_path):
+    def write(text, name="p.toml"):
+        path = tmp_path / name
+        path.write_text(text)
+        path.chmod(0o644)
+        return str(path)
+
+    return write
+
+
+def test_a_policy_that_is_right(cli, file):
+    path = file(GOOD)
+    assert cli("policy", "check", path) == (0, f"{path}: all right; 1 rule, 1 name protected\n", "")
+
+
+def test_all_that_is_wrong(cli, file):
+    path = file(BAD)
+    said = (
+        f'{path}:2: [guard]: tick: 50 has no unit; write it as "500ms"\n'
+        f"{path}:3: rule 1: rule needs name, which is a name\n"
+        f'{path}:4: rule 1: "nmae" is no key of rule (did you mean name?)\n'
+        f"{path}: 3 errors; it is not used\n"
+    )
+    assert cli("policy", "check", path) == (1, said, "")
+
+
+def test_warnings_are_findings_only_when_asked(cli, file):
+    path = file(ODD)
+    ran = cli("policy", "check", path)
+    assert ran.code == 0
+    assert ran.out.splitlines() == [
+        f"{path}:9: warning: looks for nothing and never fires; add a [[rule.when]]",
+        f"{path}:9: warning: does nothing; add a [[rule.do]]",
+        f"{path}: 2 warnings; 2 rules, 1 name protected",
+    ]
+    assert cli("policy", "check", "--strict", path).code == 1
+
+
+def test_a_file_that_everybody_may_write(cli, file):
+    path = file(GOOD)
+    os.chmod(path, 0o666)
+    out = cli("policy", "check", path).out
+    assert out.startswith(f"{path}: warning: everybody may write it")
+    ran = cli("policy", "show", path)
+    assert ran.err.startswith(f"memwarden: {path}: everybody may write it and decide whom the guard kills; ")
+    assert ran.err.endswith(f"run chmod o-w {path}\n")
+
+
+def test_several_policies_as_json(cli, file):
+    good, bad = file(GOOD), file(BAD, "bad.toml")
+    ran = cli("policy", "check", good, bad, "--format", "json")
+    document = json.loads(ran.out)
+    jsonschema.validate(document, check_schema())
+    assert ran.code == 1
+    assert [(one["policy"], one["usable"]) for one in document["policies"]] == [(good, True), (bad, False)]
+    assert document["policies"][1]["problems"][0] == {
+        "file": bad,
+        "line": 2,
+        "severity": "error",
+        "text": '[guard]: tick: 50 has no unit; write it as "500ms"',
+    }
+
+
+def test_no_policy_is_the_installed_or_the_built_in_one(cli, monkeypatch, tmp_path):
+    monkeypatch.setattr("memwarden.host.policy_files.FOLDER", str(tmp_path))
+    ran = cli("policy", "check")
+    assert ran.code == 0
+    assert ran.out.startswith("default: all right; ")
+    assert cli("policy", "explain").out.startswith("Policy default\n")
+
+
+def test_what_is_shown_is_the_same_policy(cli, file):
+    path = file(GOOD)
+    out = cli("policy", "show", path).out
+    assert f"[[rule]]  # {path}:3\n" in out
+    loaded = load([Text("p", out)], name="other")
+    assert loaded.policy == load([Text("p", GOOD)], name=path).policy
+
+
+@pytest.mark.parametrize("action", ["show", "explain"])
+def test_as_json(cli, action, file):
+    document = json.loads(cli("policy", action, file(GOOD), "--format", "json").out)
+    jsonschema.validate(document, schema())
+    assert [one["title"] for one in document["paragraphs"]][-1] == "Rule ends"
+    assert document["policy"]["rules"][0]["actions"][0]["type"] == "DoKill"
+    assert document["protected"] == {"db": ["db.service"]}
+    assert {"section": "rule", "name": "ends", "file": file(GOOD), "line": 3} in document["origins"]
+
+
+@pytest.mark.parametrize("action", ["show", "explain"])
+def test_a_wrong_policy_is_neither_shown_nor_explained(cli, action, file):
+    path = file(BAD)
+    said = (
+        f'memwarden: {path}:2: [guard]: tick: 50 has no unit; write it as "500ms" '
+        "(and 2 more; memwarden policy check lists them)\n"
+    )
+    assert cli("policy", action, path) == (3, "", said)
+    one = file("[guard]\ntick = 50\n")
+    assert cli("policy", action, one).err.endswith('write it as "500ms"\n')
+
+
+def test_colour(cli, file):
+    assert cli("policy", "explain", file(GOOD), "--color", "always").out.startswith("\x1b[1mPolicy ")
+
+
+def test_no_action_and_a_wrong_one(cli):
+    ran = cli("policy")
+    assert ran.code == 2
+    assert "the following arguments are required: ACTION" in ran.err
+    assert cli("policy", "chek").code == 2
+
+
+EARLYOOM = 'EARLYOOM_ARGS="-m 5 -s 10 --avoid ^sshd$"\n'
+
+
+def test_another_tools_policy(cli, file):
+    path = file(EARLYOOM, "earlyoom")
+    ran = cli("policy", "convert", "--from", "earlyoom", path)
+    assert ran.code == 0
+    loaded = load([Text("x", ran.out)], name="x")
+    assert loaded.problems == ()
+    assert any(isinstance(one, ir.DoKill) for rule in loaded.policy.rules for one in rule.actions)
+    assert [line.removeprefix("memwarden: ") for line in ran.err.splitlines()] == list(loaded.policy.notes)
+
+
+def test_the_tool_is_recognised(cli, file):
+    path = file(EARLYOOM, "earlyoom")
+    assert cli("policy", "convert", path) == cli("policy", "convert", "--from", "earlyoom", path)
+    ran = cli("policy", "convert", file("hello\n", "x"))
+    assert ran.code == 3
+    assert ran.err.endswith("cannot tell whose policy this is; say it by --from\n")
+
+
+def test_a_converted_policy_as_json(cli, file):
+    document = json.loads(cli("policy", "convert", file(EARLYOOM, "earlyoom"), "--format", "json").out)
+    jsonschema.validate(document, schema())
+    assert load([Text("x", document["toml"])], name="x").problems == ()
+
+
+def test_what_the_tool_refuses_is_refused(cli, file):
+    ran = cli("policy", "convert", "--from", "oomd", file("{", "oomd.json"))
+    assert ran.code == 3
+    assert "oomd.json:1: " in ran.err
+
+
+def test_what_cannot_be_said_is_not_printed(cli, file, monkeypatch):
+    strange = ir.Policy("p", (), protect=("no unit",))
+    monkeypatch.setattr("memwarden.guard.foreign.load", lambda *_args, **_options: strange)
+    ran = cli("policy", "convert", "--from", "oomd", file("{}", "oomd.json"))
+    assert (ran.code, ran.out) == (3, "")
+    assert ran.err.startswith("memwarden: this cannot be said in a policy of ours: ")
+
+
+def test_standard_input(cli, monkeypatch, tmp_path):
+    (tmp_path / "in").write_text(GOOD)
+    kept = os.dup(0)
+    try:
+        with (tmp_path / "in").open("rb") as stream:
+            os.dup2(stream.fileno(), 0)
+        monkeypatch.setattr("sys.stdin", io.StringIO())
+        assert cli("policy", "check", "-").out == "standard input: all right; 1 rule, 1 name protected\n"
+    finally:
+        os.dup2(kept, 0)
+        os.close(kept)
