@@ -159,7 +159,7 @@ def test_the_tool_is_recognised(cli, file):
     assert cli("policy", "convert", path) == cli("policy", "convert", "--from", "earlyoom", path)
     ran = cli("policy", "convert", file("hello\n", "x"))
     assert ran.code == 3
-    assert ran.err.endswith("cannot tell whose policy this is; say it by --from\n")
+    assert ran.err.endswith("nothing says whose policy this is; say it with --from\n")
 
 
 def test_a_converted_policy_as_json(cli, file):
@@ -179,7 +179,7 @@ def test_what_cannot_be_said_is_not_printed(cli, file, monkeypatch):
     monkeypatch.setattr("memwarden.guard.foreign.load", lambda *_args, **_options: strange)
     ran = cli("policy", "convert", "--from", "oomd", file("{}", "oomd.json"))
     assert (ran.code, ran.out) == (3, "")
-    assert ran.err.startswith("memwarden: this cannot be said in a policy of ours: ")
+    assert ran.err.startswith("memwarden: cannot be said in a policy of ours: ")
 
 
 def test_standard_input(cli, monkeypatch, tmp_path):
