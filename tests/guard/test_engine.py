@@ -393,3 +393,18 @@ def test_restore_undoes_everything_at_the_end():
     (decision,) = engine.restore(world.snapshot())
     assert decision.intents == (SetHigh(CgroupId(LEAK, 11), MAX),)
     assert list(engine.restore(world.snapshot())) == []
+
+
+def test_what_a_kill_gave_back_is_no_peak_to_grow_up_to():
+    world, engine = World(), Engine(policy(KILL), GUARDED)
+    calm(engine, world)
+    assert targets(stall(engine, world, 2)) == [LEAK]
+    world.held[LEAK] = 0
+    for _ in range(6):
+        world.held[DB] += 4
+        world.go()
+        engine.step(world.snapshot())
+    # It held 140 MiB more before the kill; it grows by 40 MiB a second now, and nobody gives that back.
+    for path in ("/", "/app.slice", DB):
+        assert engine.history.growth(path).recovers is False
+    assert engine.history.growth("/").rate_bps > 30 * MIB

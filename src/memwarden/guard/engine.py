@@ -120,6 +120,7 @@ class Engine:
                 self._victims.strike(
                     decision.id, decision.intents, view, _death_us(chain.rule, decision.step)
                 )
+                self._mark_kills(decision, view)
                 yield decision
 
     def _mark_kills(self, decision: Decision, view: View) -> None:
