@@ -33,14 +33,8 @@ def _prepare(_arguments: argparse.Namespace) -> int:
 def _run(arguments: argparse.Namespace) -> int:
     """Boot, run, compare. Where guests cannot be had, say so; that is a failure only with --require-all."""
     import_module("lab.table")  # what cannot be compared need not be run
-    try:
-        tools.check()
-        found = kernels.fetch_all()
-        image.root_disk()
-    except LabError as error:
-        if arguments.require_all:
-            raise
-        print(f"lab: skipped, no guest can be booted here: {error}")
+    found = _bootable(arguments)
+    if not found:
         return 0
     wanted = [boot for boot in runs.boots(found) if not arguments.kernel or boot.name in arguments.kernel]
     if not wanted:
@@ -54,6 +48,20 @@ def _run(arguments: argparse.Namespace) -> int:
     return 1 if problems else status
 
 
+def _bootable(arguments: argparse.Namespace) -> list[kernels.Kernel]:
+    """The kernels; none, with a word on it, where guests cannot be booted and need not be."""
+    try:
+        tools.check()
+        found = kernels.fetch_all()
+        image.root_disk()
+    except LabError as error:
+        if arguments.require_all:
+            raise
+        print(f"lab: skipped, no guest can be booted here: {error}")
+        return []
+    return found
+
+
 def _judge(boots: list[str] | None = None) -> int:
     table = import_module("lab.table")  # what compares needs memwarden; what installs and boots does not
     outcomes = table.outcomes(boots)
@@ -63,6 +71,17 @@ def _judge(boots: list[str] | None = None) -> int:
 
 def _compare(arguments: argparse.Namespace) -> int:
     return _judge(arguments.kernel)
+
+
+def _faults(arguments: argparse.Namespace) -> int:
+    """What the guard does to a machine; skipped as ``run`` is."""
+    found = _bootable(arguments)
+    if not found:
+        return 0
+    wanted = [kernel for kernel in found if not arguments.kernel or kernel.series in arguments.kernel]
+    if not wanted:
+        raise LabError(f"no kernel {arguments.kernel}; there are {[kernel.series for kernel in found]}")
+    return int(import_module("lab.faults").run(wanted))
 
 
 def _fixtures(arguments: argparse.Namespace) -> int:
@@ -82,23 +101,25 @@ def _parser() -> argparse.ArgumentParser:
         ("list", _list, "name the kernels"),
         ("prepare", _prepare, "fetch the kernels and build what guests boot from"),
         ("run", _run, "boot the kernels, run the scenarios, compare, print the table"),
+        ("faults", _faults, "boot the kernels and try what the guard does to a machine"),
         ("compare", _compare, "compare what the last run brought back once more"),
         ("fixtures", _fixtures, "add recordings and logs to those that the unit tests read"),
     ):
         made[name] = verbs.add_parser(name, help=text)
         made[name].set_defaults(function=function)
-    for name in ("run", "compare"):
+    for name in ("run", "compare", "faults"):
         made[name].add_argument("--kernel", action="append", help="only this boot, as 6.12 or 6.1-v1")
     for name, text in (("run", "only this scenario"), ("fixtures", "renew the files of this one, too")):
         made[name].add_argument(
             "--scenario", action="append", default=[], choices=BY_NAME, metavar="NAME", help=text
         )
     made["run"].add_argument("--parallel", type=int, default=2, help="guests at a time (2)")
-    made["run"].add_argument(
-        "--require-all",
-        action="store_true",
-        help="fail, not skip, where guests cannot be booted",
-    )
+    for name in ("run", "faults"):
+        made[name].add_argument(
+            "--require-all",
+            action="store_true",
+            help="fail, not skip, where guests cannot be booted",
+        )
     return parser
 
 
