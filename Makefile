@@ -8,7 +8,7 @@ STAMP := $(VENV)/.installed
 # MEMWARDEN_LAB=required: a machine that cannot boot the lab's kernels fails the tests instead of skipping them.
 MEMWARDEN_LAB ?=
 
-.PHONY: help run test lint types imports unit lab lab-required bench fuzz docs venv clean
+.PHONY: help run test lint types imports unit lab faults lab-required bench fuzz docs venv clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | sort | expand -t 16
@@ -28,7 +28,7 @@ run: $(STAMP) ## explain the sample incidents, then report on this machine
 	@$(BIN)/memwarden demo
 
 test: $(STAMP) ## everything that must hold, each part with its time
-	@$(BIN)/python tests/parts.py lint types imports unit lab
+	@$(BIN)/python tests/parts.py lint types imports unit lab faults
 
 lint: $(STAMP) ## ruff: rules and format
 	$(BIN)/ruff check .
@@ -48,6 +48,9 @@ unit: $(STAMP) ## unit, property, golden and repository tests, with the coverage
 lab: $(STAMP) ## real kernels in virtual machines, when this machine can boot them
 	@test "$$(id -u)" != 0 || $(BIN)/python -m lab install || true
 	$(BIN)/python -m lab run $(if $(filter required,$(MEMWARDEN_LAB)),--require-all)
+
+faults: $(STAMP) ## what the guard does to a machine, and when it or its victim goes wrong, on real kernels
+	$(BIN)/python -m lab faults $(if $(filter required,$(MEMWARDEN_LAB)),--require-all)
 
 lab-required: ## the same, and a kernel that does not boot is a failure
 	@$(MAKE) --no-print-directory lab MEMWARDEN_LAB=required

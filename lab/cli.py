@@ -81,7 +81,7 @@ def _faults(arguments: argparse.Namespace) -> int:
     wanted = [kernel for kernel in found if not arguments.kernel or kernel.series in arguments.kernel]
     if not wanted:
         raise LabError(f"no kernel {arguments.kernel}; there are {[kernel.series for kernel in found]}")
-    return int(import_module("lab.faults").run(wanted))
+    return int(import_module("lab.faults").run(wanted, parallel=arguments.parallel))
 
 
 def _fixtures(arguments: argparse.Namespace) -> int:
@@ -113,8 +113,8 @@ def _parser() -> argparse.ArgumentParser:
         made[name].add_argument(
             "--scenario", action="append", default=[], choices=BY_NAME, metavar="NAME", help=text
         )
-    made["run"].add_argument("--parallel", type=int, default=2, help="guests at a time (2)")
     for name in ("run", "faults"):
+        made[name].add_argument("--parallel", type=int, default=2, help="guests at a time (2)")
         made[name].add_argument(
             "--require-all",
             action="store_true",

@@ -10,10 +10,12 @@ import shutil
 import tempfile
 import textwrap
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lab import vm
+from lab import image, vm
+from lab.errors import LabError
 from lab.paths import CACHE, LAB, REPOSITORY
 
 if TYPE_CHECKING:
@@ -24,10 +26,21 @@ if TYPE_CHECKING:
 GUEST = vm.Guest(memory_mib=768, swap_mib=256, timeout_s=600)
 
 
-def run(kernels: Sequence[Kernel]) -> int:
-    """Boot each kernel once, print the table and what failed; 1 if anything did."""
+def run(kernels: Sequence[Kernel], *, parallel: int = 2) -> int:
+    """Boot each kernel once, `parallel` at a time; print the table and what failed; 1 if anything did."""
     begin = time.monotonic()
-    found = {kernel.series: _boot(kernel) for kernel in kernels}
+    image.root_disk()
+    for kernel in kernels:  # here, not in the threads
+        image.initramfs(kernel)
+    with ThreadPoolExecutor(max_workers=parallel) as pool:
+        found = dict(zip([kernel.series for kernel in kernels], pool.map(_boot, kernels), strict=True))
+    code = judge(found)
+    print(f"faults: {len(kernels)} boots in {time.monotonic() - begin:.0f} s", flush=True)
+    return code
+
+
+def judge(found: dict[str, dict[str, dict[str, object]]]) -> int:
+    """Print what became of the checks of each kernel; 1 if one failed, or there were none."""
     print(table(found))
     failed = [
         (series, name, str(one["detail"]))
@@ -38,7 +51,7 @@ def run(kernels: Sequence[Kernel]) -> int:
     for series, name, detail in failed:
         print(f"FAILED {series} {name}:\n{textwrap.indent(detail, '    ')}")
     count = sum(map(len, found.values()))
-    print(f"faults: {count - len(failed)} passed, {len(failed)} failed, in {time.monotonic() - begin:.0f} s")
+    print(f"faults: {count - len(failed)} passed, {len(failed)} failed")
     return 1 if failed or not count else 0
 
 
@@ -48,7 +61,10 @@ def _boot(kernel: Kernel) -> dict[str, dict[str, object]]:
         job = Path(folder)
         shutil.copytree(LAB / "guest" / "faults", job, dirs_exist_ok=True)
         shutil.copytree(REPOSITORY / "src", job / "src", ignore=shutil.ignore_patterns("__pycache__"))
-        result = vm.run_job(kernel, job, CACHE / "faults" / kernel.series, GUEST)
+        try:
+            result = vm.run_job(kernel, job, CACHE / "faults" / kernel.series, GUEST)
+        except LabError as error:
+            return {"boot": {"ok": False, "detail": str(error)}}
     file = result.out / "checks.json"
     if result.exit_status or not file.exists():
         return {"job": {"ok": False, "detail": vm.tail_of_job(result)}}

@@ -425,3 +425,27 @@ def test_the_probe_of_an_empty_hierarchy_finds_nothing(tmp_path):
     found = effects.probe()
     assert (found.where, found.kill, found.reclaim) == ("", False, False)
     effects.close()
+
+
+def test_a_group_of_v1_is_killed_in_rounds_and_nothing_is_frozen(live_cgroup, tmp_path):
+    if (live_cgroup / "cgroup.freeze").exists():
+        pytest.skip("memory is on v2 here")
+    (live_cgroup / "sub").mkdir()
+    processes = []
+    for path in (live_cgroup, live_cgroup / "sub"):
+        processes.append(subprocess.Popen(("sleep", "1000")))
+        (path / "cgroup.procs").write_text(str(processes[-1].pid))
+    journal = Journal(str(tmp_path / "run"))
+    effects = Effects(str(live_cgroup.parent), journal=journal)
+    target = CgroupId(f"/{live_cgroup.name}", os.stat(live_cgroup).st_ino)
+    outcome = effects.apply(Kill(target))
+    assert (outcome.done, outcome.error, outcome.signalled) == (True, "", 2)
+    assert [process.wait(5) for process in processes] == [-signal.SIGKILL] * 2
+    assert "has no memory.high" in effects.apply(SetHigh(target, 1 << 20, restore=1 << 30)).error
+    assert "has no cgroup.freeze" in effects.apply(Freeze(target)).error
+    assert journal.pending() == ()
+    effects.close()
+    journal.close()
+    deadline = time.monotonic() + 5
+    while (live_cgroup / "cgroup.procs").read_text():
+        assert time.monotonic() < deadline

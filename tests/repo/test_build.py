@@ -24,7 +24,7 @@ def test_every_target_is_explained_and_phony():
 
 def test_make_test_is_all_of_it():
     [line] = re.findall(r"tests/parts\.py (.*)$", MAKEFILE, re.MULTILINE)
-    assert line.split() == ["lint", "types", "imports", "unit", "lab"]
+    assert line.split() == ["lint", "types", "imports", "unit", "lab", "faults"]
 
 
 def test_the_check_is_a_script_that_stops_at_the_first_error_and_needs_the_lab():
