@@ -354,6 +354,56 @@ def test_an_unknown_bound_is_gone_into():
     assert ranked(by("size"), view) == ["/c", "/a/b"]
 
 
+def test_a_subtree_that_only_equals_the_best_is_gone_into():
+    # Both hold 10; what they have in swap decides, and that is in the subtree.
+    view = seen(held("/a", 10), live("/b", stat={"anon": 8 * MIB}, swap_current_bytes=2 * MIB))
+    deeper = seen(
+        held("/a", 10),
+        live("/b", stat={"anon": 8 * MIB}, swap_current_bytes=2 * MIB),
+        live("/b/c", stat={"anon": 8 * MIB}, swap_current_bytes=2 * MIB),
+    )
+    assert chosen(by("size", ties=("swap",)), view) == "/b"
+    assert chosen(by("size", ties=("swap",)), deeper) == "/b/c"
+
+
+def test_one_that_is_to_be_avoided_beats_nobody():
+    view = seen(held("/a", 100), held("/b", 60), held("/b/1", 30), held("/b/2", 30))
+    assert chosen(by("size", avoid=("/a",)), view) == "/b/1"
+
+
+def test_an_adjustment_may_raise_what_is_in_a_small_subtree():
+    view = seen(held("/a", 100), held("/b", 60), held("/b/1", 30), held("/b/2", 30))
+    assert chosen(by("size", adjust=(("/b/2", 90.0 * MIB),)), view) == "/b/2"
+
+
+def test_who_took_is_found_where_others_gave_as_much_back():
+    now = [held("/s", 60), held("/s/x", 50), held("/s/y", 10), held("/z", 20)]
+    view = seen(*now, before=([held("/s", 70), held("/s/x", 0), held("/s/y", 70), held("/z", 0)],))
+    view.history.mark_calm(seen(held("/s", 70), held("/s/x", 0), held("/s/y", 70), held("/z", 0)).snapshot)
+    assert chosen(by("culprit"), view) == "/s/x"
+
+
+def test_one_with_too_little_beats_nobody():
+    # /a has 5 of swap, above its fair share; the others have 20 each, all of it fair; 10 is too little.
+    others = [
+        live(f"/{number:02}", swap_current_bytes=20, current_bytes=40, low_bytes=40) for number in range(30)
+    ]
+    view = seen(
+        live("/"),
+        live("/a", swap_current_bytes=5),
+        *others,
+        meminfo={"MemTotal": 100, "SwapTotal": 100},
+    )
+    keep = Guarded(protect=[each.path for each in others[:29]])
+    assert chosen(by("swap-biased", least=Amount(bytes=10)), view, keep) == "/29"
+
+
+def test_whom_nobody_kills_is_said_before_who_is_omitted():
+    view = seen(held("/a", 5), held("/b", 3, populated=False))
+    told = why_not(by("size", "/*", omit=("/*",)), view, Guarded(protect=["/a"]))
+    assert told == {"/a": "protected: /a", "/b": "omit: /*"}
+
+
 def test_the_default_choice_is_by_culprit():
     view = seen(*MACHINE)
     assert chosen(Choice(), view) == "/system.slice/db.service"

@@ -68,3 +68,6 @@ def test_what_is_remembered_is_bounded(monkeypatch):
     some = Names(["/a1"])
     assert [some.of_path(f"/a{number}") for number in range(9)].count("/a1") == 1
     assert len(some._of_path) <= 3
+    some = Names(["comm:a1"])
+    assert [some.of_process(process(7, comm=f"a{number}")) for number in range(9)].count("comm:a1") == 1
+    assert len(some._of_comm) <= 3

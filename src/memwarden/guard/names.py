@@ -29,13 +29,14 @@ class Names:
     Raises :class:`InputError` for a regular expression or a number that is none.
     """
 
-    __slots__ = ("_comms", "_globs", "_of_path", "_processes", "_regexes", "speak_of_processes")
+    __slots__ = ("_comms", "_globs", "_of_comm", "_of_path", "_processes", "_regexes", "speak_of_processes")
 
     def __init__(self, entries: Iterable[str]) -> None:
         self._globs: list[tuple[str, Matcher]] = []
         self._regexes: list[tuple[str, Callable[[str], object]]] = []
-        self._comms: dict[str, str] = {}
+        self._comms: list[tuple[str, Callable[[str], object]]] = []
         self._processes: list[tuple[str, Callable[[Process], object]]] = []
+        self._of_comm: dict[str, str | None] = {}
         self._of_path: dict[str, tuple[str | None, str | None]] = {}
         for entry in entries:
             self._add(entry)
@@ -46,15 +47,9 @@ class Names:
 
     def _add(self, entry: str) -> None:
         if entry.startswith("comm:"):
-            pattern = entry[5:]
-            if is_glob(pattern):
-                name = Name(pattern)
-                self._processes.append((entry, lambda process: name.matches(process.comm)))
-            else:
-                self._comms.setdefault(pattern, entry)
+            self._comms.append((entry, Name(entry[5:]).matches))
         elif entry.startswith("comm~"):
-            search = _regex(entry, entry[5:])
-            self._processes.append((entry, lambda process: search(process.comm)))
+            self._comms.append((entry, _regex(entry, entry[5:])))
         elif entry.startswith("uid:"):
             uid = _number(entry, entry[4:])
             self._processes.append((entry, lambda process: process.uid == uid))
@@ -99,7 +94,13 @@ class Names:
 
     def of_process(self, process: Process) -> str | None:
         """An entry that names this process by what it is, whatever cgroup it is in."""
-        entry = self._comms.get(process.comm)
+        try:
+            entry = self._of_comm[process.comm]
+        except KeyError:
+            if len(self._of_comm) >= _CACHED:
+                self._of_comm.clear()
+            entry = next((entry for entry, holds in self._comms if holds(process.comm)), None)
+            self._of_comm[process.comm] = entry
         return entry or next((entry for entry, holds in self._processes if holds(process)), None)
 
     def of_any(self, processes: Iterable[Process]) -> str | None:
