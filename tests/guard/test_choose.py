@@ -98,6 +98,25 @@ def test_a_subtree_that_cannot_win_is_one_entry():
     ]
 
 
+def test_a_cgroup_whose_children_have_no_memory_of_their_own_is_one():
+    bare = {"controllers": ("cpu", "pids"), "populated": True}
+    view = seen(held("/s", 9), live("/s/a", **bare), live("/s/b", **bare), held("/t", 5))
+    for units in ("leaf", "recursive"):
+        assert ranked(by("size", "/*", units=units), view) == ["/s", "/t"]
+    keep = Guarded(protect=["/s/b"])
+    assert why_not(by("size", "/*"), view, keep)["/s"] == "protected: holds /s/b, /s/b"
+
+
+def test_recursion_into_a_tree_begins_at_its_top():
+    view = seen(*MACHINE)
+    found = candidates(by("size", "/work.slice", "/work.slice/**", units="recursive"), view)
+    assert [name(each.target) for each in found if not each.why_not.startswith("pruned")] == [
+        "/work.slice/a/1",
+        "/work.slice/a/2",
+        "/work.slice/b",
+    ]
+
+
 def test_what_nobody_kills_is_not_gone_into():
     machine = (*MACHINE, held("/system.slice/db.service/x", 90), held("/system.slice/db.service/y", 10))
     view = seen(*machine)

@@ -78,16 +78,17 @@ def test_equal_scans_are_ordered_by_usage():
     assert ranked(by("pgscan", ties=("current",)), view) == ["/b", "/c", "/a"]
 
 
-def watched(owner, *, marks=("user.oomd_avoid",), glob="/user.slice/user@1000.service"):
+def watched(owner, *, marks=("user.oomd_avoid",), glob="/user.slice/user@1000.service", key="size"):
     """Two scopes of a user's manager, the larger of which says that it is to be spared."""
+    below = "/user.slice/user@1000.service"
     view = seen(
         live("/", owner_uid=0),
-        live("/user.slice", owner_uid=0, swap_current_bytes=30),
-        live("/user.slice/user@1000.service", owner_uid=owner, swap_current_bytes=30),
-        live("/user.slice/user@1000.service/a.scope", owner_uid=1000, swap_current_bytes=20, marks=marks),
-        live("/user.slice/user@1000.service/b.scope", owner_uid=1000, swap_current_bytes=10),
+        live("/user.slice", owner_uid=0, held=30, swap_current_bytes=30),
+        live(below, owner_uid=owner, held=30, swap_current_bytes=30),
+        live(f"{below}/a.scope", owner_uid=1000, held=20, swap_current_bytes=20, marks=marks),
+        live(f"{below}/b.scope", owner_uid=1000, held=10, swap_current_bytes=10),
     )
-    return chosen(by("swap", glob, xattrs=("systemd",)), view).rpartition("/")[2]
+    return chosen(by(key, glob, xattrs=("systemd",)), view).rpartition("/")[2]
 
 
 @pytest.mark.parametrize(
@@ -99,6 +100,7 @@ def watched(owner, *, marks=("user.oomd_avoid",), glob="/user.slice/user@1000.se
         (1000, {"glob": "/user.slice"}, "a.scope"),
         (1000, {"glob": "/**"}, "a.scope"),
         (1000, {"marks": ("user.oomd_omit",)}, "b.scope"),
+        (1000, {"key": "swap"}, "a.scope"),
     ],
 )
 def test_a_users_marks_count_below_what_the_user_owns(owner, options, expected):

@@ -87,8 +87,11 @@ class _Chooser:
         return self._tops
 
     def watched_uid(self, path: str) -> int:
-        """Who owns the cgroup that is looked after, above this one; root for the machine as a whole."""
-        if not self.everything:
+        """Who owns the cgroup that is looked after, above this one; root for the machine as a whole.
+
+        systemd-oomd heeds what users say of their own cgroups when it acts on pressure, not on swap.
+        """
+        if not self.everything and not self.judge.key.of_swap:
             for above in ancestry(path)[1:]:
                 top = self.tops().get(above)
                 if top is not None:
@@ -96,8 +99,14 @@ class _Chooser:
         return 0
 
     def is_leaf(self, cgroup: Cgroup) -> bool:
-        """Whether it is killed as one: nothing below it, or memory.oom.group says so."""
-        return not cgroup.children or (bool(cgroup.oom_group) and cgroup.version != 1)
+        """Whether it is killed as one: memory.oom.group says so, or nothing below it has memory of its own.
+
+        A child without the memory controller has its memory charged here.
+        """
+        if cgroup.oom_group and cgroup.version != 1:
+            return True
+        cgroups = self.snapshot.cgroups
+        return not any(path in cgroups and _is_accounted(cgroups[path]) for path in cgroup.children)
 
     def leaves(self) -> Iterable[Cgroup]:
         """All that may be killed as one at or below the tops."""
@@ -141,7 +150,9 @@ class _Chooser:
         and one that has children is never killed itself.
         """
         if not self.everything:
-            first: Iterable[Cgroup] = self.view.matches(self.choice.cgroups)
+            # ** names a tree, whose top is the sibling; oomd has no such glob.
+            deep = any("**" in glob for glob in self.choice.cgroups)
+            first: Iterable[Cgroup] = self.tops().values() if deep else self.view.matches(self.choice.cgroups)
         elif "/" in self.snapshot.cgroups:
             first = self.below(self.snapshot.cgroups["/"])
         else:
@@ -262,6 +273,10 @@ class _Chooser:
             *_condensed(self.pruned),
         ]
         return tuple([self.judge.candidate(unit) for unit in units])
+
+
+def _is_accounted(cgroup: Cgroup) -> bool:
+    return cgroup.controllers is None or "memory" in cgroup.controllers
 
 
 def _condensed(units: list[Unit]) -> list[Unit]:
