@@ -1,14 +1,19 @@
 """What each action of a rule means now: whom it concerns, which intents, and how the chain goes on."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Final, NamedTuple
+from collections.abc import Callable
+from typing import Final, NamedTuple
 
 from memwarden.guard import choose, ir
-from memwarden.guard.need import MACHINE
+from memwarden.guard.need import MACHINE, Need
+from memwarden.guard.never import Guarded
+from memwarden.guard.record import Candidate
+from memwarden.guard.victims import Victims
+from memwarden.guard.view import View
+from memwarden.state.cgroup import Cgroup
 from memwarden.state.intents import (
     CgroupId,
     Freeze,
+    Intent,
     Kill,
     Notify,
     Panic,
@@ -16,19 +21,9 @@ from memwarden.state.intents import (
     Restart,
     RunHook,
     SetHigh,
+    Target,
     Terminate,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from memwarden.guard.need import Need
-    from memwarden.guard.never import Guarded
-    from memwarden.guard.record import Candidate
-    from memwarden.guard.victims import Victims
-    from memwarden.guard.view import View
-    from memwarden.state.cgroup import Cgroup
-    from memwarden.state.intents import Intent, Target
 
 NEXT: Final = "next"  # the chain goes on at once
 WAIT: Final = "wait"  # until it helped, or its time is over

@@ -7,14 +7,10 @@ the rate at which it is filling, were we ourselves not scheduled? Then the cgrou
 ``engine``.
 """
 
-from __future__ import annotations
+from typing import Final, NamedTuple
 
-from typing import TYPE_CHECKING, Final, NamedTuple
-
+from memwarden.state.snapshot import Snapshot
 from memwarden.units import MIB, MILLISECOND_US, SECOND_US
-
-if TYPE_CHECKING:
-    from memwarden.state.snapshot import Snapshot
 
 SHORTEST_US: Final = 50 * MILLISECOND_US
 LONGEST_US: Final = 2 * SECOND_US

@@ -1,43 +1,15 @@
 """What a rank key is, and what keys need that is worked out once per choice."""
 
-from __future__ import annotations
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple, TypeAlias
 
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from memwarden.guard.view import View
+from memwarden.rules.protection import NONE, Protection, effective_protections
+from memwarden.state.cgroup import Cgroup, ancestry, parent_path
+from memwarden.state.process import Process
+from memwarden.units import Limit
 
-from memwarden.rules.protection import NONE, effective_protections
-from memwarden.state.cgroup import ancestry, parent_path
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
-
-    from memwarden.guard.view import View
-    from memwarden.rules.protection import Protection
-    from memwarden.state.cgroup import Cgroup
-    from memwarden.state.process import Process
-    from memwarden.units import Limit
-
-Figure: TypeAlias = "int | float"
-
-
-class Key(NamedTuple):
-    """One rank key: a number per candidate, the greatest dies first; ``None`` where the machine does not say.
-
-    ``bound`` is what no cgroup below this one exceeds; without it nothing is known of what is below. A
-    candidate of a ``quantity`` must have more of it than the ranking's ``least`` to be one at all; other keys
-    ask for that only where ``least`` is above 0, since their 0 means something. ``floor`` is compared with
-    ``least`` in place of the figure. ``of_group`` is for a key that depends on who else is a candidate: the
-    parts of the figure for each, the first that differs decides.
-    """
-
-    of_cgroup: Callable[[Cgroup, Ground], Figure | None]
-    of_process: Callable[[Process, Ground], Figure | None]
-    bound: Callable[[Cgroup, Ground], Figure | None] | None = None
-    unit: str = "bytes"
-    quantity: bool = True
-    of_swap: bool = False
-    """Whether ``least`` is of SwapTotal; of MemTotal otherwise."""
-    floor: Callable[[Cgroup, Ground], Figure | None] | None = None
-    of_group: Callable[[Sequence[Cgroup], Ground], list[tuple[Figure, ...]]] | None = None
+Figure: TypeAlias = int | float
 
 
 class Ground:
@@ -110,7 +82,7 @@ class Ground:
         return 0 if cgroup is None else cgroup.current_bytes or 0
 
     def greatest(
-        self, name: str, path: str, of_process: Callable[[Process, Ground], Figure | None]
+        self, name: str, path: str, of_process: Callable[[Process, "Ground"], Figure | None]
     ) -> Figure | None:
         """The greatest figure of the processes in a cgroup and below it; ``None`` when none has one."""
         most = self._most.get(name)
@@ -121,6 +93,27 @@ class Ground:
                 if figure is not None and process.cgroup is not None:
                     _raise(most, process.cgroup, figure)
         return most.get(path)
+
+
+class Key(NamedTuple):
+    """One rank key: a number per candidate, the greatest dies first; ``None`` where the machine does not say.
+
+    ``bound`` is what no cgroup below this one exceeds; without it nothing is known of what is below. A
+    candidate of a ``quantity`` must have more of it than the ranking's ``least`` to be one at all; other keys
+    ask for that only where ``least`` is above 0, since their 0 means something. ``floor`` is compared with
+    ``least`` in place of the figure. ``of_group`` is for a key that depends on who else is a candidate: the
+    parts of the figure for each, the first that differs decides.
+    """
+
+    of_cgroup: Callable[[Cgroup, Ground], Figure | None]
+    of_process: Callable[[Process, Ground], Figure | None]
+    bound: Callable[[Cgroup, Ground], Figure | None] | None = None
+    unit: str = "bytes"
+    quantity: bool = True
+    of_swap: bool = False
+    """Whether ``least`` is of SwapTotal; of MemTotal otherwise."""
+    floor: Callable[[Cgroup, Ground], Figure | None] | None = None
+    of_group: Callable[[Sequence[Cgroup], Ground], list[tuple[Figure, ...]]] | None = None
 
 
 def _raise(most: dict[str, Figure], path: str, figure: Figure) -> None:
