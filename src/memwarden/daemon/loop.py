@@ -71,11 +71,17 @@ class Memory(Protocol):
     def decided(self, decision: Decision, outcomes: Sequence[Outcome]) -> None:
         """A decision and what became of it at once."""
 
+    def ended(self, decision_id: str, outcome: Outcome) -> None:
+        """What became later of an intent that was not over at once."""
+
     def result(self, result: Result) -> None:
         """What came of it later."""
 
     def trouble(self, sentence: str) -> None:
         """Something that went wrong with ourselves."""
+
+    def flush(self) -> None:
+        """Nothing is urgent now: write what waits."""
 
 
 class Loop:
@@ -108,13 +114,20 @@ class Loop:
         self.turns = 0
 
     def turn(self) -> Heard:
-        """One wake-up."""
+        """One wake-up; what is remembered of it is written when all else is done."""
+        try:
+            return self._turn()
+        finally:
+            self._memory.flush()
+
+    def _turn(self) -> Heard:
         due_us = self._clock.monotonic_us() + self._sleep_us
         heard = self._ears.wait(self._sleep_us)
         late_us = max(0, self._clock.monotonic_us() - due_us)
         self.turns += 1
         for decision_id, outcome in self._hands.ended():
             self.engine.report(decision_id, outcome)
+            self._memory.ended(decision_id, outcome)
         beat = self._beats.read(late_us=late_us, signalled=heard.signalled)
         if beat is None:
             self._sleep_us = UNKNOWN_US

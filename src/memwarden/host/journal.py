@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 from memwarden.errors import InputError
 from memwarden.host import files, undo
+from memwarden.host.own_files import own_directory
 
 if TYPE_CHECKING:
     from memwarden.host.undo import Entry
@@ -35,7 +36,7 @@ class Journal:
     def __init__(self, directory: str = DIRECTORY, *, boot: str | None = None) -> None:
         """Raises :class:`InputError` where the directory is not ours alone or another guard runs."""
         self.directory = directory
-        self._directory_fd = _own_directory(directory)
+        self._directory_fd = own_directory(directory, purpose="the undo journal")
         self._lock_fd = self._take_lock()
         self._header = undo.header(boot if boot is not None else boot_id())
         self._fd = self._open(NAME, os.O_RDWR | os.O_APPEND | os.O_CREAT)
@@ -164,23 +165,3 @@ def boot_id(proc: str = "/proc") -> str:
         return files.read_fd(fd).decode().strip()
     finally:
         os.close(fd)
-
-
-def _own_directory(path: str) -> int:
-    """Open a directory nobody else can write to, made if it is missing."""
-    try:
-        if not os.path.isdir(path):
-            os.mkdir(path, 0o700)
-        fd = os.open(path, files.DIRECTORY_FLAGS)
-    except OSError as error:
-        raise InputError(
-            f"{path}: cannot be used for the undo journal: {error.strerror}; run as root, or name another "
-            "with --state"
-        ) from None
-    found = os.fstat(fd)
-    if found.st_uid != os.geteuid() or found.st_mode & 0o022:
-        os.close(fd)
-        raise InputError(
-            f"{path}: others can write there; it must belong to who runs memwarden, with mode 0700"
-        )
-    return fd

@@ -1,4 +1,7 @@
-"""The kernel log of this machine: ``/dev/kmsg`` record by record, or ``syslog(2)`` where that is missing."""
+"""The kernel log of this machine: ``/dev/kmsg`` record by record, or ``syslog(2)`` where that is missing.
+
+A line may be written into it, too, where the guard is asked to.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,10 @@ if TYPE_CHECKING:
 PATH: Final = "/dev/kmsg"
 RECORD: Final = 1 << 14
 """Bytes for one record; ``kernel/printk/printk.c:devkmsg_read`` refuses to cut one (EINVAL)."""
+LINE: Final = 900
+"""Bytes of a line that is written; ``kernel/printk/printk.c:devkmsg_write`` refuses 1 KiB and more."""
+USER: Final = 1 << 3
+"""``LOG_USER``: the facility of what the kernel did not say itself."""
 SYSLOG_ACTION_READ_ALL: Final = 3
 SYSLOG_ACTION_SIZE_BUFFER: Final = 10
 
@@ -69,3 +76,14 @@ def syslog() -> bytes:
     if got < 0:
         raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
     return buffer.raw[:got]
+
+
+def open_to_write(path: str = PATH) -> int:
+    """The log, to write lines into; raises ``OSError``."""
+    return os.open(path, os.O_WRONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
+
+
+def say(fd: int, text: str, priority: int) -> None:
+    """Write one line; raises ``OSError``. The kernel itself drops lines where there are too many."""
+    line = f"<{USER | priority}>memwarden: {text}".replace("\n", " ").encode("utf-8", "backslashreplace")
+    os.write(fd, line[:LINE])
