@@ -30,6 +30,12 @@ SCHEMAS = {
     "doctor": ("memwarden.present.doctor_json", "schema"),
     "restore": ("memwarden.present.restored", "schema"),
     "policy": ("memwarden.present.policy_json", "schema"),
+    "decision": ("memwarden.present.ledger_json", "decision"),
+    "outcome": ("memwarden.present.ledger_json", "outcome"),
+    "result": ("memwarden.present.ledger_json", "result"),
+    "trouble": ("memwarden.present.ledger_json", "trouble"),
+    "why": ("memwarden.present.why_json", "schema"),
+    "why_list": ("memwarden.present.why_json", "list_schema"),
     "policy_check": ("memwarden.present.policy_json", "check_schema"),
 }
 

@@ -126,6 +126,7 @@ HOOK = KILL._replace(
     id="41ec32-8",
     step=0,
     action="hook",
+    candidates=(CANDIDATES[0]._replace(target=PROCESS, unit=None), *CANDIDATES[1:]),
     intents=(RunHook(("/usr/bin/gcore", "4242"), PROCESS, SECOND_US, "freeze", (("LC_ALL", "C"),)),),
 )
 TERM = KILL._replace(id="41ec32-9", action="term", candidates=(), intents=(Terminate(PROCESS),))

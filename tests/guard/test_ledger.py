@@ -114,16 +114,24 @@ def test_a_later_outcome_comes_back_as_it_was():
             (),
             "throttled /system.slice/leak.service (memory ends: memory ends in 0.9 s at the earliest)",
         ),
+        (
+            TERM,
+            (FAILED,),
+            (
+                "could not terminate process 4242 (hog): /system.slice/leak.service: it is gone "
+                "(memory ends: memory ends in 0.6 s at the earliest)"
+            ),
+        ),
         (TERM, (), "terminated process 4242 (hog) (memory ends: memory ends in 0.6 s at the earliest)"),
         (
             NOTIFY,
             (),
-            "out of memory at its limit (spinning at memory.max: tasks stalled for 310 ms in 2 s)",
+            "said: out of memory at its limit (spinning at memory.max: tasks stalled for 310 ms in 2 s)",
         ),
         (
             NOTIFY._replace(intents=(Notify(""),), need=""),
             (),
-            "spinning at memory.max (spinning at memory.max)",
+            "said so (spinning at memory.max)",
         ),
         (
             WITHHELD._replace(need="", withheld="there is nobody who may be killed"),

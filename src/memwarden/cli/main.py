@@ -45,6 +45,7 @@ VERBS: tuple[tuple[str, str], ...] = (
     ("record", "write what memwarden reads of this machine into one archive"),
     ("restore", "undo what a guard that is gone has left throttled or frozen"),
     ("status", "memory of every cgroup, the ones closest to trouble first"),
+    ("why", "why the guard did what it did: seen, considered, done, freed"),
 )
 
 HEAD = """\

@@ -48,6 +48,8 @@ ACTS: Final = {
     "panic": "crashed",
 }
 """Actions when they were done."""
+VERBS: Final = {"term": "terminate", "hook": "run the hook for", "reclaim": "reclaim from", "panic": "crash"}
+"""Actions that do not go by their own name."""
 
 
 def decision(
@@ -92,18 +94,24 @@ def trouble(text: str, *, at: Instant, boot: str) -> dict[str, Any]:
 
 
 def sentence(decided: Decision, outcomes: Sequence[Outcome] = (), *, dry: bool = False) -> str:
-    """A decision in one line."""
+    """A decision in one line, with the reason."""
+    need = "" if decided.need in decided.withheld else decided.need
+    because = f"{decided.rule}: {need}" if need else decided.rule
+    return f"{deed(decided, outcomes, dry=dry)} ({because})"
+
+
+def deed(decided: Decision, outcomes: Sequence[Outcome] = (), *, dry: bool = False) -> str:
+    """What was done to whom, in one line."""
     whom = ", ".join(filter(None, (_object(intent) for intent in decided.intents)))
-    because = f"{decided.rule}: {decided.need}" if decided.need else decided.rule
     if decided.withheld:
-        return f"did not {decided.action}: {decided.withheld} ({because})"
+        return f"did not {decided.action}: {decided.withheld}"
     if decided.action == "notify":
-        return f"{whom or decided.rule} ({because})"
+        return f"said: {whom}" if whom else "said so"
     failed = next((each.error for each in outcomes if not each.done), "")
     if failed:
-        return f"could not {decided.action} {whom}: {failed} ({because})"
+        return f"could not {VERBS.get(decided.action, decided.action)} {whom}: {failed}"
     done = ACTS.get(decided.action, decided.action)
-    return f"{'dry run: would have ' if dry else ''}{done} {whom} ({because})"
+    return f"{'dry run: would have ' if dry else ''}{done} {whom}"
 
 
 def ended_sentence(ended: Outcome) -> str:

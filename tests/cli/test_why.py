@@ -1,0 +1,74 @@
+"""``memwarden why``: which decision is meant, and what is said when there is none."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.present.test_why import EPISODE, HOOKED
+
+
+@pytest.fixture
+def state(tmp_path):
+    (tmp_path / "decisions.jsonl.1").write_text("".join(json.dumps(one) + "\n" for one in HOOKED))
+    (tmp_path / "decisions.jsonl").write_text("".join(json.dumps(one) + "\n" for one in EPISODE))
+    return str(tmp_path)
+
+
+def test_the_last_is_the_last_that_was_done_to_somebody(cli, state):
+    ran = cli("why", "--state", state)
+    assert (ran.code, ran.err) == (0, "")
+    assert ran.out.startswith("memwarden killed /system.slice/leak.service\n")
+
+
+def test_a_decision_by_its_id_through_older_files(cli, state):
+    assert cli("why", "41ec00-6", "--state", state).out.startswith("memwarden did not kill")
+    assert cli("why", "41ec32-8", "--state", state).out.startswith("memwarden started the hook")
+
+
+def test_one_that_is_not_there(cli, state):
+    ran = cli("why", "41ec00-7", "--state", state)
+    assert (ran.code, ran.out) == (3, "")
+    assert ran.err.startswith("memwarden: 41ec00-7: no such decision")
+    assert "memwarden why --list" in ran.err
+
+
+def test_where_nothing_was_done_the_last_that_was_said(cli, tmp_path):
+    (tmp_path / "decisions.jsonl").write_text(json.dumps(EPISODE[0]) + "\n")
+    assert cli("why", "last", "--state", str(tmp_path)).out.startswith("memwarden said: out of memory")
+
+
+def test_an_empty_ledger_and_none(cli, tmp_path):
+    assert "there is none" in cli("why", "--state", str(tmp_path)).err
+    (tmp_path / "decisions.jsonl").touch()
+    ran = cli("why", "--state", str(tmp_path))
+    assert (ran.code, ran.err) == (
+        3,
+        "memwarden: the ledger holds no decision: the guard has had nothing to decide\n",
+    )
+
+
+def test_as_json(cli, state):
+    document = json.loads(cli("why", "--state", state, "--format", "json").out)
+    assert (document["schema"], document["decision"]["id"]) == ("memwarden.why/1", "41ec32-7")
+    assert [one["schema"] for one in document["later"]] == ["memwarden.result/1"]
+
+
+def test_the_list(cli, state):
+    ran = cli("why", "--list", "--top", "2", "--state", state)
+    assert [line.split()[0] for line in ran.out.splitlines() if not line.startswith(" ")] == [
+        "41ec32-7",
+        "41ec11-6",
+    ]
+    listed = json.loads(cli("why", "--list", "--top", "0", "--state", state, "--format", "json").out)
+    assert len(listed["entries"]) == 7
+    assert cli("why", "--list", "--top", "-1", "--state", state).code == 2
+
+
+def test_damaged_lines_are_said(cli, state, tmp_path):
+    with (tmp_path / "decisions.jsonl").open("a") as file:
+        file.write("{torn\n")
+    ran = cli("why", "--state", state)
+    assert ran.code == 0
+    assert ran.err == f"memwarden: {state}: 1 lines could not be read\n"
