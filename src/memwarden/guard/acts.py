@@ -43,15 +43,15 @@ CHOOSING: Final = (ir.DoKill, ir.DoThrottle, ir.DoReclaim, ir.DoFreeze)
 class Scene(NamedTuple):
     """What an action is decided on.
 
-    ``rests()`` says why nobody may be killed just now, or nothing; ``lacks()`` whether the snapshot was taken
-    without the processes that tell whom a cgroup holds.
+    ``rests(asking)`` says why nobody may be killed, or asked to end, just now, or nothing; ``lacks()``
+    whether the snapshot was taken without the processes that tell whom a cgroup holds.
     """
 
     view: View
     guarded: Guarded
     victims: Victims
     need: Need
-    rests: Callable[[], str]
+    rests: Callable[[bool], str]
     lacks: Callable[[], bool]
     policy: ir.Policy
 
@@ -97,7 +97,7 @@ def perform(action: ir.Action, scene: Scene) -> Act:
 def _kill(action: ir.DoKill, scene: Scene) -> Act:
     if not (scene.need.reason or action.even_without_need):
         return Act("kill", STOP, withheld=f"no need: {scene.need.text}", for_us=0)
-    if rests := scene.rests():
+    if rests := scene.rests(bool(action.term_us)):
         return Act("kill", HOLD, withheld=rests)
     if not scene.view.snapshot.cgroups and not scene.view.snapshot.processes:
         return Act("kill", STOP, withheld=NOBODY)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from memwarden.guard.acts import Scene
 from memwarden.guard.chain import Chain
 from memwarden.guard.history import History
+from memwarden.guard.ir import DoKill
 from memwarden.guard.need import need
 from memwarden.guard.record import Decision
 from memwarden.guard.victims import Victims
@@ -117,9 +118,8 @@ class Engine:
             )
             for decision in chain.advance(scene, ids):
                 self._own(decision.id, chain)
-                self._victims.strike(
-                    decision.id, decision.intents, view, _death_us(chain.rule, decision.step)
-                )
+                within, final = _death_us(chain.rule, decision.step), _final(chain.rule, decision.step)
+                self._victims.strike(decision.id, decision.intents, view, within, final=final)
                 self._mark_kills(decision, view)
                 yield decision
 
@@ -139,12 +139,15 @@ class Engine:
         if len(self._owners) > REMEMBERED:
             del self._owners[next(iter(self._owners))]
 
-    def _rests(self) -> str:
-        """Why nobody may be killed now: a victim is not gone yet, or a kill was just now."""
+    def _rests(self, asking: bool) -> str:
+        """Why nobody may be killed now: a victim is not gone yet, or a kill was just now.
+
+        Nobody else is asked to end (``asking``) while one that was is there; SIGKILL does not wait for it.
+        """
         if not self.policy.wait_for_death:
             return ""
-        if self._victims.pending:
-            return f"waiting for {_name(self._victims.pending[0])} to be gone"
+        if waited := self._victims.pending if asking else self._victims.dying:
+            return f"waiting for {_name(waited[0])} to be gone"
         last = self._victims.last_gone_us
         if last is not None and self._now_us < last + self.policy.kill_pause_us:
             return f"a kill ended {(self._now_us - last) / SECOND_US:.1f} s ago; its effect is waited for"
@@ -222,6 +225,12 @@ def _death_us(rule: Rule, step: int) -> int:
     action = rule.actions[step] if step < len(rule.actions) else None
     within = getattr(action, "within_us", DEATH_US)
     return int(within) + int(getattr(action, "term_us", 0))
+
+
+def _final(rule: Rule, step: int) -> bool:
+    """Whether SIGKILL comes, now or after SIGTERM."""
+    action = rule.actions[step] if step < len(rule.actions) else None
+    return not isinstance(action, DoKill) or action.escalate or not action.term_us
 
 
 def _path(target: Target, view: View) -> str:

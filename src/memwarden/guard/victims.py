@@ -45,6 +45,7 @@ class _Pending(NamedTuple):
     at_us: int
     until_us: int
     free_bytes: int | None
+    final: bool
 
 
 class Victims:
@@ -64,19 +65,30 @@ class Victims:
         """Whose death is waited for."""
         return tuple(self._pending)
 
+    @property
+    def dying(self) -> tuple[Target, ...]:
+        """The same without those who were only asked to end and may stay: another rule may kill them."""
+        return tuple(target for target, pending in self._pending.items() if pending.final)
+
     def waits(self, target: Target) -> bool:
         """Whether the death of this one is waited for."""
         return target in self._pending
 
-    def strike(self, decision: str, intents: Iterable[Intent], view: View, within_us: int) -> None:
-        """These are about to be done: note what free memory was, and what is changed."""
+    def strike(
+        self, decision: str, intents: Iterable[Intent], view: View, within_us: int, *, final: bool = True
+    ) -> None:
+        """These are about to be done: note what free memory was, and what is changed.
+
+        ``final``: SIGKILL, or SIGTERM that it follows.
+        """
         now = view.now_us
         for intent in intents:
             if isinstance(intent, Kill | Terminate):
                 known = self._pending.get(intent.target)
                 free = free_bytes(view.snapshot) if known is None else known.free_bytes
                 at = now if known is None else known.at_us
-                self._pending[intent.target] = _Pending(decision, intent.target, at, now + within_us, free)
+                until = now + within_us
+                self._pending[intent.target] = _Pending(decision, intent.target, at, until, free, final)
             elif isinstance(intent, SetHigh) and intent.restore is not None:
                 # The first one knows what it was before us.
                 undo = SetHigh(intent.cgroup, intent.restore)
