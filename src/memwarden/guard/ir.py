@@ -207,6 +207,20 @@ class Spinning(NamedTuple):
     cgroups: Globs = ("**",)
 
 
+class Stuck(NamedTuple):
+    """A cgroup is held at its own memory.high and gets nowhere: ``high`` rises, and all its tasks stall.
+
+    ``mm/memcontrol.c:mem_cgroup_handle_over_high`` lets each task of such a cgroup wait for up to two seconds
+    at a time, and neither kills nor gives up. It stalled in full for longer than ``above_us`` within
+    ``window_us``; ``for_us`` counts for each cgroup by itself.
+    """
+
+    above_us: int
+    window_us: int = SECOND_US
+    cgroups: Globs = ("**",)
+    for_us: int = 0
+
+
 class Blackout(NamedTuple):
     """We were not scheduled for ``above_us`` longer than we had asked to sleep, within ``window_us``."""
 
@@ -237,6 +251,7 @@ Detector: TypeAlias = (
     | Dying
     | Exists
     | Spinning
+    | Stuck
     | Blackout
     | Constant
 )

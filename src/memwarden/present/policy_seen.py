@@ -99,6 +99,10 @@ def _clause(one: ir.Detector) -> str:
                 f"{_where(one.cgroups)} was out of memory at least {one.at_least} times in the last "
                 f"{span(one.window_us)} and nothing in it could be killed"
             )
+        case ir.Stuck():
+            above, window = span(one.above_us), span(one.window_us)
+            held = f"{_where(one.cgroups)} is held at its memory.high"
+            return f"{held}, and all in it waited for more than {above} of the last {window}"
         case ir.Blackout():
             above, window = span(one.above_us), span(one.window_us)
             return f"the guard itself was not run for more than {above} in the last {window}"

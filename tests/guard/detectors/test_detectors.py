@@ -30,7 +30,7 @@ SPECS = [
     ir.Usage(ir.Amount(ppm=1), cgroups=("/a",)), ir.Usage(ir.Amount(1), anon=True),
     ir.Headroom(ir.Amount(1)), ir.Headroom(ir.Amount(1), effective=False), ir.Events("oom"), ir.Refault(1),
     ir.SwapOut(1), ir.Reclaiming(S), ir.Reclaiming(S, ("/a",), True), ir.Growth(1), ir.Exhaustion(S),
-    ir.Dying(1), ir.Exists(("/none",)), ir.Spinning(), ir.Blackout(1), ir.Constant(False),
+    ir.Dying(1), ir.Exists(("/none",)), ir.Spinning(), ir.Stuck(1), ir.Blackout(1), ir.Constant(False),
 ]  # fmt: skip
 
 
@@ -306,6 +306,53 @@ def test_whether_it_was_killed_is_not_known():
     ticks = [tick(at * S, group("/a", events_local={"oom": 5 * at})) for at in (0, 1)]
     found = last(ir.Spinning(), *ticks)
     assert (found.fired, found.value) == (False, None)
+
+
+def held_at_high(path, at, *, stalled, high=True, every=S // 2):
+    """A cgroup at the ``at``-th look: so much of each half second stalled, and memory.high was met or not."""
+    return group(
+        path,
+        memory_pressure=psi(full_us=int(stalled * every) * at),
+        events_local={"high": at if high else 7},
+    )
+
+
+def test_a_cgroup_that_is_stuck_at_memory_high():
+    ticks = [
+        tick(
+            at * S // 2,
+            held_at_high("/busy", at, stalled=0.5),
+            held_at_high("/slow", at, stalled=1, high=False),  # waits for something else
+            held_at_high("/stuck", at, stalled=0.95),
+        )
+        for at in range(8)
+    ]
+    found = see(ir.Stuck(900 * MS, for_us=2 * S), *ticks)
+    # A whole second is known from the third look on; two seconds later it has held for so long.
+    assert [one.fired for one in found] == [False] * 6 + [True] * 2
+    assert found[-1][:7] == ("stuck", True, 950 * MS, 900 * MS, "us", "/stuck", 5 * S // 2)
+    assert found[-1].text == (
+        "full memory stall at memory.high within 1.0 s: 950 ms > 900 ms at /stuck, held 2.5 s"
+    )
+    assert found[0].text == "nobody is stuck at memory.high"
+
+
+def test_each_cgroup_is_stuck_by_itself():
+    # One after the other for two seconds each, and nobody for three.
+    ticks = [
+        tick(
+            at * S,
+            *(
+                group(path, memory_pressure=psi(full_us=total * S), events_local={"high": total})
+                for path, total in (("/a", min(at, 3)), ("/b", max(at - 3, 0)))
+            ),
+        )
+        for at in range(7)
+    ]
+    found = see(ir.Stuck(900 * MS, for_us=3 * S), *ticks)
+    assert [one.where for one in found[1:]] == ["/a"] * 3 + ["/b"] * 3
+    assert not any(one.fired for one in found)
+    assert see(ir.Stuck(900 * MS, for_us=2 * S), *ticks)[3].fired
 
 
 def test_a_blackout():

@@ -9,12 +9,15 @@ import pytest
 
 import memwarden
 from memwarden.guard import ir
+from memwarden.guard.engine import Engine
 from memwarden.guard.names import Names
-from memwarden.guard.never import BUILT_IN
+from memwarden.guard.never import BUILT_IN, Guarded
 from memwarden.guard.policy.document import Text
 from memwarden.guard.policy.doubts import doubts
 from memwarden.guard.policy.load import load
+from memwarden.state.intents import Kill
 from memwarden.state.process import Process
+from tests.guard.ticks import S, group, psi, tick
 
 TEXT = (Path(memwarden.__file__).parent / "guard" / "policies" / "default.toml").read_text()
 LOADED = load([Text("default.toml", TEXT)], name="default")
@@ -40,16 +43,19 @@ def test_nobody_dies_without_need_and_every_kill_is_in_earnest():
 
 def test_whoever_kills_has_seen_a_real_stall_or_the_end_of_memory():
     for rule, _ in KILLS:
-        for group in rule.groups:
+        for seen in rule.groups:
             assert any(
                 (isinstance(one, ir.Stall) and one.kind == "full" and one.resource == "memory" and one.for_us)
+                or (isinstance(one, ir.Stuck) and one.for_us)
                 or isinstance(one, ir.Exhaustion)
-                for one in group.detectors
-            ), (rule.name, group.name)
+                for one in seen.detectors
+            ), (rule.name, seen.name)
 
 
 def test_the_culprit_is_asked_for_before_the_largest():
-    of_the_machine = [(rule, kill) for rule, kill in KILLS if not rule.per_cgroup]
+    of_the_machine = [
+        (rule, kill) for rule, kill in KILLS if not isinstance(rule.groups[0].detectors[0], ir.Stuck)
+    ]
     keys = [kill.choice.ranking.weights[0].key for _, kill in of_the_machine]
     assert keys[0] == "culprit"
     by_size = [rule for rule, kill in of_the_machine if kill.choice.ranking.weights[0].key == "size"]
@@ -61,22 +67,34 @@ def test_the_culprit_is_asked_for_before_the_largest():
             assert stall.for_us >= 10_000_000
 
 
-def test_at_a_limit_of_its_own_only_the_cgroup_itself_is_concerned():
-    rules = [rule for rule in POLICY.rules if rule.per_cgroup]
-    assert rules
-    for rule in rules:
-        for action in rule.actions:
-            if isinstance(action, ir.DoKill):
-                assert set(action.choice.cgroups) == {".", "./**"}
+def stuck_machine(at):
+    """At the ``at``-th second: /c is held at its memory.high and waits, /big has more and does not."""
+    waits = psi(full_us=at * S)
+    return tick(
+        at * S,
+        group("/", memory_pressure=psi()),
+        group("/big", held=500, memory_pressure=psi(), populated=True, procs=(10,)),
+        group("/c", held=90, high_bytes=90 << 20, memory_pressure=waits, events_local={"high": 10 * at}),
+        group("/c/one", held=30, memory_pressure=waits, populated=True, procs=(11,)),
+        group("/c/two", held=60, memory_pressure=waits, populated=True, procs=(12,)),
+        group("/c/postgresql.service", held=80, memory_pressure=psi(), populated=True, procs=(13,)),
+        held=700,
+        memory_pressure=psi(),
+    )
 
 
-def test_each_rule_says_first_that_it_is_not_the_first_resort():
-    # Who is stuck at memory.high is told of before somebody dies for it.
-    told = [rule for rule in POLICY.rules if rule.per_cgroup and isinstance(rule.actions[0], ir.DoNotify)]
-    dead = [rule for rule in POLICY.rules if rule.per_cgroup and isinstance(rule.actions[0], ir.DoKill)]
-    held = [rule.groups[0].detectors[0].for_us for rule in (*told, *dead)]
-    assert len(told) == len(dead) == 1
-    assert held[0] < held[1]
+def test_who_is_stuck_at_memory_high_is_told_first_and_dies_later_and_nobody_else_does():
+    engine = Engine(POLICY, Guarded(POLICY.never, POLICY.protect))
+    decisions = []
+    for at in range(60):
+        step = engine.step(stuck_machine(at))
+        decisions += [(at, decision) for decision in step.decisions]
+    told = [(at, one) for at, one in decisions if one.action == "notify"]
+    killed = [(at, one) for at, one in decisions if any(isinstance(two, Kill) for two in one.intents)]
+    assert told[0][0] >= 10
+    assert killed[0][0] >= 30
+    assert told[0][0] < killed[0][0]
+    assert {intent.target.path for _, one in killed for intent in one.intents} == {"/c/two"}
 
 
 UNITS = {

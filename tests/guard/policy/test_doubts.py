@@ -34,6 +34,10 @@ def test_a_policy_that_is_meant():
             ir.Stall(SECOND_US),
             "a stall is never longer than the time looked at; make above shorter, or in longer",
         ),
+        (
+            ir.Stuck(SECOND_US),
+            "a stall is never longer than the time looked at; make above shorter, or in longer",
+        ),
         (ir.Available(ir.Amount(ppm=0)), "available is never below nothing"),
         (ir.SwapFree(ir.Amount(bytes=0)), "swap_free is never below nothing"),
         (ir.Headroom(ir.Amount(bytes=0)), "headroom is never below nothing"),

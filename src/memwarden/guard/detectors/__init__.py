@@ -22,6 +22,7 @@ from memwarden.guard.detectors.reclaiming import ReclaimingWatch
 from memwarden.guard.detectors.refault import RefaultWatch
 from memwarden.guard.detectors.spinning import SpinningWatch
 from memwarden.guard.detectors.stall import StallWatch
+from memwarden.guard.detectors.stuck import StuckWatch
 from memwarden.guard.detectors.swap_free import SwapFreeWatch
 from memwarden.guard.detectors.swap_out import SwapOutWatch
 from memwarden.guard.detectors.usage import UsageWatch
@@ -53,6 +54,7 @@ _WATCHES: Final[dict[type, Any]] = {
     ir.Dying: DyingWatch,
     ir.Exists: ExistsWatch,
     ir.Spinning: SpinningWatch,
+    ir.Stuck: StuckWatch,
     ir.Blackout: BlackoutWatch,
     ir.Constant: ConstantWatch,
 }

@@ -90,7 +90,9 @@ def _never(detector: ir.Detector) -> str:
     match detector:
         case ir.Pressure(above_centi=above) | ir.PressureRising(above_centi=above) if above >= ALL:
             return f"{name} is never above 100%"
-        case ir.Stall(above_us=above, window_us=window) if above >= window:
+        case ir.Stall(above_us=above, window_us=window) | ir.Stuck(above_us=above, window_us=window) if (
+            above >= window
+        ):
             return "a stall is never longer than the time looked at; make above shorter, or in longer"
         case ir.Available(below=below, inclusive=False) | ir.SwapFree(below=below, inclusive=False) if _nil(
             below

@@ -254,6 +254,17 @@ DETECTORS: Final = (
         "a cgroup is out of memory again and again and nothing in it can be killed",
     ),
     Word(
+        "stuck",
+        ir.Stuck,
+        (
+            Key("above", "above_us", DURATION, "all its tasks stalled for longer than this"),
+            _IN,
+            _ANYWHERE,
+            Key("for", "for_us", DURATION, "for how long without a break, each cgroup by itself"),
+        ),
+        "a cgroup is held at its own memory.high and gets nowhere",
+    ),
+    Word(
         "dying",
         ir.Dying,
         (

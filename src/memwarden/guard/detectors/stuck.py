@@ -1,0 +1,57 @@
+"""A cgroup is held at its own memory.high and gets nowhere."""
+
+from typing import Final
+
+from memwarden.guard import ir
+from memwarden.guard.detectors.threshold import at, words_of
+from memwarden.guard.record import Finding
+from memwarden.guard.view import View
+from memwarden.units import SECOND_US
+
+THROTTLED_US: Final = 5 * SECOND_US
+"""``high`` has to rise within so long: a task may wait for two seconds before it counts again
+(``mm/memcontrol.c:MEMCG_MAX_HIGH_DELAY_JIFFIES``, v6.12)."""
+
+
+class StuckWatch:
+    """See :class:`memwarden.guard.ir.Stuck`."""
+
+    __slots__ = ("_since_us", "_spec", "_what")
+
+    def __init__(self, spec: ir.Stuck) -> None:
+        self._spec = spec
+        self._since_us: dict[str, int] = {}
+        self._what = f"full memory stall at memory.high within {words_of(spec.window_us, 'us')}:"
+
+    def see(self, view: View) -> Finding:
+        """Look at the one that has been stuck for longest."""
+        stalls: dict[str, int] = {}
+        for path in view.targets(self._spec.cgroups):
+            stalled = self._stalled_us(view, path)
+            if stalled > self._spec.above_us:
+                stalls[path] = stalled
+        self._since_us = {path: self._since_us.get(path, view.now_us) for path in stalls}
+        if not stalls:
+            return Finding(
+                "stuck", False, 0, self._spec.above_us, "us", text="nobody is stuck at memory.high"
+            )
+        where = min(stalls, key=lambda path: self._since_us[path])
+        held_us = view.now_us - self._since_us[where]
+        words = (
+            f"{self._what} {words_of(stalls[where], 'us')} > {words_of(self._spec.above_us, 'us')}{at(where)}"
+        )
+        return Finding(
+            detector="stuck",
+            fired=held_us >= self._spec.for_us,
+            value=stalls[where],
+            threshold=self._spec.above_us,
+            unit="us",
+            where=where,
+            held_us=held_us,
+            text=f"{words}, held {words_of(held_us, 'us')}" if held_us else words,
+        )
+
+    def _stalled_us(self, view: View, path: str) -> int:
+        if not view.history.increment(path, "events_local.high", THROTTLED_US):
+            return 0
+        return view.history.stalled_us(path, "memory", "full", self._spec.window_us) or 0
