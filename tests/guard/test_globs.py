@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from memwarden.guard import globs
 from memwarden.guard.globs import Matcher, Matchers, Name
 from memwarden.testing.strategies import cgroup_names
-from tests.rules.machines import cgroup
+from tests.rules.machines import cgroup, snapshot
 
 
 def matches(glob, path, scope=None):
@@ -103,21 +103,33 @@ def test_hostile_patterns_end_in_time():
     assert not matches("/**/a" * 40 + "/b", "/a" * 200)
 
 
-def test_any_of_several_in_the_order_of_the_snapshot():
-    found = {path: cgroup(path) for path in ("/", "/b", "/a", "/a/x")}
-    assert [one.path for one in Matcher(("/a", "b")).among(found)] == ["/b", "/a"]
-    assert Matcher(()).among(found) == ()
+def paths(found):
+    return [one.path for one in found]
+
+
+def test_any_of_several():
+    machine = snapshot(tuple(cgroup(path) for path in ("/", "/b", "/a", "/a/x")))
+    assert paths(Matcher(("/a", "b")).among(machine)) == ["/b", "/a"]
+    assert Matcher(()).among(machine) == ()
+    # Plain paths are looked up, each once and where it exists.
+    assert paths(Matcher(("/a", "/none", "/", "/a/")).among(machine)) == ["/a", "/"]
+
+
+def test_relative_globs_look_only_below_their_scope():
+    machine = snapshot(tuple(cgroup(path) for path in ("/", "/a", "/a/x", "/a/x/y", "/b", "/b/x")))
+    assert paths(Matcher((".", "./**"), "/a").among(machine, "/a")) == ["/a", "/a/x", "/a/x/y"]
+    assert paths(Matcher((".", "./x"), "/b").among(machine, "/b")) == ["/b", "/b/x"]
+    assert Matcher(("./*",), "/none").among(machine, "/none") == ()
 
 
 def test_matchers_are_made_once_and_do_not_pile_up(monkeypatch):
     monkeypatch.setattr(globs, "_MANY", 2)
     matchers = Matchers()
-    plain = matchers.of(("/a",), "/s")
-    assert matchers.of(("/a",)) is matchers.of(("/a",), "/other") is plain
-    relative = matchers.of(("./a",), "/s")
-    assert matchers.of(("./a",), "/s") is relative
-    assert matchers.of(("./a",), "/t") is not relative
-    assert matchers.of(("./a",), "/s") is not relative
+    plain = matchers.of(("/a*",), "/s")
+    assert matchers.of(("/a*",)) is matchers.of(("/a*",), "/other") is plain
+    for scope in ("/s", "/t"):
+        assert matchers.of(("./a",), scope).matches(f"{scope}/a")
+    assert len(matchers._made) == 1
     for number in range(5):
-        assert plain.among({"/a": cgroup("/a"), f"/{number}": cgroup(f"/{number}")})
+        assert plain.among(snapshot((cgroup("/a"), cgroup(f"/{number}"))))
     assert len(plain._known) <= 4

@@ -43,15 +43,22 @@ def test_matches_and_scopes():
     assert [one.path for one in view.matches(("/a/*",))] == ["/a/b", "/a/c"]
     assert view.matches(("/a/*",)) is view.matches(("/a/*",))
     below = view.at("/a")
-    assert [one.path for one in below.matches(("./b", "."))] == ["/a", "/a/b"]
+    assert [one.path for one in below.matches(("./b", "."))] == ["/a/b", "/a"]
     assert view.matches(("./b",)) == ()
+    assert [one.path for one in below.matches((".",))] == ["/a"]
+    assert view.at("/none").matches((".",)) == ()
+    assert view.matches((".",)) == ()
+    # One absolute glob among them: the whole machine is looked at.
+    assert [one.path for one in below.matches(("/a/c*", "./b*"))] == ["/a/b", "/a/c"]
+    # Absolute globs are the same from everywhere.
+    assert below.matches(("/a/*",)) is view.matches(("/a/*",))
     assert (below.scope, view.scope, below.now_us) == ("/a", None, 4 * GROW)
 
 
 def test_targets():
     view = grown()
     assert view.targets(()) == ("/",)
-    assert view.targets(("/a/b", "/")) == ("/", "/a/b")
+    assert view.targets(("/a/b", "/")) == ("/a/b", "/")
     bare = View(tick(0), History())
     assert bare.targets(("/",)) == ("/",)
     assert bare.targets(("/*",)) == ()

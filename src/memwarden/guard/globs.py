@@ -4,10 +4,11 @@
 for any number of levels, and at the end for at least one: ``/a/**`` is what is below ``/a``.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final, TypeAlias, TypeVar
 
 from memwarden.state.cgroup import Cgroup
+from memwarden.state.snapshot import Snapshot
 
 _Item = TypeVar("_Item")
 _Pattern = TypeVar("_Pattern")
@@ -16,7 +17,7 @@ _Globs: TypeAlias = tuple[str, ...]
 _DEEP: Final = "**"
 _STAR: Final = "*"
 _MANY: Final = 4096
-"""Glob sets, and paths per glob set beyond those that exist, before what is remembered is thrown away."""
+"""Paths that are remembered beyond those that exist, before all are forgotten."""
 
 
 def wild(
@@ -145,15 +146,28 @@ def _matches_level(name: str, level: _Level) -> bool:
     return level.matches(name) if isinstance(level, Name) else level == name
 
 
+def is_relative(globs: _Globs) -> bool:
+    """Whether any of the globs starts from the cgroup of a rule that is run once per cgroup."""
+    return any(glob == "." or glob.startswith("./") for glob in globs)
+
+
 class Matcher:
     """A set of globs, and for which paths it is known already whether any of them matches."""
 
-    __slots__ = ("_globs", "_known")
+    __slots__ = ("_known", "_paths", "_patterns")
 
     def __init__(self, globs: _Globs, scope: str | None = None) -> None:
-        compiled = (_levels(glob, scope) for glob in globs)
-        self._globs = tuple(levels for levels in compiled if levels is not None)
         self._known: dict[str, bool] = {}
+        self._patterns: list[tuple[_Level, ...]] = []
+        paths: dict[str, None] = {}
+        for glob in globs:
+            levels = _levels(glob, scope)
+            names = [level for level in levels or () if isinstance(level, str) and level is not _DEEP]
+            if levels is not None and len(names) == len(levels):
+                paths["/" + "/".join(names)] = None
+            elif levels is not None:
+                self._patterns.append(levels)
+        self._paths = tuple(paths)
 
     def matches(self, path: str) -> bool:
         """Whether any of the globs matches the path."""
@@ -164,32 +178,39 @@ class Matcher:
 
     def fits(self, path: str) -> bool:
         """The same without remembering the answer."""
+        if path in self._paths:
+            return True
         names = [name for name in path.split("/") if name]
-        return any(wild(names, levels, _DEEP, _matches_level) for levels in self._globs)
+        return any(wild(names, levels, _DEEP, _matches_level) for levels in self._patterns)
 
-    def among(self, cgroups: Mapping[str, Cgroup]) -> tuple[Cgroup, ...]:
-        """Those that match, in the order of the mapping."""
+    def among(self, snapshot: Snapshot, scope: str | None = None) -> tuple[Cgroup, ...]:
+        """Those that match, in the order of the snapshot, or of the globs when they are plain paths.
+
+        ``scope``: all of the globs start from there, so that nothing else is looked at.
+        """
+        cgroups = snapshot.cgroups
+        if not self._patterns:
+            return tuple([cgroups[path] for path in self._paths if path in cgroups])
+        if scope is not None:
+            return tuple([cgroup for cgroup in snapshot.subtree(scope) if self.fits(cgroup.path)])
         if len(self._known) > len(cgroups) + _MANY:
             self._known.clear()
         return tuple([cgroup for path, cgroup in cgroups.items() if self.matches(path)])
 
 
 class Matchers:
-    """Matchers by their globs and the cgroup that relative ones start from."""
+    """Matchers by their globs; what it takes to look for cgroups once per tick."""
 
     __slots__ = ("_made",)
 
     def __init__(self) -> None:
-        self._made: dict[tuple[_Globs, str | None], Matcher] = {}
+        self._made: dict[_Globs, Matcher] = {}
 
     def of(self, globs: _Globs, scope: str | None = None) -> Matcher:
-        """The matcher, made at the first call."""
-        relative = any(glob == "." or glob.startswith("./") for glob in globs)
-        key = (globs, scope if relative else None)
-        matcher = self._made.get(key)
+        """The matcher, made at the first call; those of relative globs are made anew, for they are many."""
+        if is_relative(globs):
+            return Matcher(globs, scope)
+        matcher = self._made.get(globs)
         if matcher is None:
-            if len(self._made) >= _MANY:
-                # Scopes that are long gone: rules that run once per cgroup leave them behind.
-                self._made.clear()
-            matcher = self._made[key] = Matcher(*key)
+            matcher = self._made[globs] = Matcher(globs)
         return matcher

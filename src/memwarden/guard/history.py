@@ -271,6 +271,8 @@ class History:
         times, values = past.known(column)
         if len(times) < 2 or self.now_us - times[-1] >= window_us:
             return None
+        if values[-1] == values[0]:
+            return Increment(0, min(times[-1] - times[0], window_us))
         # The window ends where the last sample is: what came after it is not known yet.
         start = times[-1] - window_us
         at = bisect_left(times, start)

@@ -13,7 +13,8 @@ class Finding(NamedTuple):
     ``value`` and ``threshold`` are in ``unit`` (``bytes``, ``bytes-per-second``, ``us``, ``centi-percent``,
     ``per-second``, ``count``); ``value`` is ``None`` where the machine does not say, and then it did not
     fire. ``held_us`` is for how long the condition has held, ``where`` the cgroup it was seen at (``/`` is
-    the machine), ``error`` the value's own error.
+    the machine), ``error`` the value's own error. ``text`` says all that for people where it fired, and is
+    empty otherwise.
     """
 
     detector: str

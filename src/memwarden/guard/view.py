@@ -1,8 +1,9 @@
 """One tick as detectors and rankings see it: the snapshot, the history, and what was worked out already."""
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from memwarden.guard.forecast import LONGEST_US, Ends, Trend, ends
+from memwarden.guard.globs import is_relative
 from memwarden.guard.history import History
 from memwarden.guard.ir import Globs, Resource
 from memwarden.kernel.psi import Psi
@@ -11,6 +12,9 @@ from memwarden.rules.reclaimable import MACHINE
 from memwarden.state.cgroup import Cgroup, ancestry
 from memwarden.state.snapshot import Snapshot
 from memwarden.units import MAX, Limit, Max
+
+_ITSELF: Final = (".",)
+_MACHINE: Final = (MACHINE,)
 
 
 class Forecast(NamedTuple):
@@ -59,26 +63,29 @@ class View:
         return View(self.snapshot, self.history, scope, self._tick)
 
     def matches(self, globs: Globs) -> tuple[Cgroup, ...]:
-        """The cgroups that match any of the globs, in the snapshot's order."""
-        key = (globs, self.scope)
+        """The cgroups that match any of the globs."""
+        scope = self.scope if is_relative(globs) else None
+        if scope is not None and globs == _ITSELF:
+            itself = self.snapshot.cgroups.get(scope)
+            return () if itself is None else (itself,)
+        key = (globs, scope)
         found = self._tick.matched.get(key)
         if found is None:
-            matcher = self.history.matchers.of(globs, self.scope)
-            found = self._tick.matched[key] = matcher.among(self.snapshot.cgroups)
+            below = scope if all(is_relative((glob,)) for glob in globs) else None
+            matcher = self.history.matchers.of(globs, scope)
+            found = self._tick.matched[key] = matcher.among(self.snapshot, below)
         return found
 
     def targets(self, globs: Globs) -> tuple[str, ...]:
         """Paths that a detector looks at: ``/`` is the machine, and so is no glob at all."""
         if not globs:
-            return (MACHINE,)
+            return _MACHINE
         paths = tuple([cgroup.path for cgroup in self.matches(globs)])
         # The machine is there even where its root cgroup was not read.
         absent = MACHINE not in self.snapshot.cgroups
-        return (
-            (MACHINE, *paths)
-            if absent and self.history.matchers.of(globs, self.scope).matches(MACHINE)
-            else paths
-        )
+        if absent and self.history.matchers.of(globs, self.scope).fits(MACHINE):
+            return (MACHINE, *paths)
+        return paths
 
     def pressure(self, path: str, resource: Resource) -> Psi | None:
         """The pressure file of a cgroup, or of the machine for ``/``."""

@@ -42,7 +42,7 @@ def test_every_detector_is_compiled():
 def test_a_machine_that_says_nothing_fires_nothing(spec):
     found = see(spec, tick(0, group("/a")), tick(S, group("/a", current_bytes=5)), tick(2 * S))
     assert [one.fired for one in found] == [False] * 3
-    assert all(one.text for one in found)
+    assert not any(one.text for one in found)
 
 
 @pytest.mark.parametrize("spec", SPECS, ids=lambda spec: type(spec).__name__)
@@ -70,7 +70,7 @@ def test_each_average(average, value):
 def test_at_the_threshold_is_not_above():
     at = tick(0, memory_pressure=psi((60, 0, 0)))
     found = last(ir.Pressure(6000), at)
-    assert (found.fired, found.text) == (False, "full memory pressure 60.00 % <= 60.00 %")
+    assert (found.fired, found.value, found.text) == (False, 6000, "")
 
 
 def test_not_known_ends_the_time_that_it_held():
@@ -78,7 +78,7 @@ def test_not_known_ends_the_time_that_it_held():
     high = [tick(at * S, memory_pressure=psi((99, 0, 0))) for at in range(4)]
     found = see(spec, high[0], tick(S), high[2], high[3])
     assert [one.held_us for one in found] == [0, 0, 0, S]
-    assert found[1].text == "full memory pressure is not known"
+    assert [one.value for one in found] == [9900, None, 9900, 9900]
 
 
 def test_a_protected_services_own_stall():
@@ -110,7 +110,8 @@ def test_swap_that_runs_out_fast():
 
 def test_no_swap_in_words():
     at = tick(0, meminfo={"SwapTotal": 0, "SwapFree": 0})
-    assert last(ir.SwapFree(ir.Amount(1)), at).text == "free swap 0 B >= 0 B (there is no swap)"
+    assert last(ir.SwapFree(ir.Amount(1)), at).text == ""
+    assert last(ir.SwapFree(ir.Amount(1), without_swap=True), at).text == "there is no swap"
 
 
 def test_anonymous_memory_of_the_machine():
@@ -149,12 +150,12 @@ def test_headroom_as_a_part_of_the_limit():
 def test_whose_limit_it_is():
     inner = group("/a/b", max_bytes=MAX, current_bytes=MIB)
     at = tick(0, bounded("/a", 100, 80), inner, meminfo=MEMINFO)
-    assert last(ir.Headroom(ir.Amount(MIB), cgroups=("/a/b",)), at).text == (
-        "effective headroom 20.0 MiB >= 1.00 MiB at /a/b (limit at /a)"
+    assert last(ir.Headroom(ir.Amount(21 * MIB), cgroups=("/a/b",)), at).text == (
+        "effective headroom 20.0 MiB < 21.0 MiB at /a/b (limit at /a)"
     )
     at = tick(0, group("/b", max_bytes=MAX, current_bytes=MIB), meminfo=MEMINFO)
-    assert last(ir.Headroom(ir.Amount(MIB), cgroups=("/b",)), at).text == (
-        "effective headroom 500 MiB >= 1.00 MiB at /b (limit of the machine)"
+    assert last(ir.Headroom(ir.Amount(501 * MIB), cgroups=("/b",)), at).text == (
+        "effective headroom 500 MiB < 501 MiB at /b (limit of the machine)"
     )
 
 
@@ -252,7 +253,6 @@ def test_only_the_error_would_end_it():
     ticks = [tick(at * 100 * MS, held=held) for at, held in enumerate((130, 90, 130, 90, 130, 90))]
     found = last(ir.Exhaustion(2 * S), *room(ticks, 60))
     assert (found.fired, found.value, found.error) == (False, MAX, None)
-    assert "memory ends in never" in found.text
 
 
 def test_memory_of_a_limited_cgroup_ends():

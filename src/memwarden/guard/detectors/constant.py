@@ -11,7 +11,7 @@ class ConstantWatch:
     __slots__ = ("_finding",)
 
     def __init__(self, spec: ir.Constant) -> None:
-        self._finding = Finding("constant", spec.fires, text="always" if spec.fires else "never")
+        self._finding = Finding("constant", spec.fires, text="always" if spec.fires else "")
 
     def see(self, view: View) -> Finding:
         """The same at every tick."""

@@ -22,8 +22,7 @@ class ExhaustionWatch:
         found = [view.exhaustion(path, spec.within_us) for path in view.targets(spec.cgroups)]
         first = min((one for one in found if one is not None), key=soonest, default=None)
         if first is None:
-            finding = self._threshold.judge(view.now_us, "memory", None, spec.within_us)
-            return finding._replace(text="memory does not run out")
+            return self._threshold.judge(view.now_us, "memory ends in", None, spec.within_us)
         ends = first.ends
         return self._threshold.judge(
             view.now_us,

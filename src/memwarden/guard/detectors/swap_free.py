@@ -21,9 +21,8 @@ class SwapFreeWatch:
         spec, meminfo = self._spec, view.snapshot.meminfo or {}
         total, free = meminfo.get("SwapTotal"), meminfo.get("SwapFree")
         if total == 0:
-            return self._threshold.judge(
-                view.now_us, "free swap", 0, 0, holds=spec.without_swap, note=" (there is no swap)"
-            )
+            finding = self._threshold.judge(view.now_us, "free swap", 0, 0, holds=spec.without_swap)
+            return finding._replace(text="there is no swap" if finding.fired else "")
         threshold = spec.below.of(total or 0)
         if total is None or free is None or not spec.swap_out_bps:
             known = free if total is not None else None

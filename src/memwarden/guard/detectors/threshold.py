@@ -1,7 +1,7 @@
 """What detectors share: values against thresholds, for how long, and in words."""
 
 from collections.abc import Iterable
-from typing import Final, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 from memwarden.guard.record import Finding
 from memwarden.rules.reclaimable import MACHINE
@@ -10,8 +10,6 @@ from memwarden.units import MILLISECOND_US, SECOND_US, Limit, Max, size
 Unit: TypeAlias = Literal["bytes", "bytes-per-second", "us", "centi-percent", "per-second", "count"]
 Sign: TypeAlias = Literal[">", ">=", "<", "<="]
 Value: TypeAlias = Limit | float
-
-_NOT: Final = {">": "<=", ">=": "<", "<": ">=", "<=": ">"}
 
 
 class Hold:
@@ -62,27 +60,16 @@ class Threshold:
         ``what`` names the value, ``note`` follows the comparison. ``holds`` is the answer where more than the
         comparison decides.
         """
-        within = value is not None and _compare(value, self._sign, threshold)
-        fired, held_us = self._hold.see(now_us, holds=within if holds is None else holds)
-        if value is None:
-            words = f"{what}{at(where)} is not known"
-        else:
-            sign = self._sign if within else _NOT[self._sign]
-            compared = f"{words_of(value, self._unit)} {sign} {words_of(threshold, self._unit)}"
-            words = f"{what} {compared}{at(where)}{note}"
-        if held_us:
-            words += f", held {words_of(held_us, 'us')}"
-        return Finding(
-            detector=self._name,
-            fired=fired,
-            value=value,
-            threshold=threshold,
-            unit=self._unit,
-            where=where,
-            held_us=held_us,
-            error=error,
-            text=words,
-        )
+        if holds is None:
+            holds = value is not None and _compare(value, self._sign, threshold)
+        fired, held_us = self._hold.see(now_us, holds=holds)
+        words = ""
+        if fired and value is not None:
+            # Only then: rules that run per cgroup look thousands of times at a tick, and next to none fires.
+            compared = f"{words_of(value, self._unit)} {self._sign} {words_of(threshold, self._unit)}"
+            held = f", held {words_of(held_us, 'us')}" if held_us else ""
+            words = f"{what} {compared}{at(where)}{note}{held}"
+        return Finding(self._name, fired, value, threshold, self._unit, where, held_us, error, words)
 
 
 def _compare(value: Value, sign: Sign, threshold: Value) -> bool:
