@@ -1,10 +1,10 @@
 /*
- * The physical limit for a snapshot: the named files of every cgroup below a directory, opened once,
- * then read with one pread(2) each, again and again, the bytes thrown away.
+ * The physical limit for a snapshot: the named files of every cgroup below a directory, opened once
+ * and kept open, then read with one pread(2) each, the bytes thrown away.
  *
- *     preads DIRECTORY ROUNDS NAME...
+ *     preads DIRECTORY NAME...
  *
- * Prints one line per round: files, bytes, microseconds.
+ * Makes one round for each byte of its input, and prints a line about it: files, bytes, microseconds.
  */
 #define _GNU_SOURCE
 #include <dirent.h>
@@ -71,12 +71,13 @@ int main(int argc, char **argv)
 {
 	static char text[65536];
 	struct rlimit files;
-	int rounds, top;
+	char go;
+	int top;
 
-	if (argc < 4)
+	if (argc < 3)
 		return 2;
-	names = argv + 3;
-	names_given = argc - 3;
+	names = argv + 2;
+	names_given = argc - 2;
 	getrlimit(RLIMIT_NOFILE, &files);
 	files.rlim_cur = files.rlim_max;
 	setrlimit(RLIMIT_NOFILE, &files);
@@ -86,7 +87,7 @@ int main(int argc, char **argv)
 		return 1;
 	}
 	walk(top);
-	for (rounds = atoi(argv[2]); rounds > 0; rounds--) {
+	while (read(STDIN_FILENO, &go, 1) == 1) {
 		struct timespec from, to;
 		size_t each, bytes = 0;
 
@@ -100,6 +101,7 @@ int main(int argc, char **argv)
 		clock_gettime(CLOCK_MONOTONIC, &to);
 		printf("%zu %zu %ld\n", used, bytes,
 		       (to.tv_sec - from.tv_sec) * 1000000L + (to.tv_nsec - from.tv_nsec) / 1000);
+		fflush(stdout);
 	}
 	return 0;
 }

@@ -13,8 +13,8 @@ from memwarden.errors import ParseError
 from memwarden.testing.parsers import PARSERS, name_of, sample_of
 from memwarden.testing.strategies import TOKENS, damaged
 
-FORMATS = {"escapes", "flat_keyed", "numbers"}
-"""Modules of the folder that are no interface but what several print alike."""
+FORMATS = {"deferred", "escapes", "flat_keyed", "numbers"}
+"""Modules of the folder that are no interface but what several have in common."""
 
 
 def works_or_refuses(parser, text):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import compress
+from operator import ne
 from typing import TYPE_CHECKING, Any, Final
 
 from memwarden.collect import cgroup_v1, cgroup_v2
@@ -48,9 +50,9 @@ class Known:
         It does when a file is gone or there again, or when the controllers change, for files come with them.
         """
         values: list[Any] = list(self.cgroup)
-        for file, old, new in zip(self.files, self.datas, datas, strict=True):
-            if new == old:
-                continue
+        for file, old, new in compress(
+            zip(self.files, self.datas, datas, strict=True), map(ne, self.datas, datas)
+        ):
             if isinstance(new, ReadError) or not isinstance(old, bytes):
                 if (
                     isinstance(old, ReadError)
@@ -62,7 +64,7 @@ class Known:
             if file is SWITCH or file.name == cgroup_v2.CONTROLLERS:
                 return False
             try:
-                file.put(values, decode(new))
+                file.put(values, decode(new), decode(old))
             except ParseError:
                 return False
         self.cgroup = Cgroup._make(values)

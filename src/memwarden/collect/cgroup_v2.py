@@ -29,16 +29,18 @@ Value: TypeAlias = Any  # what a parser gives; the fields of Cgroup have the typ
 class CgroupFile(NamedTuple):
     """A file, how it is parsed, and which fields of a Cgroup it fills, by their positions.
 
-    ``parse`` gives one value, or as many as there are fields.
+    ``parse`` gives one value, or as many as there are fields. If it ``compares``, it takes the text of last
+    time as ``before`` and has less to do.
     """
 
     name: str
-    parse: Callable[[str], Value]
+    parse: Callable[..., Value]
     slots: tuple[int, ...]
+    compares: bool = False
 
-    def put(self, values: list[Value], text: str) -> None:
+    def put(self, values: list[Value], text: str, before: str = "") -> None:
         """Parse the text and put what it means into the values of a Cgroup; raises ``ParseError``."""
-        value = self.parse(text)
+        value = self.parse(text, before=before) if self.compares else self.parse(text)
         if len(self.slots) == 1:
             values[self.slots[0]] = value
         else:
@@ -49,9 +51,11 @@ class CgroupFile(NamedTuple):
 _SLOTS: Final = {name: slot for slot, name in enumerate(Cgroup._fields)}
 
 
-def cgroup_file(name: str, parse: Callable[[str], Value], *fields: str) -> CgroupFile:
+def cgroup_file(
+    name: str, parse: Callable[..., Value], *fields: str, compares: bool = False
+) -> CgroupFile:
     """The entry of a file that fills the named fields."""
-    return CgroupFile(name, parse, tuple([_SLOTS[field] for field in fields]))
+    return CgroupFile(name, parse, tuple([_SLOTS[field] for field in fields]), compares)
 
 
 def _cpu(text: str) -> int | None:
@@ -103,8 +107,8 @@ FILES: Final = (
     cgroup_file("memory.zswap.current", scalar.parse_number, "zswap_current_bytes"),
     cgroup_file("memory.zswap.max", scalar.parse, "zswap_max_bytes"),
     cgroup_file("memory.zswap.writeback", scalar.parse_switch, "zswap_writeback"),
-    cgroup_file("memory.stat", memory_stat.parse, "stat"),
-    cgroup_file("memory.numa_stat", memory_numa_stat.parse, "numa_stat"),
+    cgroup_file("memory.stat", memory_stat.parse_later, "stat", compares=True),
+    cgroup_file("memory.numa_stat", memory_numa_stat.parse_later, "numa_stat", compares=True),
     cgroup_file("memory.events", memory_events.parse, "events"),
     cgroup_file("memory.events.local", memory_events.parse, "events_local"),
     cgroup_file("memory.swap.events", memory_events.parse_swap, "swap_events"),

@@ -14,7 +14,7 @@ from memwarden.errors import ReadError
 from memwarden.kernel import cgroup_marks
 
 CHUNK: Final = 1 << 16
-FIRST: Final = 1 << 13
+FIRST: Final = 1 << 12
 """Bytes asked for at first; nearly every file has fewer."""
 WHOLE: Final = 4000
 """``fs/seq_file.c:seq_read_iter`` ends a read early where the next record does not fit into its buffer,
