@@ -1,8 +1,8 @@
-"""Inside the guest: 1,000 cgroups with a process each, the C loop and memwarden in turn, changing who is first.
+"""Inside the guest: 1,000 cgroups with a process each; the C loop and memwarden in turn, first and second.
 
 Two kinds of rounds: ``idle``, in which nothing has happened in any cgroup since the last one, and ``busy``,
 before which every cgroup was charged another 64 KiB, so that its figures have changed. Each side gets a
-charge of its own: what the kernel does at the first reading after one (``mem_cgroup_flush_stats``) is in both.
+charge of its own, so that what the kernel does at the first reading after one is in both figures.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = "/sys/fs/cgroup"
 TOP = f"{ROOT}/bench"
 GROUPS = 1000
-ROUNDS = 5
+ROUNDS = 11
 FILES_MAX = 65536
 """Open files allowed to both sides: what a service asks for; the default of 4096 is too few for both."""
 

@@ -43,3 +43,32 @@ def test_what_takes_another_survey(before, after, enough):
 
 def test_new_controllers_take_another_survey():
     assert not known(cgroup_controllers=b"cpu\n").update([b"cpu memory\n"])
+
+
+BEFORE = b"anon 4096\nfile 8192\n"
+
+
+@pytest.mark.parametrize(
+    ("now", "figures"),
+    [
+        (b"anon 1234\nfile 8192\n", {"anon": 1234, "file": 8192}),
+        (b"anon 12345\nfile 8192\n", {"anon": 12345, "file": 8192}),
+        (b"file 4096\nanon 8192\n", {"anon": 8192, "file": 4096}),
+        (b"anon 0\nof_kernel_9 1\n", {"anon": 0}),
+    ],
+)
+def test_statistics_that_are_turned_later_are_those_of_the_last_reading(now, figures):
+    one = known(memory_stat=BEFORE)
+    assert one.update([now])
+    first = one.cgroup.stat
+    assert one.update([BEFORE])
+    assert (first, one.cgroup.stat) == (figures, {"anon": 4096, "file": 8192})
+
+
+@pytest.mark.parametrize(
+    "now", [b"anon 4096\nfile 81x2\n", b"anon 4096\nfile \n", b"anon 4096\nfile 1 2\n", b""]
+)
+def test_statistics_that_are_turned_later_are_refused_at_once(now):
+    one = known(memory_stat=BEFORE)
+    assert not one.update([now])
+    assert one.datas == [BEFORE]

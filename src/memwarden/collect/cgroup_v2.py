@@ -38,7 +38,7 @@ class CgroupFile(NamedTuple):
     slots: tuple[int, ...]
     compares: bool = False
 
-    def put(self, values: list[Value], text: str, before: str = "") -> None:
+    def put(self, values: list[Value], text: str, before: str | None = None) -> None:
         """Parse the text and put what it means into the values of a Cgroup; raises ``ParseError``."""
         value = self.parse(text, before=before) if self.compares else self.parse(text)
         if len(self.slots) == 1:
@@ -51,9 +51,7 @@ class CgroupFile(NamedTuple):
 _SLOTS: Final = {name: slot for slot, name in enumerate(Cgroup._fields)}
 
 
-def cgroup_file(
-    name: str, parse: Callable[..., Value], *fields: str, compares: bool = False
-) -> CgroupFile:
+def cgroup_file(name: str, parse: Callable[..., Value], *fields: str, compares: bool = False) -> CgroupFile:
     """The entry of a file that fills the named fields."""
     return CgroupFile(name, parse, tuple([_SLOTS[field] for field in fields]), compares)
 

@@ -1,8 +1,8 @@
-"""A file of many figures that was found well-formed when it was read, and is turned when a figure is asked for.
+"""A file of many figures: tested when it is read, turned into figures when one of them is asked for.
 
-A snapshot holds ``memory.stat`` and ``memory.numa_stat`` of every cgroup, a hundred figures each time, of which
-most are never looked at. That every line is what the interface prints is settled at once, as a malformed
-file is a gap of its snapshot; the dictionary can wait.
+A snapshot holds ``memory.stat`` and ``memory.numa_stat`` of every cgroup, a hundred figures of which most
+are never looked at. That each line is what the interface prints is settled at once, as a malformed file is
+a gap of its snapshot; the dictionary can wait.
 """
 
 from collections.abc import Callable, ItemsView, Iterator, Mapping
@@ -17,7 +17,7 @@ _ZEROS: Final = bytes.maketrans(b"123456789", b"0" * 9)
 def only_digits_differ(before: str, text: str) -> bool:
     """Whether the two are alike, place by place, but for which ASCII digit stands where one has a digit.
 
-    Three passes in C: a text that differs so from a well-formed one need not be taken apart to be known as such.
+    A text that differs so from a well-formed one need not be taken apart to be known as well-formed.
     """
     return _zeroed(before) == _zeroed(text)
 
@@ -34,11 +34,11 @@ class Deferred(Mapping[K, V]):
 
     __slots__ = ("_held",)
 
-    def __init__(self, text: str, parse: Callable[[str], dict[K, V]]) -> None:
+    def __init__(self, text: str, parse: Callable[[str], Mapping[K, V]]) -> None:
         # In one place, so that another thread finds either the text or what it means.
-        self._held: tuple[str, Callable[[str], dict[K, V]]] | dict[K, V] = (text, parse)
+        self._held: tuple[str, Callable[[str], Mapping[K, V]]] | Mapping[K, V] = (text, parse)
 
-    def _figures(self) -> dict[K, V]:
+    def _figures(self) -> Mapping[K, V]:
         held = self._held
         if isinstance(held, tuple):
             text, parse = held

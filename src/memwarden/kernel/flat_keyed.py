@@ -32,7 +32,7 @@ def parse(text: str, known: frozenset[str], *, path: str) -> dict[str, int]:
 
 
 def columns(text: str, known: frozenset[str], *, path: str) -> tuple[list[str], list[str]]:
-    """The keys and the values as they stand there. What ``parse`` refuses is refused here, with the same error."""
+    """The keys and the values as they stand there; raises ``ParseError`` where ``parse`` does."""
     words = text.split()
     keys, values = words[::2], words[1::2]
     # Whole columns are tested and turned at once: a thousand of these files are read per snapshot.

@@ -33,14 +33,14 @@ def parse(text: str, *, path: str = "<memory.numa_stat>") -> NumaStat:
     return cast("NumaStat", {node: flat_keyed.figures(keys, values, KEYS) for node, values in nodes.items()})
 
 
-def parse_later(text: str, *, before: str = "", path: str = "<memory.numa_stat>") -> NumaStat:
+def parse_later(text: str, *, before: str | None = None, path: str = "<memory.numa_stat>") -> NumaStat:
     """The same, and as strict at once, but turned into figures when one is asked for.
 
     ``before`` is a text that was taken, as with ``memory.stat``. Names of nodes have digits too, so that it
     is of use where there is one node.
     """
     one_node = text.count(" N0=") == text.count("=")
-    if not (one_node and only_digits_differ(before, text)):
+    if before is None or not one_node or not only_digits_differ(before, text):
         _columns(text, path)
     return cast("NumaStat", Deferred(text, parse))
 

@@ -151,12 +151,12 @@ def parse(text: str, *, path: str = "<memory.stat>") -> MemoryStat:
     return cast("MemoryStat", flat_keyed.parse(text, KEYS, path=path))
 
 
-def parse_later(text: str, *, before: str = "", path: str = "<memory.stat>") -> MemoryStat:
+def parse_later(text: str, *, before: str | None = None, path: str = "<memory.stat>") -> MemoryStat:
     """The same, and as strict at once, but turned into figures when one is asked for.
 
     ``before`` is a text that was taken, best the last one of the same cgroup. No key has a digit in it, so
     that where only digits differ the keys are the same and every value is a number still.
     """
-    if not only_digits_differ(before, text):
+    if before is None or not only_digits_differ(before, text):
         flat_keyed.columns(text, KEYS, path=path)
     return cast("MemoryStat", Deferred(text, parse))
