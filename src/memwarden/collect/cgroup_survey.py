@@ -64,7 +64,7 @@ class Known:
             if file is SWITCH or file.name == cgroup_v2.CONTROLLERS:
                 return False
             try:
-                file.put(values, decode(new), decode(old))
+                file.put(values, decode(new))
             except ParseError:
                 return False
         self.cgroup = Cgroup._make(values)

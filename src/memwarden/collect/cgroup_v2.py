@@ -18,6 +18,7 @@ from memwarden.kernel import (
     psi,
     scalar,
 )
+from memwarden.kernel.deferred import Later
 from memwarden.state.cgroup import Cgroup
 
 if TYPE_CHECKING:
@@ -29,18 +30,16 @@ Value: TypeAlias = Any  # what a parser gives; the fields of Cgroup have the typ
 class CgroupFile(NamedTuple):
     """A file, how it is parsed, and which fields of a Cgroup it fills, by their positions.
 
-    ``parse`` gives one value, or as many as there are fields. If it ``compares``, it takes the text of last
-    time as ``before`` and has less to do.
+    ``parse`` gives one value, or as many as there are fields.
     """
 
     name: str
-    parse: Callable[..., Value]
+    parse: Callable[[str], Value]
     slots: tuple[int, ...]
-    compares: bool = False
 
-    def put(self, values: list[Value], text: str, before: str | None = None) -> None:
+    def put(self, values: list[Value], text: str) -> None:
         """Parse the text and put what it means into the values of a Cgroup; raises ``ParseError``."""
-        value = self.parse(text, before=before) if self.compares else self.parse(text)
+        value = self.parse(text)
         if len(self.slots) == 1:
             values[self.slots[0]] = value
         else:
@@ -51,9 +50,9 @@ class CgroupFile(NamedTuple):
 _SLOTS: Final = {name: slot for slot, name in enumerate(Cgroup._fields)}
 
 
-def cgroup_file(name: str, parse: Callable[..., Value], *fields: str, compares: bool = False) -> CgroupFile:
+def cgroup_file(name: str, parse: Callable[[str], Value], *fields: str) -> CgroupFile:
     """The entry of a file that fills the named fields."""
-    return CgroupFile(name, parse, tuple([_SLOTS[field] for field in fields]), compares)
+    return CgroupFile(name, parse, tuple([_SLOTS[field] for field in fields]))
 
 
 def _cpu(text: str) -> int | None:
@@ -105,8 +104,9 @@ FILES: Final = (
     cgroup_file("memory.zswap.current", scalar.parse_number, "zswap_current_bytes"),
     cgroup_file("memory.zswap.max", scalar.parse, "zswap_max_bytes"),
     cgroup_file("memory.zswap.writeback", scalar.parse_switch, "zswap_writeback"),
-    cgroup_file("memory.stat", memory_stat.parse_later, "stat", compares=True),
-    cgroup_file("memory.numa_stat", memory_numa_stat.parse_later, "numa_stat", compares=True),
+    cgroup_file("memory.stat", Later(memory_stat.parse, memory_stat.KEYS, " "), "stat"),
+    # Later where there is one node; the names of several have digits that differ.
+    cgroup_file("memory.numa_stat", Later(memory_numa_stat.parse, memory_stat.KEYS, " N0="), "numa_stat"),
     cgroup_file("memory.events", memory_events.parse, "events"),
     cgroup_file("memory.events.local", memory_events.parse, "events_local"),
     cgroup_file("memory.swap.events", memory_events.parse_swap, "swap_events"),

@@ -6,24 +6,14 @@ a gap of its snapshot; the dictionary can wait.
 """
 
 from collections.abc import Callable, ItemsView, Iterator, Mapping
-from typing import Final, TypeVar
+from typing import Final, Generic, TypeVar
 
 K = TypeVar("K")
 V = TypeVar("V")
 
-_ZEROS: Final = bytes.maketrans(b"123456789", b"0" * 9)
-
-
-def only_digits_differ(before: str, text: str) -> bool:
-    """Whether the two are alike, place by place, but for which ASCII digit stands where one has a digit.
-
-    A text that differs so from a well-formed one need not be taken apart to be known as well-formed.
-    """
-    return _zeroed(before) == _zeroed(text)
-
-
-def _zeroed(text: str) -> bytes:
-    return text.encode("utf-8", "surrogatepass").translate(_ZEROS)
+_DIGITS: Final = b"0123456789"
+_INT_TAKES: Final = 640
+"""Digits that ``int()`` takes however it is configured (``sys.int_info.str_digits_check_threshold``)."""
 
 
 class Deferred(Mapping[K, V]):
@@ -63,3 +53,52 @@ class Deferred(Mapping[K, V]):
 
     def __repr__(self) -> str:
         return repr(self._figures())
+
+
+class Later(Generic[K, V]):
+    """Parses with ``parse``, but later where it is sure that ``parse`` would take the text.
+
+    All cgroups of a kernel print the same lines with other figures. So the last text that was taken is
+    remembered without its digits, if each line is a key, the ``mark`` before values, and a value.
+    One that is the same without its own, begins with a known key and has a digit after every mark, is
+    well-formed too: a digit elsewhere can only make an unknown key of another. All others are parsed at
+    once, and refused as ever.
+    """
+
+    def __init__(self, parse: Callable[[str], Mapping[K, V]], keys: frozenset[str], mark: str) -> None:
+        self._parse = parse
+        self._keys = keys
+        self._mark = mark
+        self._no_value = mark[-1] + "\n"
+        self._form: bytes | None = None
+        self._start = ""
+
+    def __call__(self, text: str) -> Mapping[K, V]:
+        """The figures, or what will be; raises ``ParseError`` where ``parse`` does."""
+        data = text.encode("utf-8", "surrogatepass")
+        form = data.translate(None, _DIGITS)
+        if form == self._form and len(data) - len(form) <= _INT_TAKES and self._has_values(text):
+            return Deferred(text, self._parse)
+        figures = self._parse(text)
+        self._form = form if self._is_plain(text) else None
+        return figures
+
+    def _has_values(self, text: str) -> bool:
+        mark = self._mark
+        return (
+            text.startswith(self._start)
+            and self._no_value not in text
+            and text.endswith("\n")
+            and (len(mark) == 1 or text.count(mark) == text.count(mark[-1]))
+        )
+
+    def _is_plain(self, text: str) -> bool:
+        first = text.partition(self._mark)[0]
+        self._start = first + self._mark
+        *lines, rest = text.split("\n")
+        parts = [line.partition(self._mark) for line in lines]
+        return (
+            first in self._keys
+            and not rest
+            and all(value.isdecimal() and key.split() == [key] for key, _, value in parts)
+        )

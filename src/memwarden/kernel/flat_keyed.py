@@ -10,16 +10,13 @@ Kernel: Documentation/admin-guide/cgroup-v2.rst, "Format".
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from memwarden.errors import ParseError
-from memwarden.kernel.numbers import U64_DIGITS, unsigned
+from memwarden.kernel.numbers import unsigned
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-INT_TAKES: Final = 640
-"""Digits that ``int()`` takes however it is configured (``sys.int_info.str_digits_check_threshold``)."""
 
 
 def parse(text: str, known: frozenset[str], *, path: str) -> dict[str, int]:
@@ -27,17 +24,16 @@ def parse(text: str, known: frozenset[str], *, path: str) -> dict[str, int]:
 
     Raises ``ParseError`` when a line is not a key and an unsigned number, or no key is known.
     """
-    keys, values = columns(text, known, path=path)
-    return figures(keys, values, known)
-
-
-def columns(text: str, known: frozenset[str], *, path: str) -> tuple[list[str], list[str]]:
-    """The keys and the values as they stand there; raises ``ParseError`` where ``parse`` does."""
     words = text.split()
     keys, values = words[::2], words[1::2]
     # Whole columns are tested and turned at once: a thousand of these files are read per snapshot.
-    if len(keys) == len(values) == line_count(text) and unsigned_all(values) and not known.isdisjoint(keys):
-        return keys, values
+    if len(keys) == len(values) == line_count(text):
+        try:
+            found = figures(keys, values, known)
+        except ValueError:
+            raise _first_wrong(text, path) from None
+        if found:
+            return found
     raise _first_wrong(text, path)
 
 
@@ -46,19 +42,12 @@ def line_count(text: str) -> int:
     return text.count("\n") + (not text.endswith("\n"))
 
 
-def unsigned_all(values: Sequence[str]) -> bool:
-    """Whether every value is an unsigned number that ``int()`` takes."""
-    digits = "".join(values)
-    # As bytes, the test for digits is five times as quick.
-    return (
-        digits.isascii()
-        and digits.encode().isdigit()
-        and (len(digits) <= INT_TAKES or max(map(len, values)) <= U64_DIGITS)
-    )
-
-
 def figures(keys: Sequence[str], values: Sequence[str], known: frozenset[str]) -> dict[str, int]:
-    """Known keys to their values, of columns that were tested."""
+    """Known keys to their values; raises ``ValueError`` when any value is not an unsigned number."""
+    digits = "".join(values)
+    # As bytes, the test is five times as quick. What cannot be encoded raises a ValueError too.
+    if not digits.encode().isdigit():
+        raise ValueError(digits)
     found = dict(zip(keys, map(int, values), strict=True))
     if known.issuperset(found):
         return found

@@ -16,7 +16,6 @@ from typing import TypeAlias, cast
 
 from memwarden.errors import ParseError
 from memwarden.kernel import flat_keyed
-from memwarden.kernel.deferred import Deferred, only_digits_differ
 from memwarden.kernel.memory_stat import KEYS, MemoryStat
 from memwarden.kernel.numbers import unsigned
 
@@ -29,39 +28,21 @@ def parse(text: str, *, path: str = "<memory.numa_stat>") -> NumaStat:
 
     Raises ``ParseError`` also when not all lines have the same nodes.
     """
-    keys, nodes = _columns(text, path)
-    return cast("NumaStat", {node: flat_keyed.figures(keys, values, KEYS) for node, values in nodes.items()})
-
-
-def parse_later(text: str, *, before: str | None = None, path: str = "<memory.numa_stat>") -> NumaStat:
-    """The same, and as strict at once, but turned into figures when one is asked for.
-
-    ``before`` is a text that was taken, as with ``memory.stat``. Names of nodes have digits too, so that it
-    is of use where there is one node.
-    """
-    one_node = text.count(" N0=") == text.count("=")
-    if before is None or not one_node or not only_digits_differ(before, text):
-        _columns(text, path)
-    return cast("NumaStat", Deferred(text, parse))
-
-
-def _columns(text: str, path: str) -> tuple[list[str], dict[int, list[str]]]:
-    """The keys, and of each node the values as they stand there."""
-    width = text.partition("\n")[0].count("=")
+    nodes = text.partition("\n")[0].count("=")
     words = text.replace("=", " ").split()
-    stride = 1 + 2 * width  # key, then name and value of each node
+    stride = 1 + 2 * nodes  # key, then name and value of each node
     lines = flat_keyed.line_count(text)
-    if width and len(words) == stride * lines and text.count("=") == width * lines:
-        keys = words[::stride]
+    stat = {}
+    if len(words) == stride * lines and text.count("=") == nodes * lines:
         try:
-            nodes = {
-                _node(words[column::stride]): words[column + 1 :: stride] for column in range(1, stride, 2)
-            }
+            for column in range(1, stride, 2):
+                node = _node(words[column::stride])
+                stat[node] = flat_keyed.figures(words[::stride], words[column + 1 :: stride], KEYS)
         except ValueError:
             raise _first_wrong(text, path) from None
-        if all(map(flat_keyed.unsigned_all, nodes.values())) and not KEYS.isdisjoint(keys):
-            return keys, nodes
-    raise _first_wrong(text, path)
+    if not any(stat.values()):
+        raise _first_wrong(text, path)
+    return cast("NumaStat", stat)
 
 
 def _node(names: list[str]) -> int:

@@ -19,7 +19,6 @@ up to 32 pages per CPU and cgroup for as long as nothing else changes.
 from typing import Final, TypedDict, cast
 
 from memwarden.kernel import flat_keyed
-from memwarden.kernel.deferred import Deferred, only_digits_differ
 
 
 class MemoryBytes(TypedDict, total=False):
@@ -149,14 +148,3 @@ before compression of what is no longer here; ``swapcached`` overlaps ``anon`` a
 def parse(text: str, *, path: str = "<memory.stat>") -> MemoryStat:
     """Parse ``memory.stat``; keys of kernels that are not known are ignored."""
     return cast("MemoryStat", flat_keyed.parse(text, KEYS, path=path))
-
-
-def parse_later(text: str, *, before: str | None = None, path: str = "<memory.stat>") -> MemoryStat:
-    """The same, and as strict at once, but turned into figures when one is asked for.
-
-    ``before`` is a text that was taken, best the last one of the same cgroup. No key has a digit in it, so
-    that where only digits differ the keys are the same and every value is a number still.
-    """
-    if before is None or not only_digits_differ(before, text):
-        flat_keyed.columns(text, KEYS, path=path)
-    return cast("MemoryStat", Deferred(text, parse))
