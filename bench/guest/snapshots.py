@@ -1,7 +1,7 @@
 """Inside the guest: 1,000 cgroups with a process each; the C loop and memwarden in turn, first and second.
 
 Two kinds of rounds: ``idle``, in which nothing has happened in any cgroup since the last one, and ``busy``,
-before which every cgroup was charged another 64 KiB, so that its figures have changed. Each side gets a
+before which every cgroup was charged otherwise than before, so that its figures have changed. Each side gets a
 charge of its own, so that what the kernel does at the first reading after one is in both figures.
 """
 
@@ -52,11 +52,14 @@ def populate() -> list[str]:
 
 
 def charge(leaves: list[str], turn: int) -> None:
-    """Have every cgroup charged 64 KiB of tmpfs by a process that visits it."""
-    block = b"x" * 65536
+    """Have every cgroup charged 64 KiB of tmpfs more than before, or 192 KiB less, by a process that visits it.
+
+    The file is written anew, so that the guest's memory is not what runs out in the later rounds.
+    """
+    block = b"x" * (65536 * (1 + turn % 4))
     for number, path in enumerate(leaves):
         put(f"{path}/cgroup.procs", str(os.getpid()))
-        with open(f"/dev/shm/{number}-{turn}", "wb", buffering=0) as file:
+        with open(f"/dev/shm/{number}", "wb", buffering=0) as file:
             file.write(block)
     put(f"{ROOT}/cgroup.procs", str(os.getpid()))
 
