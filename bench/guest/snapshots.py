@@ -1,8 +1,8 @@
 """Inside the guest: 1,000 cgroups with a process each; the C loop and memwarden in turn, first and second.
 
 Two kinds of rounds: ``idle``, in which nothing has happened in any cgroup since the last one, and ``busy``,
-before which every cgroup was charged otherwise than before, so that its figures have changed. Each side gets a
-charge of its own, so that what the kernel does at the first reading after one is in both figures.
+before which every cgroup was charged more or less than before, so that its figures have changed. Each side
+gets a charge of its own, so that what the kernel does at the first reading after one is in both figures.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def populate() -> list[str]:
 
 
 def charge(leaves: list[str], turn: int) -> None:
-    """Have every cgroup charged 64 KiB of tmpfs more than before, or 192 KiB less, by a process that visits it.
+    """Have every cgroup charged 64 KiB of tmpfs more, or 192 KiB less, by a process that visits it.
 
     The file is written anew, so that the guest's memory is not what runs out in the later rounds.
     """

@@ -77,20 +77,19 @@ class Later(Generic[K, V]):
         """The figures, or what will be; raises ``ParseError`` where ``parse`` does."""
         data = text.encode("utf-8", "surrogatepass")
         form = data.translate(None, _DIGITS)
-        if form == self._form and len(data) - len(form) <= _INT_TAKES and self._has_values(text):
+        mark = self._mark
+        if (
+            form == self._form
+            and len(data) - len(form) <= _INT_TAKES
+            and text.startswith(self._start)
+            and self._no_value not in text
+            and text.endswith("\n")
+            and (len(mark) == 1 or text.count(mark) == text.count(mark[-1]))
+        ):
             return Deferred(text, self._parse)
         figures = self._parse(text)
         self._form = form if self._is_plain(text) else None
         return figures
-
-    def _has_values(self, text: str) -> bool:
-        mark = self._mark
-        return (
-            text.startswith(self._start)
-            and self._no_value not in text
-            and text.endswith("\n")
-            and (len(mark) == 1 or text.count(mark) == text.count(mark[-1]))
-        )
 
     def _is_plain(self, text: str) -> bool:
         first = text.partition(self._mark)[0]
