@@ -9,11 +9,13 @@ from hypothesis import strategies as st
 
 from memwarden.errors import InputError
 from memwarden.guard import foreign
+from memwarden.guard.engine import Engine
 from memwarden.guard.ir import Policy
-from memwarden.guard.never import BUILT_IN
+from memwarden.guard.never import BUILT_IN, Guarded
 from memwarden.guard.policy.document import Text
 from memwarden.guard.policy.load import load
 from memwarden.guard.policy.render import render
+from tests.guard.ticks import S, group, tick
 
 SAMPLES = {
     "oomd": """{"rulesets": [{"name": "a", "cgroup": "x,y/*", "drop-in": {"detectors": true},
@@ -73,6 +75,15 @@ def test_samples_are_recognised_and_taken(kind):
 def test_whom_nobody_kills_is_left_alone_unless_the_tool_itself_is_asked_for(kind):
     assert foreign.load(kind, ("x", SAMPLES[kind])).never == BUILT_IN
     assert foreign.load(kind, ("x", SAMPLES[kind]), bug_compatible=True).never == ()
+
+
+@pytest.mark.parametrize("bug_compatible", [False, True])
+@pytest.mark.parametrize("kind", sorted(SAMPLES))
+def test_the_engine_runs_it_and_a_machine_that_says_nothing_loses_nobody(kind, bug_compatible):
+    policy = foreign.load(kind, ("x", SAMPLES[kind]), bug_compatible=bug_compatible)
+    engine = Engine(policy, Guarded(policy.never, policy.protect))
+    steps = [engine.step(tick(number * S, group("/a", held=5))) for number in range(3)]
+    assert [intent for step in steps for decision in step.decisions for intent in decision.intents] == []
 
 
 @pytest.mark.parametrize("bug_compatible", [False, True])
