@@ -311,6 +311,7 @@ class Ranking(NamedTuple):
     """What a candidate must have more of, in the first key, to be one at all (of SwapTotal for swap).
 
     For ``swap-biased`` it is the swap itself that counts; -1 bytes leaves in who has nothing of the key.
+    Keys that are no amount (pressure, badness, a class) ask for it only where it is above 0.
     """
     parameters: tuple[tuple[str, float], ...] = ()
     ties: tuple[RankKey, ...] = ()

@@ -236,8 +236,6 @@ class Judge:
 
     def say_lower(self, unit: Unit, best: Unit) -> None:
         """Why it was not the chosen one although it may be killed."""
-        if unit.why_not:
-            return
         if ORDER[unit.mark] > ORDER[best.mark]:
             unit.why_not = (
                 f"lower: to be avoided, {unit.mark_why}"
