@@ -68,6 +68,8 @@ def _whole(policy: ir.Policy) -> str:
         said.append("It is a dry run: everything is decided and nothing done.")
     if policy.kill_pause_us:
         said.append(f"After a kill nobody else is killed for {span(policy.kill_pause_us)}.")
+    if not policy.wait_for_death:
+        said.append("It does not wait until who was killed is gone.")
     said += [f"Note: {escape(note)}." for note in policy.notes]
     return " ".join(said)
 
