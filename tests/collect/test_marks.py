@@ -87,6 +87,17 @@ def test_an_older_recording_does_not(root):
     assert Gap("/sys/fs/cgroup/a/@marks", GapReason.NO_FILE) in taken.gaps
 
 
+@pytest.mark.live
+def test_a_real_cgroup_keeps_them(live_cgroup):
+    for attribute in ("user.oomd_avoid", "trusted.oomd_prefer"):
+        os.setxattr(live_cgroup, attribute, b"1")
+    source = Live()
+    taken = Collector(source, with_processes=False, marks=True).snapshot()
+    source.close()
+    found = taken.cgroups[f"/{live_cgroup.name}"]
+    assert (found.owner_uid, found.marks) == (os.getuid(), ("trusted.oomd_prefer", "user.oomd_avoid"))
+
+
 @pytest.fixture
 def failing(tmp_path, monkeypatch):
     """``files.marks`` of a directory whose attributes give an error."""
