@@ -268,11 +268,14 @@ class History:
         past = self._past(path)
         if past is None or not past.rows:
             return None
+        rows = past.rows
+        span_us = rows[-_WIDTH] - rows[0]
+        if span_us and rows[column] == rows[column - _WIDTH] >= 0 and self.now_us == rows[-_WIDTH]:
+            # Most counters of most cgroups, most of the time: read now, and as they were at first.
+            return Increment(0, min(span_us, window_us))
         times, values = past.known(column)
         if len(times) < 2 or self.now_us - times[-1] >= window_us:
             return None
-        if values[-1] == values[0]:
-            return Increment(0, min(times[-1] - times[0], window_us))
         # The window ends where the last sample is: what came after it is not known yet.
         start = times[-1] - window_us
         at = bisect_left(times, start)

@@ -32,23 +32,21 @@ class StuckWatch:
                 stalls[path] = stalled
         self._since_us = {path: self._since_us.get(path, view.now_us) for path in stalls}
         if not stalls:
-            return Finding(
-                "stuck", False, 0, self._spec.above_us, "us", text="nobody is stuck at memory.high"
-            )
+            return Finding("stuck", False, 0, self._spec.above_us, "us")
         where = min(stalls, key=lambda path: self._since_us[path])
         held_us = view.now_us - self._since_us[where]
-        words = (
-            f"{self._what} {words_of(stalls[where], 'us')} > {words_of(self._spec.above_us, 'us')}{at(where)}"
-        )
+        fired = held_us >= self._spec.for_us
+        held = f", held {words_of(held_us, 'us')}" if held_us else ""
+        compared = f"{words_of(stalls[where], 'us')} > {words_of(self._spec.above_us, 'us')}"
         return Finding(
             detector="stuck",
-            fired=held_us >= self._spec.for_us,
+            fired=fired,
             value=stalls[where],
             threshold=self._spec.above_us,
             unit="us",
             where=where,
             held_us=held_us,
-            text=f"{words}, held {words_of(held_us, 'us')}" if held_us else words,
+            text=f"{self._what} {compared}{at(where)}{held}" if fired else "",
         )
 
     def _stalled_us(self, view: View, path: str) -> int:
