@@ -215,14 +215,17 @@ def test_rules_with_more_about_them():
 
 
 def test_what_holds_for_all_rules():
-    policy = ir.Policy("p", (), steady=True, kill_pause_us=SECOND_US, dry_run=True, notes=("no x",))
+    policy = ir.Policy(
+        "p", (), steady=True, kill_pause_us=SECOND_US, dry_run=True, notes=("no x",), wait_for_death=False
+    )
     assert paragraphs(policy, {}) == [
         (
             "Policy p",
             (
                 "0 rules, looked at every 100 ms always. It is a dry run: everything is decided and "
                 "nothing done. "
-                "After a kill nobody else is killed for 1 s. Note: no x."
+                "After a kill nobody else is killed for 1 s. "
+                "It does not wait until who was killed is gone. Note: no x."
             ),
         )
     ]

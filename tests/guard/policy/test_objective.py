@@ -72,3 +72,22 @@ def test_the_service_itself_is_never_killed():
     concerned = [getattr(intent, "target", None) or intent.cgroup for _, _, intent in acts(0.9, seconds=30)]
     assert concerned
     assert {target.path for target in concerned} == {"/system.slice/job.service"}
+
+
+def test_a_service_that_is_held_up_by_its_own_limit_costs_nobody_else_anything():
+    one = engine()
+    decisions = []
+    for at in range(60):
+        seen = machine(at, stalled=0.5, leak_mib=10 + at)
+        limited = seen.cgroups[DB]._replace(
+            max_bytes=400 * MIB, current_bytes=400 * MIB, events_local={"max": at}
+        )
+        # The kernel scans nothing for the machine (vmscan.c counts there what is no cgroup's own reclaim).
+        still = seen._replace(cgroups={**seen.cgroups, DB: limited}, vmstat={"pgscan_direct": 0})
+        decisions += one.step(still, calm=at == 0).decisions
+    assert decisions
+    assert [intent for decision in decisions for intent in decision.intents] == []
+    assert {decision.withheld for decision in decisions} == {
+        "there is nobody who can be throttled",
+        "there is nobody who may be killed",
+    }
