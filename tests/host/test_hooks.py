@@ -239,9 +239,21 @@ def test_without_systemctl_a_restart_is_refused(bench, monkeypatch):
 
 
 def test_nobody_is_left_to_be_reaped(bench):
-    run(bench, ("/bin/true",))
+    pid = int(run(bench, shell("echo $$")).output)
     with pytest.raises(ChildProcessError):
-        os.waitpid(-1, os.WNOHANG)
+        os.waitpid(pid, os.WNOHANG)
+
+
+def test_a_hook_that_does_not_die_at_once_is_reaped_later(bench, monkeypatch):
+    hands = bench.effects._hands
+    with monkeypatch.context() as patch:
+        patch.setattr(hands, "reap", lambda *_: None)
+        outcome = run(bench, shell("echo $$; exec sleep 1000"), limit_us=SECOND // 2)
+    assert outcome.error == "/bin/sh: did not end within 0.5 s and was killed"
+    assert os.waitid(os.P_PID, int(outcome.output), os.WEXITED | os.WNOWAIT).si_status == signal.SIGKILL
+    assert bench.effects.ended() == []
+    with pytest.raises(ChildProcessError):
+        os.waitpid(int(outcome.output), os.WNOHANG)
 
 
 def test_sentences():

@@ -12,6 +12,7 @@ from errno import EAGAIN, EINVAL, ENODEV
 
 import pytest
 
+from memwarden.host import effects as effects_module
 from memwarden.host import undo
 from memwarden.host.effects import WORKERS, Effects, Hands
 from memwarden.host.journal import Journal
@@ -240,7 +241,8 @@ def test_a_dry_restore_says_what_it_would_do_and_changes_nothing(files):
 
 
 def test_a_hook_throttles_its_victim_to_what_it_uses_and_releases_it(files, tmp_path):
-    hook = RunHook(("/bin/cat", f"{files.path}/memory.high"), files.target, 20 * SECOND, "throttle")
+    look = f"until grep -qv max {files.path}/memory.high; do :; done; cat {files.path}/memory.high"
+    hook = RunHook(("/bin/sh", "-c", look), files.target, 20 * SECOND, "throttle")
     outcome = files.do(hook)
     # 50 MiB + 5 B in use, rounded down to pages.
     assert (outcome.done, outcome.output) == (True, str(50 * MIB))
@@ -263,4 +265,47 @@ def test_a_hook_that_cannot_be_started_releases_its_victim(files, monkeypatch):
     outcome = files.effects.apply(RunHook(("/bin/true",), files.target, SECOND))
     assert (outcome.done, outcome.error) == (False, "/app: Resource temporarily unavailable")
     assert (files.path / "cgroup.freeze").read_text() == "0"
+    assert files.journal.pending() == ()
+
+
+def test_what_is_still_being_written_is_not_undone_before_it_is_there(files, monkeypatch):
+    monkeypatch.setattr(effects_module, "RESTORE_US", 1)
+    files.hands.gate.clear()
+    files.effects.apply(SetHigh(files.target, 100 * MIB, restore=MAX))
+    assert files.hands.begun.wait(10)
+    [undone] = files.effects.restore()
+    assert (undone.settled, undone.text) == (False, "/app: it is being written at this moment")
+    files.hands.gate.set()
+    files.effects.settle()
+    [undone] = files.effects.restore()
+    assert (undone.settled, undone.text) == (True, "")
+    assert files.high().startswith("max")
+
+
+def test_restoring_waits_for_what_is_under_way(files):
+    files.effects.apply(SetHigh(files.target, 100 * MIB, restore=MAX))
+    [undone] = files.effects.restore()
+    assert (undone.settled, undone.text) == (True, "")
+    assert files.high().startswith("max")
+
+
+def test_a_worker_outlives_whatever_happens_in_it(files, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(files.hands, "put", lambda *_: [].pop())  # as a MemoryError would
+        for _ in range(2 * WORKERS):
+            outcome = files.do(Reclaim(files.target, MIB))
+            assert not outcome.done
+            assert "it was not done whole: IndexError" in outcome.error
+    assert files.do(Reclaim(files.target, MIB)).done
+
+
+def test_a_hook_runs_unthrottled_when_no_worker_is_free(files):
+    files.hands.gate.clear()
+    for _ in range(WORKERS):
+        files.effects.apply(Reclaim(files.target, MIB), limit_us=60 * SECOND)
+    hook = RunHook(("/bin/cat", f"{files.path}/memory.high"), files.target, 20 * SECOND, "throttle")
+    assert files.effects.apply(hook) is None
+    select.select([files.effects._underway._acts[-1].program.pidfd], [], [], 10)
+    [outcome] = files.effects.ended()
+    assert (outcome.done, outcome.output) == (True, "max")
     assert files.journal.pending() == ()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from errno import EBUSY
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from memwarden.errors import InputError
@@ -14,6 +15,8 @@ from memwarden.state.intents import ProcessId
 from memwarden.units import Max
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from memwarden.host.effects import Hands
     from memwarden.host.journal import Journal
     from memwarden.host.targets import Machine
@@ -45,6 +48,8 @@ class Changes:
         self._hands = hands
         self._journal = journal
         self._underway = underway
+        self._writing: set[Entry | None] = set()
+        """What a worker is about to write, or writes: memory.high may be either value still."""
 
     def _find(self, kind: str, target: Target) -> Entry | None:
         return self._journal.find(kind, target) if self._journal is not None else None
@@ -124,16 +129,8 @@ class Changes:
         journal = self._journal
         assert journal is not None
         entry, earlier = entries
-        directory = os.dup(fd)
         refused: list[OSError] = []
-
-        def run(_job: Job) -> None:
-            try:
-                self._hands.put(directory, "memory.high", wanted.encode())
-            except OSError as error:
-                refused.append(error)
-            finally:
-                os.close(directory)
+        run, take_back = self._writer(fd, wanted, entry, refused)
 
         def finish(late: bool) -> Done:
             settled = entry if refused else earlier
@@ -146,18 +143,51 @@ class Changes:
         try:
             self._underway.hand_over(act, run, finish)
         except Refused:
-            os.close(directory)
+            take_back()
             raise
+
+    def _writer(
+        self, fd: int, wanted: str, entry: Entry | None, refused: list[OSError]
+    ) -> tuple[Callable[[Job], None], Callable[[], None]]:
+        """A write of memory.high for a worker, and what to do instead when there is none."""
+        directory = os.dup(fd)
+        self._writing.add(entry)
+
+        def take_back() -> None:
+            self._writing.discard(entry)
+            os.close(directory)
+
+        def run(_job: Job) -> None:
+            try:
+                self._hands.put(directory, "memory.high", wanted.encode())
+            except OSError as error:
+                refused.append(error)
+            finally:
+                take_back()
+
+        return run, take_back
 
     def hold_group(self, intent: RunHook, target: CgroupId, fd: int) -> list[Entry]:
         """Freeze or throttle a group while a hook runs, unless it is already."""
         if intent.meanwhile == "freeze" and not _frozen(fd):
             return [self._make(undo.FREEZE, target, fd, b"1")]
         if intent.meanwhile == "throttle" and self._find(undo.HIGH, target) is None:
-            was = _high(fd)
-            usage = int(files.read_at(fd, "memory.current")) // PAGE * PAGE
-            if was == "max" or int(was) > usage:
-                return [self._make(undo.HIGH, target, fd, b"%d" % usage, was)]
+            return self._throttle_meanwhile(target, fd)
+        return []
+
+    def _throttle_meanwhile(self, target: CgroupId, fd: int) -> list[Entry]:
+        """Limit a group to what it uses, by a worker: it may grow, and then the write reclaims."""
+        assert self._journal is not None
+        was = _high(fd)
+        usage = int(files.read_at(fd, "memory.current")) // PAGE * PAGE
+        if was != "max" and int(was) <= usage:
+            return []
+        entry = self._journal.begin(undo.HIGH, target, was, str(usage))
+        run, take_back = self._writer(fd, str(usage), entry, [])
+        if self._underway.start(run):
+            return [entry]
+        take_back()
+        self._journal.done(entry)
         return []
 
     def hold_process(self, intent: RunHook, target: ProcessId, pidfd: int) -> list[Entry]:
@@ -208,6 +238,8 @@ class Changes:
             if entry.kind == undo.HIGH:
                 current = _high(fd)
                 if current != entry.now:
+                    if entry in self._writing:
+                        raise OSError(EBUSY, "it is being written at this moment")
                     raise Refused(f"{entry.target.path}: memory.high was changed to {current} since; left so")
             if not dry:
                 self._hands.put(fd, undo.FILES[entry.kind], (entry.was or "0").encode())

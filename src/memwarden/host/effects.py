@@ -56,6 +56,8 @@ if TYPE_CHECKING:
 
 LIMIT_US: Final = 5 * SECOND_US
 """How long a reclaim, a limit or systemctl may take when nothing else is said."""
+RESTORE_US: Final = SECOND_US
+REAP_MS: Final = 1000
 WORKERS: Final = 3
 RELEASE_TRIES: Final = 4
 NR_PROCESS_MRELEASE: Final = 448
@@ -167,13 +169,18 @@ class Effects:
         return outcomes
 
     def restore(self) -> list[Undone]:
-        """Undo everything in the journal, the latest first; what others have changed since is left alone."""
+        """Undo everything in the journal, the latest first; what others have changed since is left alone.
+
+        What is under way is waited for, shortly, so that it does not change again what was restored.
+        """
         assert self._journal is not None
+        self.settle(RESTORE_US)
         return [self._changes.undo(entry, dry=self._dry) for entry in self._journal.pending()]
 
     def close(self) -> None:
         """Give up what goes on, release who is held for it, and let the workers end."""
         self._underway.close()
+        self._hooks.reap(REAP_MS)
         self._machine.close()
 
 
@@ -246,20 +253,24 @@ class Hands:
         return programs.Program(pid, os.pidfd_open(pid), ours, keep)
 
     def end(self, program: programs.Program) -> int | None:
-        """Kill what is left of a program's session and reap it.
-
-        Returns its exit code, minus the signal that killed it, or ``None`` when it is still dying.
-        """
+        """Kill what is left of a program's session and reap it; as :meth:`reap`."""
         program.collect()
         with suppress(OSError):
             os.killpg(program.pid, signal.SIGKILL)  # nobody else has this number before the leader is reaped
         with suppress(OSError):
             self.signal(program.pidfd, signal.SIGKILL)
-        ready([program.pidfd], POLL_MS)
+        return self.reap(program, POLL_MS)
+
+    def reap(self, program: programs.Program, wait_ms: int) -> int | None:
+        """The exit code of a program that was killed, or minus the signal that did it.
+
+        ``None`` when it has not died in that time, being in the kernel: ask again.
+        """
+        ready([program.pidfd], wait_ms)
         found = os.waitid(os.P_PIDFD, program.pidfd, os.WEXITED | os.WNOHANG)
-        program.close()
         if found is None:
             return None
+        program.close()
         return found.si_status if found.si_code == os.CLD_EXITED else -found.si_status
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
 
 from memwarden.host import programs, undo
@@ -29,7 +28,7 @@ class Hooks:
         self._hands = hands
         self._changes = changes
         self._dry = dry
-        self._unreaped: list[int] = []
+        self._unreaped: list[programs.Program] = []
 
     def run(self, intent: RunHook, act: Act) -> Done | None:
         """A hook, with its victim held."""
@@ -76,7 +75,7 @@ class Hooks:
         def finish(late: bool) -> Done:
             code = self._hands.end(program)
             if code is None:
-                self._unreaped.append(program.pid)
+                self._unreaped.append(program)
             problems = [programs.sentence(code, act.limit_us, late=late)]
             for entry in held:
                 text = self._changes.undo(entry).text
@@ -87,8 +86,6 @@ class Hooks:
 
         act.finish = finish
 
-    def reap(self) -> None:
+    def reap(self, wait_ms: int = 0) -> None:
         """Reap programs that had not died when they were ended: they were in the kernel."""
-        for pid in list(self._unreaped):
-            if os.waitpid(pid, os.WNOHANG)[0]:
-                self._unreaped.remove(pid)
+        self._unreaped = [one for one in self._unreaped if self._hands.reap(one, wait_ms) is None]

@@ -93,6 +93,8 @@ def _run(words: Sequence[str], limit_us: int) -> tuple[int | None, bytes]:
         ready(program.filenos(), max(-(-left // 1000), 0))
         program.collect()
     code = hands.end(program)
+    if code is None:
+        hands.reap(program, 1000)
     if program.dropped:
         raise InputError(f"{words[0]}: its answer is longer than {MOST // MIB} MiB")
     return None if late else code, bytes(program.output)

@@ -108,7 +108,10 @@ class Underway:
 def _finish(act: Act, *, late: bool) -> Done:
     if act.job is not None and late:
         act.job.given_up = True
-    return act.finish(late)
+    done = act.finish(late)
+    if act.job is not None and act.job.error is not None:
+        return Done(False, f"it was not done whole: {act.job.error!r}")
+    return done
 
 
 def ready(fds: Sequence[int], timeout_ms: int) -> list[int]:

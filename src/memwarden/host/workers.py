@@ -26,14 +26,15 @@ STACK: Final = 1 << 18
 
 
 class Job:
-    """Something a worker does. It must end soon after ``given_up`` became true, and not raise."""
+    """Something a worker does, which ends soon after ``given_up`` became true. ``error``: what it raised."""
 
-    __slots__ = ("given_up", "over", "run")
+    __slots__ = ("error", "given_up", "over", "run")
 
     def __init__(self, run: Callable[[Job], None]) -> None:
         self.run = run
         self.given_up = False
         self.over = False
+        self.error: Exception | None = None
 
 
 class Workers:
@@ -93,9 +94,10 @@ class Workers:
                 return
             try:
                 job.run(job)
-            finally:
-                self._over.append(job)
-                os.eventfd_write(self._ready, 1)
+            except Exception as error:  # noqa: BLE001 - MemoryError above all; the worker is needed further on
+                job.error = error
+            self._over.append(job)
+            os.eventfd_write(self._ready, 1)
 
 
 def _stop(_job: Job) -> None:
