@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-from errno import EBUSY
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from memwarden.errors import InputError
@@ -50,6 +49,8 @@ class Changes:
         self._underway = underway
         self._writing: set[Entry | None] = set()
         """What a worker is about to write, or writes: memory.high may be either value still."""
+        self.later: list[Entry] = []
+        """What is to be undone as soon as it has been written."""
 
     def _find(self, kind: str, target: Target) -> Entry | None:
         return self._journal.find(kind, target) if self._journal is not None else None
@@ -215,7 +216,14 @@ class Changes:
             return None
 
     def undo(self, entry: Entry, *, dry: bool = False) -> Undone:
-        """Undo one change; one that cannot be undone now stays in the journal."""
+        """Undo one change; one that cannot be undone now stays in the journal.
+
+        One that is being written at this moment is undone by :meth:`again`.
+        """
+        if entry in self._writing:
+            if entry not in self.later:
+                self.later.append(entry)
+            return Undone(entry, False, "")
         try:
             self._undo(entry, dry=dry)
             text = ""
@@ -226,6 +234,12 @@ class Changes:
         if not dry and self._journal is not None:
             self._journal.done(entry)
         return Undone(entry, True, text)
+
+    def again(self) -> None:
+        """Undo what had to wait for a worker to have written it."""
+        waiting, self.later = self.later, []
+        for entry in waiting:
+            self.undo(entry)
 
     def _undo(self, entry: Entry, *, dry: bool) -> None:
         """Raises :class:`Refused` when there is nothing to undo any more."""
@@ -238,8 +252,6 @@ class Changes:
             if entry.kind == undo.HIGH:
                 current = _high(fd)
                 if current != entry.now:
-                    if entry in self._writing:
-                        raise OSError(EBUSY, "it is being written at this moment")
                     raise Refused(f"{entry.target.path}: memory.high was changed to {current} since; left so")
             if not dry:
                 self._hands.put(fd, undo.FILES[entry.kind], (entry.was or "0").encode())

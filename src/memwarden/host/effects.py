@@ -156,13 +156,14 @@ class Effects:
     def ended(self) -> list[Outcome]:
         """Outcomes of what has ended, or is given up because its limit is over; never waits."""
         self._hooks.reap()
+        self._changes.again()
         return [self._outcome(act, done) for act, done in self._underway.ended(self._clock.monotonic_us())]
 
     def settle(self, limit_us: int = LIMIT_US) -> list[Outcome]:
         """Wait until everything has ended, at most so long."""
         until = self._clock.monotonic_us() + limit_us
         outcomes = self.ended()
-        while self._underway and (now := self._clock.monotonic_us()) < until:
+        while (self._underway or self._changes.later) and (now := self._clock.monotonic_us()) < until:
             left = max(min(until, self.next_us() or until) - now, 0)
             ready(self.filenos(), -(-left // 1000))
             outcomes += self.ended()
