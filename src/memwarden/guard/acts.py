@@ -31,6 +31,9 @@ HOLD: Final = "hold"  # the same action again at the next tick
 STOP: Final = "stop"  # the chain ends and the rule rests
 ALIGN: Final = 4096
 NOBODY: Final = "somebody would be killed; these are signals of the machine only, which name nobody"
+NOBODY_SLOWER: Final = (
+    "somebody would be slowed down; these are signals of the machine only, which name nobody"
+)
 HOOK_END: Final = "hook"
 TERM_END: Final = "term"
 EVERYTHING: Final = frozenset(("/**", "**"))
@@ -76,6 +79,8 @@ def perform(action: ir.Action, scene: Scene) -> Act:
     """Decide one action."""
     if isinstance(action, CHOOSING) and scene.lacks():
         return Act("look", HOLD)
+    if isinstance(action, ir.DoThrottle | ir.DoReclaim | ir.DoFreeze) and _nameless(scene):
+        return Act(_slow_name(action), WAIT, withheld=NOBODY_SLOWER, for_us=action.within_us)
     match action:
         case ir.DoKill():
             return _kill(action, scene)
@@ -99,8 +104,8 @@ def _kill(action: ir.DoKill, scene: Scene) -> Act:
         return Act("kill", STOP, withheld=f"no need: {scene.need.text}", for_us=0)
     if rests := scene.rests(bool(action.term_us)):
         return Act("kill", HOLD, withheld=rests)
-    if not scene.view.snapshot.cgroups and not scene.view.snapshot.processes:
-        return Act("kill", STOP, withheld=NOBODY)
+    if _nameless(scene):
+        return _ended(action, (), ())._replace(withheld=NOBODY)
     candidates = _order(action.choice, scene)
     chosen = first(candidates)
     if chosen is None:
@@ -158,6 +163,17 @@ def _freeze(action: ir.DoFreeze, scene: Scene) -> Act:
         return Act("freeze", NEXT, candidates, withheld="there is nobody who can be frozen")
     intent = Freeze(CgroupId(cgroup.path, cgroup.inode))
     return Act("freeze", WAIT, candidates, (intent,), for_us=action.within_us)
+
+
+def _nameless(scene: Scene) -> bool:
+    """Whether the snapshot holds nobody at all, as that of signals of the machine."""
+    return not scene.view.snapshot.cgroups and not scene.view.snapshot.processes
+
+
+def _slow_name(action: ir.DoThrottle | ir.DoReclaim | ir.DoFreeze) -> str:
+    if isinstance(action, ir.DoThrottle):
+        return "throttle"
+    return "reclaim" if isinstance(action, ir.DoReclaim) else "freeze"
 
 
 def first(candidates: tuple[Candidate, ...]) -> Candidate | None:

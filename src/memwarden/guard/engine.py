@@ -210,8 +210,8 @@ class Engine:
         elif isinstance(outcome.intent, Kill | Terminate) and not outcome.done:
             chain.failed()
 
-    def bury(self, target: Target) -> None:
-        """On a recording: take a victim as gone, and do not choose it again."""
+    def bury(self, target: Target | None) -> None:
+        """On a recording: take a victim as gone and do not choose it again; ``None`` has no name."""
         self._victims.bury(target, self._now_us)
 
     def _ids(self) -> Iterator[str]:

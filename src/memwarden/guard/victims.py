@@ -127,10 +127,11 @@ class Victims:
             results.append(Result(pending.decision, target, gone, freed, now - pending.at_us))
         return tuple(results)
 
-    def bury(self, target: Target, now_us: int) -> None:
+    def bury(self, target: Target | None, now_us: int) -> None:
         """Take it as gone: on a recording, where nobody dies of our decisions."""
-        self._pending.pop(target, None)
-        self.failed[target] = "would be dead already"
+        if target is not None:
+            self._pending.pop(target, None)
+            self.failed[target] = "would be dead already"
         self.last_gone_us = now_us
 
     def undo(self) -> tuple[tuple[str, Intent], ...]:

@@ -1,0 +1,76 @@
+"""A recording of either kind, an archive of a machine's files or signals as CSV, as snapshots over time."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from memwarden.collect import rootar, signals
+from memwarden.collect.archive import Archive
+from memwarden.collect.chunks import ChunkReader
+from memwarden.collect.snapshot import Collector
+from memwarden.errors import InputError
+from memwarden.host import logs
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Literal
+
+    from memwarden.state.snapshot import Snapshot
+
+LONGEST_LINE: Final = 1 << 12
+
+
+class Recording(NamedTuple):
+    """What was recorded; ``notes`` gets a sentence where it was cut off, once the snapshots were taken.
+
+    ``kind``: an ``archive`` of memwarden record, or ``signals``, which name nobody.
+    """
+
+    name: str
+    kind: Literal["archive", "signals"]
+    snapshots: Iterator[Snapshot]
+    notes: list[str]
+
+
+def open_recording(path: str) -> Recording:
+    """A recording by its file, ``-`` for standard input; compression and kind are seen from what is in it.
+
+    Raises :class:`InputError`, for what is wrong further down only when that is reached.
+    """
+    stream = logs.open_file(path, binary=True)
+    chunks = iter(stream)
+    first = next(chunks, b"")
+    while len(first) < len(rootar.MAGIC) and (more := next(chunks, b"")):
+        first += more
+    reader = ChunkReader(_again(first, chunks))
+    name, notes = stream.name, stream.notes
+    if first.startswith(rootar.MAGIC):
+        return Recording(name, "archive", _archives(reader, name, notes), notes)
+    head = first.partition(b"\n")[0]
+    if b"," not in head:
+        raise InputError(
+            f"{name}: is neither a recording of memwarden record --interval nor CSV whose first line is "
+            f"{signals.HEADER}"
+        )
+    samples = signals.read(_lines(reader, name), name)
+    return Recording(name, "signals", signals.snapshots(samples), notes)
+
+
+def _again(first: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:
+    yield first
+    yield from rest
+
+
+def _archives(reader: ChunkReader, name: str, notes: list[str]) -> Iterator[Snapshot]:
+    for recorded in rootar.read(reader, name, notes):
+        yield Collector(Archive(recorded, name), marks=True).snapshot()
+
+
+def _lines(reader: ChunkReader, name: str) -> Iterator[str]:
+    number = 0
+    while line := reader.readline(LONGEST_LINE):
+        number += 1
+        try:
+            yield line.decode()
+        except UnicodeDecodeError as error:
+            raise InputError(f"{name}:{number}: is not UTF-8; save the file as UTF-8") from error
