@@ -37,6 +37,7 @@ SCHEMAS = {
     "why": ("memwarden.present.why_json", "schema"),
     "why_list": ("memwarden.present.why_json", "list_schema"),
     "policy_check": ("memwarden.present.policy_json", "check_schema"),
+    "replay": ("memwarden.present.replay_json", "schema"),
 }
 
 HEAD = """\

@@ -10,16 +10,18 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import argparse
 
+    from memwarden.guard.ir import Policy
     from memwarden.guard.policy.load import Loaded
     from memwarden.host.policy_files import PolicyFiles
 
-HELP = "check, show, explain or convert a policy of the guard"
+HELP = "check, show, explain, convert or replay a policy of the guard"
 EPILOG = """\
 examples:
   memwarden policy explain                  # the installed one, in words
   memwarden policy check /etc/memwarden
   memwarden policy show default
   memwarden policy convert --from oomd /etc/oomd.json
+  memwarden policy replay default night.rootar
 
 A POLICY is a file (and FILE.d/*.toml beside it), a folder (policy.toml, or the
 built-in policy, and policy.d/*.toml), "default" for the built-in one, or - for
@@ -31,6 +33,7 @@ ACTIONS: tuple[tuple[str, str], ...] = (
     ("show", "print the policy in effect, and where each part is from"),
     ("explain", "say what a policy does, in words"),
     ("convert", "print another tool's policy as one of ours"),
+    ("replay", "say what policies would have done on recordings"),
 )
 
 
@@ -62,6 +65,20 @@ def read(where: str | None) -> tuple[PolicyFiles, Loaded]:
 
     files = read_policy(where)
     return files, load([Text(*one) for one in files.texts], name=files.name)
+
+
+def foreign(where: str, *, bug_compatible: bool = False) -> Policy | None:
+    """Another tool's policy, by what is in the file; ``None`` where it is one of ours, or nothing says so."""
+    import os
+
+    from memwarden.guard import foreign as others
+    from memwarden.host.policy_files import BUILT_IN, STDIN, read_text
+
+    if where in (BUILT_IN, STDIN) or os.path.isdir(where):
+        return None
+    name, text = read_text(where)
+    kind = others.recognise(name, text)
+    return None if kind is None else others.load(kind, (name, text), bug_compatible=bug_compatible)
 
 
 def usable(where: str | None) -> Loaded:

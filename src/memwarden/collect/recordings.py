@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from memwarden.state.snapshot import Snapshot
 
 LONGEST_LINE: Final = 1 << 12
+LEAST_COMMAS: Final = 3
+"""A first line with fewer is no header that somebody spelled wrongly."""
 
 
 class Recording(NamedTuple):
@@ -47,7 +49,7 @@ def open_recording(path: str) -> Recording:
     if first.startswith(rootar.MAGIC):
         return Recording(name, "archive", _archives(reader, name, notes), notes)
     head = first.partition(b"\n")[0]
-    if b"," not in head:
+    if head.count(b",") < LEAST_COMMAS:
         raise InputError(
             f"{name}: is neither a recording of memwarden record --interval nor CSV whose first line is "
             f"{signals.HEADER}"

@@ -65,7 +65,7 @@ class Replay:
         """What would have been decided now."""
         now = snapshot.instant.monotonic_us
         last, self._last = self._last, snapshot
-        if last is None or _anew(last, snapshot):
+        if last is None or begins_anew(last, snapshot):
             self._driver = Driver(self.policy, self._guarded)
             self._first_us = self._due_us = now
         if self.policy.steady:
@@ -88,7 +88,7 @@ class Replay:
                 engine.bury(intent.target)
 
 
-def _anew(last: Snapshot, snapshot: Snapshot) -> bool:
+def begins_anew(last: Snapshot, snapshot: Snapshot) -> bool:
     """Whether this is not the machine of the snapshot before, later on."""
     return (
         snapshot.host.boot_id != last.host.boot_id

@@ -1,4 +1,4 @@
-"""What of a policy sees nothing in signals of the machine alone: no cgroup, no process, four kinds of figures."""
+"""What of a policy sees nothing in signals of the machine alone: no cgroup and no process."""
 
 from __future__ import annotations
 

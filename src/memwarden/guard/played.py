@@ -1,0 +1,145 @@
+"""What came of a replay, as records: what was recorded, and what each policy would have done."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from memwarden.guard.acts import NOBODY
+from memwarden.guard.driver import Replay, begins_anew
+from memwarden.guard.never import Guarded
+from memwarden.rules.reclaimable import MACHINE
+from memwarden.state.cgroup import parent_path
+from memwarden.state.delta import between
+from memwarden.state.intents import Kill, Notify, Terminate
+from memwarden.units import SECOND_US
+
+if TYPE_CHECKING:
+    from memwarden.guard.ir import Policy
+    from memwarden.guard.record import Decision
+    from memwarden.state.delta import SnapshotDelta
+    from memwarden.state.intents import Target
+    from memwarden.state.snapshot import Snapshot
+
+
+class Death(NamedTuple):
+    """The kernel killed while it was recorded: how many processes, and in which cgroup where one says so."""
+
+    time_us: int
+    cgroup: str | None
+    processes: int
+
+
+class Tape(NamedTuple):
+    """One recording. ``zero_us`` is the instant that its times are counted from."""
+
+    name: str
+    kind: str
+    zero_us: int
+    first: Snapshot
+    last: Snapshot
+    snapshots: int
+    deaths: tuple[Death, ...]
+
+
+class Taken(NamedTuple):
+    """A decision and when it was made: the recording, and microseconds on its clock."""
+
+    tape: str
+    time_us: int
+    decision: Decision
+
+    @property
+    def unnamed(self) -> bool:
+        """Whether somebody would have been killed, and nobody knows who."""
+        return self.decision.withheld == NOBODY
+
+    @property
+    def acts(self) -> bool:
+        """Whether something would have been done, and not only said."""
+        return self.unnamed or any(not isinstance(one, Notify) for one in self.decision.intents)
+
+    @property
+    def kills(self) -> bool:
+        """Whether somebody would have been killed, or told to end."""
+        return self.unnamed or self.victim is not None
+
+    @property
+    def victim(self) -> Target | None:
+        """Who."""
+        return next((one.target for one in self.decision.intents if isinstance(one, Kill | Terminate)), None)
+
+
+class Played:
+    """One policy over all recordings."""
+
+    def __init__(self, policy: Policy) -> None:
+        self.policy = policy
+        self.taken: list[Taken] = []
+        self._replay = Replay(policy, Guarded(policy.never, policy.protect))
+
+    def step(self, tape: str, zero_us: int, snapshot: Snapshot) -> None:
+        """Take the next snapshot."""
+        time_us = snapshot.instant.monotonic_us - zero_us
+        self.taken += [Taken(tape, time_us, decision) for decision in self._replay.step(snapshot)]
+
+    @property
+    def first_act(self) -> Taken | None:
+        """The first decision that does something."""
+        return next((one for one in self.taken if one.acts), None)
+
+    @property
+    def first_kill(self) -> Taken | None:
+        """The first decision that kills."""
+        return next((one for one in self.taken if one.kills), None)
+
+
+class Player:
+    """Plays recordings to policies, each snapshot to all of them."""
+
+    def __init__(self, policies: list[Policy]) -> None:
+        self.played = [Played(policy) for policy in policies]
+        self.tapes: list[Tape] = []
+        self._last: Snapshot | None = None
+        self._zero_us = 0
+
+    def step(self, name: str, kind: str, snapshot: Snapshot) -> Tape:
+        """Take the next snapshot of the recording ``name``; the recording as far as it is known."""
+        last, self._last = self._last, snapshot
+        if last is None or begins_anew(last, snapshot):
+            last = None
+            # Signals have times of their own; an archive's are those since the machine was started.
+            self._zero_us = 0 if kind == "signals" else snapshot.instant.monotonic_us
+        if not self.tapes or self.tapes[-1].name != name:
+            self.tapes.append(Tape(name, kind, self._zero_us, snapshot, snapshot, 0, ()))
+        tape = self.tapes[-1]
+        deaths = tape.deaths if last is None else (*tape.deaths, *self._deaths(last, snapshot))
+        self.tapes[-1] = tape._replace(last=snapshot, snapshots=tape.snapshots + 1, deaths=deaths)
+        for one in self.played:
+            one.step(name, self._zero_us, snapshot)
+        return self.tapes[-1]
+
+    def _deaths(self, last: Snapshot, snapshot: Snapshot) -> list[Death]:
+        delta = between(last, snapshot)
+        if delta is None:
+            return []
+        time_us = snapshot.instant.monotonic_us - self._zero_us
+        found = [Death(time_us, path, kills) for path, kills in _killed(delta).items()]
+        all_of_them = (delta.vmstat or {}).get("oom_kill", 0)
+        unknown = all_of_them - sum(one.processes for one in found)
+        return [*found, Death(time_us, None, unknown)] if unknown > 0 else found
+
+
+def _killed(delta: SnapshotDelta) -> dict[str, int]:
+    """Kills by the lowest cgroup that counted them: events of a cgroup are those of all below it too."""
+    kills = {path: (one.events or {}).get("oom_kill", 0) for path, one in delta.cgroups.items()}
+    own = dict(kills)
+    for path, count in kills.items():
+        above = parent_path(path)
+        if above in own:
+            own[above] -= count
+    return {path: count for path, count in own.items() if count > 0 and path != MACHINE}
+
+
+def seconds(time_us: int) -> float:
+    """A time as documents have it."""
+    return time_us / SECOND_US

@@ -1,0 +1,173 @@
+"""What policies would have done on recordings, as time lines that a person reads at a glance."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from memwarden.guard.acts import NOBODY, NOBODY_SLOWER
+from memwarden.guard.sight import unseen
+from memwarden.present.table import Column, Row, render
+from memwarden.present.text import ABSENT, counted, duration, escape
+from memwarden.present.wrap import wrap
+from memwarden.state.intents import (
+    CgroupId,
+    Freeze,
+    Kill,
+    Notify,
+    Panic,
+    ProcessId,
+    Reclaim,
+    Restart,
+    RunHook,
+    SetHigh,
+    Terminate,
+)
+from memwarden.units import SECOND_US, size
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from memwarden.guard.played import Played, Taken, Tape
+    from memwarden.present.colour import Paint
+    from memwarden.state.intents import Intent, Target
+
+SHOWN: Final = 8
+"""Decisions of one policy that stand one by one; the rest is counted."""
+DEATHS: Final = 4
+AFTER: Final = (
+    "Nobody dies in a replay: what is decided after the first kill is about a machine that would have "
+    "looked different by then."
+)
+SOMEBODY: Final = "somebody"
+COLUMNS: Final = (
+    Column("POLICY", right=False, flexible=True),
+    Column("FIRST ACTION AT", right=False),
+    Column("VICTIM", right=False, flexible=True, least=20),
+    Column("DECISIONS"),
+)
+
+
+def text(
+    tapes: Sequence[Tape], played: Sequence[Played], notes: Sequence[str], *, width: int, paint: Paint
+) -> str:
+    """The recordings, a time line for each policy, and a table where there are several."""
+    blocks = [[line for tape in tapes for line in _tape(tape, width)]]
+    several = len(tapes) > 1
+    signals = any(tape.kind == "signals" for tape in tapes)
+    blocks += [_policy(one, width, paint, several=several, signals=signals) for one in played]
+    if len(played) > 1:
+        blocks.append(render(COLUMNS, [_row(one) for one in played], width, paint))
+    said = [*notes, AFTER] if any(one.first_kill for one in played) else notes
+    if said:
+        blocks.append([line for note in said for line in wrap(escape(note), width)])
+    return "\n\n".join("\n".join(block) for block in blocks) + "\n"
+
+
+def _tape(tape: Tape, width: int) -> list[str]:
+    first, last = tape.first.instant, tape.last.instant
+    words = [counted(tape.snapshots, "snapshot")]
+    if tape.snapshots > 1:
+        words[0] += f" over {duration(last.monotonic_us - first.monotonic_us)}"
+    if tape.first.host.kernel_release is not None:
+        words.append(f"kernel {tape.first.host.kernel_release}")
+    if tape.kind == "signals":
+        words.append("signals of the machine only")
+    lines = wrap(escape(f"{tape.name}: {', '.join(words)}"), width, rest="  ")
+    for death in tape.deaths[:DEATHS]:
+        where = "" if death.cgroup is None else f" in {escape(death.cgroup)}"
+        who = counted(death.processes, "process", "processes")
+        lines += wrap(f"the kernel killed {who}{where}", width, first=f"{_at(death.time_us)}  ")
+    if len(tape.deaths) > DEATHS:
+        lines.append(f"{'':10}and more: {counted(len(tape.deaths) - DEATHS, 'time', 'times')}")
+    return lines
+
+
+def _policy(played: Played, width: int, paint: Paint, *, several: bool, signals: bool) -> list[str]:
+    name = escape(played.policy.name)
+    blind = unseen(played.policy) if signals else ()
+    if not played.taken:
+        lines = [f"{paint(name, 'bold')}: does nothing"]
+    else:
+        lines = [paint(name, "bold")]
+        shown = _shown(played.taken)
+        for one in shown:
+            lines += _line(one, width, paint, several=several)
+            if one is played.first_act or one is played.first_kill:
+                lines += wrap(escape(_why(one)), width, first=" " * 10)
+        rest = len(played.taken) - len(shown)
+        if rest:
+            lines += wrap(
+                f"and {counted(rest, 'decision')} more; --format json lists them", width, first=" " * 10
+            )
+    if blind:
+        said = f"cannot fire on such signals: {', '.join(blind)}"
+        lines += wrap(escape(said), width, first=" " * 10)
+    return lines
+
+
+def _shown(taken: Sequence[Taken]) -> list[Taken]:
+    """The first few; what acts is shown before what was only withheld."""
+    acting = sorted(range(len(taken)), key=lambda at: (not taken[at].acts, at))[:SHOWN]
+    return [taken[at] for at in sorted(acting)]
+
+
+def _line(taken: Taken, width: int, paint: Paint, *, several: bool) -> list[str]:
+    first = f"{_at(taken.time_us)}  "
+    where = f"{taken.tape}: " if several else ""
+    words = f"{escape(where)}{_words(taken)}"
+    style = ("red",) if taken.kills else ("yellow",) if taken.acts else ()
+    return [paint(line, *style) for line in wrap(words, width, first=first)]
+
+
+def _why(taken: Taken) -> str:
+    decision = taken.decision
+    return f"{decision.rule}: " + ("; ".join(one.text for one in decision.findings) or decision.need)
+
+
+def _words(taken: Taken) -> str:
+    decision = taken.decision
+    if decision.withheld in (NOBODY, NOBODY_SLOWER):
+        return decision.withheld.partition(";")[0]
+    if decision.withheld:
+        return escape(f"no {decision.action}: {decision.withheld}")
+    return ", ".join(_intent(intent) for intent in decision.intents)
+
+
+def _intent(intent: Intent) -> str:
+    match intent:
+        case Kill(target) | Terminate(target):
+            return f"{'kill' if isinstance(intent, Kill) else 'SIGTERM to'} {name_of(target)}"
+        case SetHigh(cgroup, high, restore):
+            verb = "restore" if restore is None else "throttle"
+            return f"{verb} {name_of(cgroup)}: memory.high {size(high)}"
+        case Reclaim(cgroup, amount):
+            return f"reclaim {size(amount)} from {name_of(cgroup)}"
+        case RunHook(argv, target):
+            return escape(f"run {argv[0]} before a kill of ") + name_of(target)
+        case Notify(said):
+            return escape(f"say: {said}")
+        case Restart(unit):
+            return escape(f"restart {unit}")
+        case Panic():
+            return "crash the kernel"
+    return f"{'freeze' if isinstance(intent, Freeze) else 'thaw'} {name_of(intent.cgroup)}"
+
+
+def name_of(target: Target) -> str:
+    """A cgroup's path, a process's name and pid."""
+    match target:
+        case CgroupId(path):
+            return escape(path)
+        case ProcessId(pid, _, comm):
+            return escape(f"{comm} (pid {pid})")
+
+
+def _row(played: Played) -> Row:
+    act, kill = played.first_act, played.first_kill
+    first = ABSENT if act is None else f"{act.time_us / SECOND_US:.1f} s {act.decision.action}"
+    who = ABSENT if kill is None else SOMEBODY if kill.victim is None else name_of(kill.victim)
+    return Row((escape(played.policy.name), first, who, str(len(played.taken))))
+
+
+def _at(time_us: int) -> str:
+    return f"{time_us / SECOND_US:6.1f} s"
