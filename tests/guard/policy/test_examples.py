@@ -1,0 +1,35 @@
+"""The policies that stand in the documentation are policies."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from memwarden.guard.policy.document import Text
+from memwarden.guard.policy.doubts import doubts
+from memwarden.guard.policy.load import load
+from memwarden.host.policy_files import read_policy
+
+DOCS = Path(__file__).parents[3] / "docs"
+EXAMPLES = [
+    (path.name, number, text)
+    for path in sorted(DOCS.glob("*/*.md"))
+    for number, text in enumerate(
+        re.findall(r"^```toml\n(.*?)^```$", path.read_text(), re.MULTILINE | re.DOTALL)
+    )
+]
+
+
+@pytest.mark.parametrize(("name", "number", "text"), EXAMPLES)
+def test_a_drop_in_goes_over_the_built_in_policy(name, number, text):
+    texts = [Text(*one) for one in read_policy("default").texts]
+    loaded = load([*texts, Text(f"{name}, {number}", text)], name="default")
+    assert [str(problem) for problem in loaded.problems] == []
+    assert doubts(loaded.policy) == ()
+    assert loaded.policy != load(texts, name="default").policy
+
+
+def test_there_are_some():
+    assert len(EXAMPLES) >= 2
