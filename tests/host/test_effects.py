@@ -63,11 +63,13 @@ class Bench:
         return CgroupId(f"/{path.relative_to(self.root)}", os.stat(path).st_ino)
 
     def start(self, below="", words=("sleep", "1000")):
-        """A process in the cgroup."""
+        """A process that is in the cgroup before it does anything: what it forks must be, too."""
         path = self.path / below if below else self.path
-        process = subprocess.Popen(words)
-        (path / "cgroup.procs").write_text(str(process.pid))
+        text = f'echo $$ > {path}/cgroup.procs && echo in && exec "$@"'
+        process = subprocess.Popen(("sh", "-c", text, "sh", *words), stdout=subprocess.PIPE)
         self.started.append(process)
+        assert process.stdout.readline() == b"in\n"
+        process.stdout.close()
         return process
 
     def frozen(self):
@@ -140,8 +142,10 @@ def test_a_group_is_killed_one_by_one_where_the_kernel_has_no_cgroup_kill(old):
 def test_a_group_that_forks_all_the_time_is_killed_to_the_last(kind, request):
     bench = request.getfixturevalue(kind)
     process = bench.start(words=(sys.executable, "-c", FORKS))
+    deadline = time.monotonic() + 30
     while len((bench.path / "cgroup.procs").read_text().split()) < 20:
         assert process.poll() is None
+        assert time.monotonic() < deadline
     outcome = bench.effects.apply(Kill(bench.target()))
     assert outcome.done, outcome.error
     assert outcome.signalled >= 20
