@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from memwarden.collect import hierarchy, machine, membership, traits
 from memwarden.collect.cgroups import CgroupReader
-from memwarden.collect.leniency import Reading
+from memwarden.collect.leniency import Reading, decode
 from memwarden.collect.processes import ProcessReader
-from memwarden.kernel import meminfo, psi, vmstat
+from memwarden.errors import ParseError, ReadError
+from memwarden.kernel import meminfo, pid_cgroup, psi, vmstat
 from memwarden.state.snapshot import CgroupMode, HostFacts, Snapshot
 
 if TYPE_CHECKING:
@@ -99,6 +100,18 @@ class Focused:
             processes=MappingProxyType(found),
             gaps=tuple(reading.gaps),
         )
+
+    def own_cgroup(self) -> str | None:
+        """The path of the cgroup that we are in ourselves, where it is one of those we see."""
+        survey = self._survey
+        if survey is None:
+            return None
+        try:
+            text = decode(self._source.read("/proc/self/cgroup"))
+            path = pid_cgroup.memory_path(pid_cgroup.parse(text), version=survey.found.version)
+        except (ReadError, ParseError):
+            return None
+        return None if path is None else survey.found.relative(path)
 
     def _surveyed(self, reading: Reading) -> _Survey:
         mounts = hierarchy.mounts(reading)

@@ -6,9 +6,12 @@ without, less surely; so each returns a :class:`Grant` that says what was grante
 
 from __future__ import annotations
 
+import contextlib
 import gc
+import mmap
 import os
 import resource
+import time
 from typing import Final, NamedTuple
 
 from memwarden.errors import MemwardenError
@@ -24,6 +27,7 @@ OTHER_ARCHITECTURES: Final = ("alpha", "ppc", "ppc64", "ppc64le", "sparc", "spar
 REAL_TIME: Final = 1
 """The lowest real-time priority: above everything that is not real-time, below all that is."""
 NICE: Final = -20
+SECOND_NS: Final = 1_000_000_000
 OTHER_FILES: Final = 128
 """Standard streams, files of the machine, triggers, a log, and directories on the way to a cgroup."""
 
@@ -169,3 +173,20 @@ def _write(path: str, data: bytes) -> None:
         os.write(fd, data)
     finally:
         os.close(fd)
+
+
+def fill_rate_bps(size_bytes: int = 4 << 20, cpus: int | None = None) -> int:
+    """How fast this machine can fill its memory at the most: our own rate of first touches, times the CPUs.
+
+    A page fault that zeroes a page is the usual way to take one (``mm/memory.c:do_anonymous_page``), and each
+    CPU does one at a time. Huge pages are left out: they are taken 512 at a time, but there are few when
+    memory is short. The pages are given back at once.
+    """
+    pattern = b"\1" * size_bytes
+    with mmap.mmap(-1, size_bytes, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS) as area:
+        with contextlib.suppress(OSError):  # a kernel without huge pages
+            area.madvise(mmap.MADV_NOHUGEPAGE)
+        begin = time.monotonic_ns()
+        area.write(pattern)
+        took = time.monotonic_ns() - begin
+    return size_bytes * SECOND_NS // max(took, 1) * (cpus or os.cpu_count() or 1)

@@ -1,0 +1,187 @@
+"""The guard's process from its start to its end: what it is made of, in the order in which it has to be.
+
+Everything that can fail does so before anything is promised: the policy is read, the lock taken, the kill
+path tried dry. Then what a dead guard left is undone, the process is made hard to starve, and the loop begins.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from typing import TYPE_CHECKING, Final
+
+from memwarden.collect.focus import Focused
+from memwarden.daemon import policies
+from memwarden.daemon.beats import PRESSURE, Beats
+from memwarden.daemon.ears import Ears
+from memwarden.daemon.hands import Hands
+from memwarden.daemon.loop import Heard, Loop
+from memwarden.guard.engine import Engine
+from memwarden.guard.never import Guarded
+from memwarden.guard.pulse import Pulse
+from memwarden.host import notify
+from memwarden.host import self as ourselves
+from memwarden.host.clock import SystemClock
+from memwarden.host.effects import Effects
+from memwarden.host.journal import Journal
+from memwarden.host.kmsg import Kmsg
+from memwarden.host.live import Live
+
+if TYPE_CHECKING:
+    from memwarden.daemon.loop import Memory
+    from memwarden.daemon.options import Options
+    from memwarden.guard.ir import Policy
+    from memwarden.host.self import Grant
+
+OWN_MIN_BYTES: Final = 32 << 20
+"""memory.min that we ask for: more than we ever hold."""
+FILES: Final = 4096
+"""Descriptors of cgroups that may stay open."""
+
+
+class Process:
+    """One guard."""
+
+    def __init__(self, options: Options, memory: Memory) -> None:
+        self.options = options
+        self.memory = memory
+        self.clock = SystemClock()
+        policy, self.notes = policies.read(options.policy, bug_compatible=options.bug_compatible)
+        self.source = Live(options.proc, keep=FILES, clock=self.clock)
+        self.eyes = Focused(self.source, cgroup_root=options.cgroup_root)
+        first = self.eyes.look(processes=False)
+        self.root = first.cgroup_root
+        dry = options.dry_run or options.observe or policy.dry_run
+        self.journal = None if dry else Journal(options.run)
+        self.effects = Effects(
+            self.root, journal=self.journal, dry_run=dry, proc=options.proc, allow_panic=options.allow_panic
+        )
+        self.abilities = self.effects.probe()
+        self.ears = Ears(self.clock)
+        self.beats = Beats(self.source)
+        self.notify = notify.Notify()
+        self.grants: list[Grant] = []
+        self.loop = self._loop(policy)
+        self.stopping = False
+
+    def _loop(self, policy: Policy) -> Loop:
+        fill = ourselves.fill_rate_bps()
+        loop = Loop(
+            clock=self.clock,
+            beats=self.beats,
+            pulse=Pulse(fill_bps=fill, blind=self.ears.blind),
+            engine=self._engine(policy),
+            ears=self.ears,
+            eyes=self.eyes,
+            hands=Hands(self.effects),
+            memory=self.memory,
+        )
+        loop.paused = self.options.observe
+        return loop
+
+    def _engine(self, policy: Policy) -> Engine:
+        own = self.eyes.own_cgroup()
+        return Engine(policy, Guarded(policy.never, policy.protect, os.getpid(), own))
+
+    def prepare(self) -> None:
+        """Listen, undo what a dead guard left, and make ourselves hard to starve."""
+        self.ears.arm(PRESSURE)
+        self._signals()
+        for fd in self.effects.filenos():
+            self.ears.listen(fd, lambda _events: Heard())
+        try:
+            self.ears.read_kernel_log(Kmsg())
+        except OSError as error:
+            self.memory.trouble(f"the kernel's log cannot be read: {error.strerror}")
+        for sentence in (*self.notes, *self.ears.deaf, *self.abilities.missing):
+            self.memory.trouble(sentence)
+        if self.journal is not None:
+            for undone in self.effects.restore():
+                self.memory.trouble(str(undone))
+        self.grants = [
+            ourselves.set_oom_score_adj(),
+            ourselves.lock_memory(),
+            ourselves.protect_memory(self.root, OWN_MIN_BYTES),
+            ourselves.hurry(),
+        ]
+        # One look with everything, so that whatever it needs is imported, open and locked by now.
+        self.eyes.look(processes=True)
+        self.grants.append(ourselves.freeze_collector())
+        for grant in self.grants:
+            if not grant.granted:
+                self.memory.trouble(f"{grant.what}: not granted: {grant.detail}")
+
+    def _signals(self) -> None:
+        """Signals wake the poll by a pipe; what they ask for is done in the loop."""
+        reader, writer = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            signal.signal(number, lambda _number, _frame: None)
+
+        def heard(_events: int) -> Heard:
+            numbers = os.read(reader, 64)
+            stop = bytes([signal.SIGTERM]) in numbers or bytes([signal.SIGINT]) in numbers
+            return Heard(stop=stop, reload=bytes([signal.SIGHUP]) in numbers)
+
+        self.ears.listen(reader, heard)
+
+    def run(self) -> None:
+        """Guard until told to stop, then restore everything."""
+        self.notify.ready(self._status())
+        watched = notify.watchdog_us()
+        alive_us = 0
+        while not self.stopping:
+            heard = self.loop.turn()
+            if watched is not None and self.clock.monotonic_us() - alive_us >= watched // 4:
+                alive_us = self.clock.monotonic_us()
+                self.notify.watchdog()
+            if heard.reload:
+                self.reload()
+            self.stopping = heard.stop or self.options.once
+        self.close()
+
+    def _status(self) -> str:
+        policy = self.loop.engine.policy
+        doing = "observing" if self.options.observe else "dry run" if self.journal is None else "guarding"
+        return f"{doing} by the policy {policy.name}, {len(policy.rules)} rules"
+
+    def reload(self) -> None:
+        """Take the new policy; the old one stays when the new one is wrong."""
+        self.notify.reloading()
+        try:
+            policy, notes = policies.read(self.options.policy, bug_compatible=self.options.bug_compatible)
+        except Exception as error:  # noqa: BLE001 - whatever is wrong with it, the old one goes on
+            self.memory.trouble(f"the policy stays as it was: {error}")
+        else:
+            for sentence in notes:
+                self.memory.trouble(sentence)
+            self.restore()
+            self.loop.engine = self._engine(policy)
+        self.notify.ready(self._status())
+
+    def restore(self) -> None:
+        """Undo what this guard has changed."""
+        snapshot = self.eyes.look(processes=False)
+        for decision in self.loop.engine.restore(snapshot):
+            self.loop.carry(decision)
+        self.effects.settle()
+
+    def close(self) -> None:
+        """The end: nothing stays throttled or frozen."""
+        self.notify.stopping()
+        self.restore()
+        if self.journal is not None:
+            self.effects.restore()
+        self.ears.close()
+        self.effects.close()
+        self.source.close()
+        if self.journal is not None:
+            self.journal.close()
+
+
+def run(options: Options, memory: Memory) -> int:
+    """Guard; the exit code of the process."""
+    process = Process(options, memory)
+    process.prepare()
+    process.run()
+    return 0
