@@ -106,6 +106,7 @@ class Watch:
         self.names = [DATABASE, *[load["unit"] + ".service" for load in loads]]
         self.paths: dict[str, str] = {}
         self.died: dict[str, float] = {}
+        self.lived: set[str] = set()
 
     def sample(self, now_s: float) -> None:
         """Take one."""
@@ -120,8 +121,9 @@ class Watch:
 
     def _held(self, name: str, path: str, now_s: float) -> int | None:
         current = number(f"{path}/memory.current")
-        populated = "populated 1" in (text(f"{path}/cgroup.events", "") or "")
-        if not populated:
+        if "populated 1" in (text(f"{path}/cgroup.events", "") or ""):
+            self.lived.add(name)
+        elif name in self.lived:
             self.died[name] = round(now_s, 3)
             return None
         return (current or 0) >> 10

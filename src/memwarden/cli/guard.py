@@ -62,4 +62,4 @@ def run(args: argparse.Namespace) -> int:
         os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "daemon", "__main__.py"
     )
     sys.stdout.flush()
-    os.execv(sys.executable, [sys.executable, "-I", "-S", program, pack(options)])
+    os.execv(sys.executable, [sys.executable, "-I", "-S", program, pack(options)])  # noqa: S606 - no shell, on purpose

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from memwarden.collect import hierarchy, machine, membership, traits
 from memwarden.collect.cgroups import CgroupReader
+from memwarden.collect.glances import Glances
 from memwarden.collect.leniency import Reading, decode
 from memwarden.collect.processes import ProcessReader
 from memwarden.errors import ParseError, ReadError
@@ -19,12 +20,14 @@ from memwarden.kernel import meminfo, pid_cgroup, psi, vmstat
 from memwarden.state.snapshot import CgroupMode, HostFacts, Snapshot
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from memwarden.collect.hierarchy import Hierarchy
     from memwarden.collect.source import Source
+    from memwarden.state.cgroup import Cgroup
     from memwarden.state.traits import KernelTraits
 
+V2: Final = 2
 FILES: Final = frozenset(
     (
         "cgroup.controllers",
@@ -58,16 +61,30 @@ class _Survey(NamedTuple):
     page_size: int
     sysctl: Mapping[str, int]
     traits: KernelTraits
-    reader: CgroupReader
+    reader: CgroupReader | Glances
 
 
 class Focused:
-    """Looks at one machine again and again. ``marks``: whose a cgroup is, and who is to be spared."""
+    """Looks at one machine again and again.
 
-    def __init__(self, source: Source, *, cgroup_root: str | None = None, marks: bool = True) -> None:
+    ``marks``: whose a cgroup is, and who is to be spared. ``glance``: of cgroup v2 only what may have changed
+    is read, see ``glances``, and what is ``watched`` at each look.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        *,
+        cgroup_root: str | None = None,
+        marks: bool = True,
+        glance: bool = False,
+        watched: Callable[[str], bool] = lambda _path: False,
+    ) -> None:
         self._source = source
         self._cgroup_root = cgroup_root
         self._marks = marks
+        self._glance = glance
+        self._watched = watched
         self._survey: _Survey | None = None
 
     def look(self, *, processes: bool = False) -> Snapshot:
@@ -78,7 +95,7 @@ class Focused:
         wide = reading.file("/proc/meminfo", meminfo.parse)
         counters = reading.file("/proc/vmstat", vmstat.parse)
         pressures = [reading.file(f"/proc/pressure/{name}", psi.parse) for name in ("memory", "cpu", "io")]
-        cgroups = {} if survey.found.mode is CgroupMode.NONE else survey.reader.read(reading)
+        cgroups = self._cgroups(reading, survey, instant.monotonic_us)
         # Without a single cgroup the mount has gone, or is not there yet: it is looked for at the next look.
         self._survey = survey if cgroups else None
         found = ProcessReader(reading, survey.found, cgroups).read() if processes else {}
@@ -100,6 +117,13 @@ class Focused:
             processes=MappingProxyType(found),
             gaps=tuple(reading.gaps),
         )
+
+    def _cgroups(self, reading: Reading, survey: _Survey, now_us: int) -> dict[str, Cgroup]:
+        if survey.found.mode is CgroupMode.NONE:
+            return {}
+        if isinstance(survey.reader, Glances):
+            return survey.reader.read(reading, now_us)
+        return survey.reader.read(reading)
 
     def own_cgroup(self) -> str | None:
         """The path of the cgroup that we are in ourselves, where it is one of those we see."""
@@ -123,5 +147,10 @@ class Focused:
             page_size,
             MappingProxyType(machine.read(reading, page_size).sysctl),
             traits.probe(self._source, found, {}, {}),
-            CgroupReader(found, marks=self._marks, only=FILES),
+            self._reader(found),
         )
+
+    def _reader(self, found: Hierarchy) -> CgroupReader | Glances:
+        if self._glance and found.version == V2:
+            return Glances(found.mount_point, marks=self._marks, only=FILES, watched=self._watched)
+        return CgroupReader(found, marks=self._marks, only=FILES)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from memwarden.daemon.loop import Heard
+
 if TYPE_CHECKING:
     from memwarden.guard.record import Decision
     from memwarden.host.effects import Effects
@@ -16,6 +18,7 @@ class Hands:
     def __init__(self, effects: Effects) -> None:
         self._effects = effects
         self._underway: list[tuple[str, Intent]] = []
+        self._stirred = False
 
     def carry(self, decision: Decision) -> list[Outcome]:
         """Do what was decided, in order; what goes on by itself is told by :meth:`ended`."""
@@ -30,8 +33,9 @@ class Hands:
 
     def ended(self) -> list[tuple[str, Outcome]]:
         """What has ended since: the decision it belongs to, and what became of it."""
-        if not self._underway:
+        if not (self._underway or self._stirred):
             return []
+        self._stirred = False
         ended = []
         for outcome in self._effects.ended():
             for place, (decision_id, intent) in enumerate(self._underway):
@@ -40,6 +44,11 @@ class Hands:
                     ended.append((decision_id, outcome))
                     break
         return ended
+
+    def stir(self, _events: int) -> Heard:
+        """A descriptor of the effects is ready: it is seen to at :meth:`ended`."""
+        self._stirred = True
+        return Heard()
 
     @property
     def busy(self) -> bool:

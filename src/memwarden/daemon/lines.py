@@ -44,3 +44,6 @@ class Lines:
 
     def trouble(self, sentence: str) -> None:
         self._say({"trouble": sentence})
+
+    def looked(self, text: str) -> None:
+        self._say({"look": text})

@@ -26,6 +26,12 @@ if TYPE_CHECKING:
 UNKNOWN_US: Final = 1_000_000
 """How long to sleep when the machine does not say how much memory is available."""
 
+GREED: Final = 3
+"""Sleep at least so many times as long as a look took."""
+LOOKS: Final = 20
+"""Looks that there shall be before memory ends."""
+LONGEST_TICK_US: Final = 1_000_000
+
 
 class Heard(NamedTuple):
     """Why we woke: ``signalled`` when a trigger, the kernel's log or an event said something."""
@@ -108,6 +114,7 @@ class Loop:
         self._hands = hands
         self._memory = memory
         self._sleep_us = 0
+        self._took_us = 0
         self._busy = False
         self.paused = False
         """Look and record, but decide nothing."""
@@ -142,6 +149,7 @@ class Loop:
 
     def _look(self, reply: Reply, late_us: int) -> None:
         """Read the cgroups and decide. A read that fails is no reason to die: the next one may not."""
+        begin_us = self._clock.monotonic_us()
         try:
             step = self._step(reply, late_us, processes=False)
             if step.wants_processes:
@@ -149,9 +157,23 @@ class Loop:
         except MemwardenError as error:
             self._memory.trouble(str(error))
             return
+        self._took_us = self._clock.monotonic_us() - begin_us
         self._busy = step.busy
-        if reply.alarm or step.busy or self.engine.policy.steady:
-            self._sleep_us = min(self._sleep_us, step.sleep_us)
+        if self.engine.policy.steady:
+            self._sleep_us = step.sleep_us
+        elif reply.alarm or step.busy:
+            self._sleep_us = self._rest(step, reply)
+
+    def _rest(self, step: Step, reply: Reply) -> int:
+        """How long to sleep in trouble: a tick, less often while memory lasts, and never for all of a CPU.
+
+        A shortage is often a shortage of CPU too, so that looking takes at most a quarter of one, unless
+        memory ends sooner than that lets us look again.
+        """
+        if reply.lasts_us is None:
+            return max(step.sleep_us, GREED * self._took_us)
+        wanted = max(step.sleep_us, min(reply.lasts_us // LOOKS, LONGEST_TICK_US))
+        return min(max(wanted, GREED * self._took_us), max(reply.lasts_us // 2, step.sleep_us // 2))
 
     def _step(self, reply: Reply, late_us: int, *, processes: bool) -> Step:
         snapshot = self._eyes.look(processes=processes)

@@ -12,8 +12,8 @@ RUN: Final = "/run/memwarden"
 class Options(NamedTuple):
     """``policy``: a file or folder, ``None`` for what is installed or built in.
 
-    ``dry_run`` decides and does nothing, ``observe`` looks and records and decides nothing, ``once`` looks for
-    one turn and ends. ``state`` outlives the boot, ``run`` does not.
+    ``dry_run`` decides and does nothing, ``observe`` looks and records and decides nothing, ``once`` looks
+    for one turn and ends. ``state`` outlives the boot, ``run`` does not.
     """
 
     policy: str | None = None

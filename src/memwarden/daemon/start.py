@@ -1,7 +1,8 @@
 """The guard's process from its start to its end: what it is made of, in the order in which it has to be.
 
 Everything that can fail does so before anything is promised: the policy is read, the lock taken, the kill
-path tried dry. Then what a dead guard left is undone, the process is made hard to starve, and the loop begins.
+path tried dry. Then what a dead guard left is undone, the process is made hard to starve, and the loop
+begins.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from memwarden.daemon.loop import Heard, Loop
 from memwarden.guard.engine import Engine
 from memwarden.guard.never import Guarded
 from memwarden.guard.pulse import Pulse
+from memwarden.guard.watched import watched
 from memwarden.host import notify
 from memwarden.host import self as ourselves
 from memwarden.host.clock import SystemClock
@@ -48,7 +50,9 @@ class Process:
         self.clock = SystemClock()
         policy, self.notes = policies.read(options.policy, bug_compatible=options.bug_compatible)
         self.source = Live(options.proc, keep=FILES, clock=self.clock)
-        self.eyes = Focused(self.source, cgroup_root=options.cgroup_root)
+        self.eyes = Focused(
+            self.source, cgroup_root=options.cgroup_root, glance=not policy.steady, watched=watched(policy)
+        )
         first = self.eyes.look(processes=False)
         self.root = first.cgroup_root
         dry = options.dry_run or options.observe or policy.dry_run
@@ -66,6 +70,7 @@ class Process:
 
     def _loop(self, policy: Policy) -> Loop:
         fill = ourselves.fill_rate_bps()
+        self.hands = Hands(self.effects)
         loop = Loop(
             clock=self.clock,
             beats=self.beats,
@@ -73,7 +78,7 @@ class Process:
             engine=self._engine(policy),
             ears=self.ears,
             eyes=self.eyes,
-            hands=Hands(self.effects),
+            hands=self.hands,
             memory=self.memory,
         )
         loop.paused = self.options.observe
@@ -88,7 +93,7 @@ class Process:
         self.ears.arm(PRESSURE)
         self._signals()
         for fd in self.effects.filenos():
-            self.ears.listen(fd, lambda _events: Heard())
+            self.ears.listen(fd, self.hands.stir)
         try:
             self.ears.read_kernel_log(Kmsg())
         except OSError as error:

@@ -79,11 +79,13 @@ class Increment(NamedTuple):
 class Past:
     """The samples of one cgroup, or of the machine: rows of ``_COLUMNS`` in one flat array."""
 
-    __slots__ = ("average", "first", "inode", "rows", "since_us", "waiting")
+    __slots__ = ("average", "first", "inode", "rows", "seen", "since_us", "waiting")
 
     def __init__(self, inode: int) -> None:
         self.inode = inode
         self.rows = array("q")
+        self.seen: Cgroup | None = None
+        """The cgroup as it was read last."""
         self.waiting = 0
         self.average = 0.0
         """Of memory.current, a quarter of each look; as if it had been 0 before."""
@@ -216,7 +218,8 @@ class History:
             past = pasts.get(path)
             if past is None or past.inode != cgroup.inode:
                 past = pasts[path] = Past(cgroup.inode)
-            past.add(_row(now, cgroup), keep_us)
+            past.add(_again(past, now) if past.seen is cgroup else _row(now, cgroup), keep_us)
+            past.seen = cgroup
             if cgroup.current_bytes is not None:
                 past.look(cgroup.current_bytes)
         if len(pasts) > len(snapshot.cgroups):
@@ -358,6 +361,11 @@ class History:
         """The longest that we woke up later than asked, within the window."""
         start = self.now_us - window_us
         return max((late for time, late in self._late if time > start), default=0)
+
+
+def _again(past: Past, now_us: int) -> tuple[int, ...]:
+    """The last row once more: nothing of the cgroup has changed."""
+    return (now_us, *past.rows[1 - _WIDTH :])
 
 
 def _row(now_us: int, cgroup: Cgroup) -> tuple[int, ...]:

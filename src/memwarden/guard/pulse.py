@@ -58,6 +58,8 @@ class Reply(NamedTuple):
     alarm: str
     sweep: bool
     sleep_us: int
+    lasts_us: int | None = None
+    """How long memory lasts at the rate it is filling; ``None`` when it is not."""
 
 
 class Pulse:
@@ -81,23 +83,18 @@ class Pulse:
         reason = _stalled(beats[-1], beat) if beats else ""
         beats.append(beat)
         del beats[:-OLDEST]
-        reason = reason or self._ending(beat) or _blind(beat)
+        lasts = self.lasts_us(beat)
+        reason = reason or _ending(lasts) or _blind(beat)
         if reason:
             self._alarm, self._until_us = reason, beat.now_us + AGAIN_US
         elif beat.now_us >= self._until_us:
             self._alarm = ""
-        return Reply(self._alarm, not self._alarm and self._sweep(beat), self.sleep_us(beat))
+        return Reply(self._alarm, not self._alarm and self._sweep(beat), self.sleep_us(beat), lasts)
 
     def sleep_us(self, beat: Beat) -> int:
         """How long memory lasts at the worst, halved; between the shortest and the longest sleep."""
         worst = beat.available_bytes * SECOND_US // (2 * self._fill_bps)
         return max(SHORTEST_US, min(worst, self._longest_us))
-
-    def _ending(self, beat: Beat) -> str:
-        lasts = self.lasts_us(beat)
-        if lasts is None or lasts > HORIZON_US:
-            return ""
-        return f"at the rate it is filling, memory lasts for {lasts / SECOND_US:.1f} s"
 
     def lasts_us(self, beat: Beat) -> int | None:
         """How long free memory and swap last at the rate of the last beats; ``None`` when not filling."""
@@ -138,6 +135,12 @@ def of_snapshot(snapshot: Snapshot, *, late_us: int = 0, signalled: bool = False
 
 def _free(beat: Beat) -> int:
     return beat.available_bytes + beat.swap_free_bytes
+
+
+def _ending(lasts_us: int | None) -> str:
+    if lasts_us is None or lasts_us > HORIZON_US:
+        return ""
+    return f"at the rate it is filling, memory lasts for {lasts_us / SECOND_US:.1f} s"
 
 
 def _stalled(last: Beat, beat: Beat) -> str:

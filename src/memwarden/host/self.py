@@ -175,7 +175,7 @@ def _write(path: str, data: bytes) -> None:
         os.close(fd)
 
 
-def fill_rate_bps(size_bytes: int = 4 << 20, cpus: int | None = None) -> int:
+def fill_rate_bps(size_bytes: int = 1 << 20, cpus: int | None = None) -> int:
     """How fast this machine can fill its memory at the most: our own rate of first touches, times the CPUs.
 
     A page fault that zeroes a page is the usual way to take one (``mm/memory.c:do_anonymous_page``), and each
