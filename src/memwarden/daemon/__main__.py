@@ -9,14 +9,12 @@ import sys
 if __name__ == "__main__":
     sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
 
-    from memwarden.daemon.lines import Lines
     from memwarden.daemon.options import unpack
     from memwarden.daemon.start import run
     from memwarden.errors import MemwardenError
 
-    options = unpack(sys.argv[1])
     try:
-        sys.exit(run(options, Lines(options.state)))
+        sys.exit(run(unpack(sys.argv[1])))
     except MemwardenError as error:
         os.write(2, f"memwarden: {error}\n".encode("utf-8", "backslashreplace"))
         sys.exit(3)

@@ -16,16 +16,19 @@ from memwarden.daemon import policies
 from memwarden.daemon.beats import PRESSURE, Beats
 from memwarden.daemon.ears import Ears
 from memwarden.daemon.hands import Hands
+from memwarden.daemon.ledger import Ledger
 from memwarden.daemon.loop import Heard, Loop
+from memwarden.daemon.memory import Keeper
 from memwarden.guard.engine import Engine
 from memwarden.guard.never import Guarded
 from memwarden.guard.pulse import Pulse
 from memwarden.guard.watched import watched
-from memwarden.host import notify
+from memwarden.host import notify, own_files
 from memwarden.host import self as ourselves
 from memwarden.host.clock import SystemClock
 from memwarden.host.effects import Effects
-from memwarden.host.journal import Journal
+from memwarden.host.journal import Journal, boot_id
+from memwarden.host.journald import Journald
 from memwarden.host.kmsg import Kmsg
 from memwarden.host.live import Live
 
@@ -37,6 +40,7 @@ if TYPE_CHECKING:
 
 OWN_MIN_BYTES: Final = 32 << 20
 """memory.min that we ask for: more than we ever hold."""
+LEDGER: Final = "decisions.jsonl"
 FILES: Final = 4096
 """Descriptors of cgroups that may stay open."""
 
@@ -184,9 +188,16 @@ class Process:
             self.journal.close()
 
 
-def run(options: Options, memory: Memory) -> int:
+def run(options: Options) -> int:
     """Guard; the exit code of the process."""
-    process = Process(options, memory)
+    state_fd = own_files.own_directory(options.state, purpose="decisions")
+    ledger = Ledger(
+        boot=boot_id(options.proc),
+        lines=own_files.Lines(state_fd, LEDGER),
+        journald=Journald(),
+        dry=options.dry_run or options.observe,
+    )
+    process = Process(options, Keeper(clock=SystemClock(), ledger=ledger))
     process.prepare()
     process.run()
     return 0

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from memwarden.state.intents import Outcome, Target
     from memwarden.state.snapshot import Snapshot
 
-ACT_US: Final = SECOND_US // 2
+ACT_US: Final = SECOND_US
 """How long a kill is taken to need until it helps, before one was measured."""
 RESTORE_US: Final = 5 * SECOND_US
 """Calm for so long, and what was throttled is let go."""
