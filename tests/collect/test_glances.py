@@ -113,7 +113,7 @@ def test_a_limit_that_was_set_meanwhile_is_seen_with_the_next_whole_look(tmp_pat
 
 
 def test_a_cgroup_that_is_gone_makes_the_next_look_whole(tmp_path):
-    # Files of a plain folder can be read when they are gone, those of a cgroup cannot: none is kept open here.
+    # Files of a plain folder can be read when gone, those of a cgroup cannot: none is kept open here.
     here = Watched(tmp_path, keep=0)
     here.look()
     shutil.rmtree(here.root.path / TOP / "b.slice")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import select
 import signal
 import sys
 import time
@@ -14,6 +13,7 @@ from memwarden.host import programs, undo
 from memwarden.host.effects import Effects
 from memwarden.host.journal import Journal
 from memwarden.host.targets import Refused
+from memwarden.host.underway import ready
 from memwarden.state.intents import Restart, RunHook
 from tests.host.test_effects import Bench, started
 
@@ -81,7 +81,7 @@ def test_the_loop_goes_on_while_a_hook_runs(bench):
     assert bench.effects.ended() == []
     assert time.monotonic() - before < 5
     assert bench.effects.next_us() is not None
-    assert select.select(bench.effects.filenos(), [], [], 0)[0] == []
+    assert ready(bench.effects.filenos(), 0) == []
     bench.effects.close()  # a guard that stops ends its hooks and releases who is held
     assert not bench.frozen()
     assert bench.journal.pending() == ()

@@ -6,7 +6,6 @@ That the kernel does with them what we want is what the laboratory shows (lab/fa
 from __future__ import annotations
 
 import os
-import select
 import threading
 from errno import EAGAIN, EINVAL, ENODEV
 
@@ -17,6 +16,7 @@ from memwarden.host import undo
 from memwarden.host.effects import WORKERS, Effects, Hands
 from memwarden.host.journal import Journal
 from memwarden.host.reclaiming import SLICE
+from memwarden.host.underway import ready
 from memwarden.state.intents import CgroupId, Reclaim, RunHook, SetHigh
 from memwarden.testing.clock import ManualClock
 from memwarden.units import MAX, MIB
@@ -202,7 +202,7 @@ def test_a_reclaim_is_given_up_between_two_slices(files):
     assert outcome.error == "/app: given up when its time was over (0 of 1600 MiB)"
     assert outcome.took_us == SECOND
     files.hands.gate.set()
-    assert select.select(effects.filenos(), [], [], 10)[0]  # the worker is back
+    assert ready(effects.filenos(), 10_000)  # the worker is back
     assert len(files.hands.written) == 1
     effects.close()
 
@@ -304,7 +304,7 @@ def test_a_hook_runs_unthrottled_when_no_worker_is_free(files):
         files.effects.apply(Reclaim(files.target, MIB), limit_us=60 * SECOND)
     hook = RunHook(("/bin/cat", f"{files.path}/memory.high"), files.target, 20 * SECOND, "throttle")
     assert files.effects.apply(hook) is None
-    select.select([files.effects._underway._acts[-1].program.pidfd], [], [], 10)
+    ready([files.effects._underway._acts[-1].program.pidfd], 10_000)
     [outcome] = files.effects.ended()
     assert (outcome.done, outcome.output) == (True, "max")
     assert files.journal.pending() == ()
@@ -314,7 +314,7 @@ def test_a_victim_whose_hook_ended_before_the_limit_was_written_is_released_afte
     files.hands.gate.clear()
     assert files.effects.apply(RunHook(("/bin/true",), files.target, 20 * SECOND, "throttle")) is None
     assert files.hands.begun.wait(10)
-    select.select([files.effects._underway._acts[0].program.pidfd], [], [], 10)
+    ready([files.effects._underway._acts[0].program.pidfd], 10_000)
     [outcome] = files.effects.ended()
     assert (outcome.done, outcome.error) == (True, "")
     assert len(files.journal.pending()) == 1

@@ -204,6 +204,8 @@ def test_the_files_of_a_process_agree(recording):
         if status.rss_bytes is not None:
             parts = (status.rss_anon_bytes, status.rss_file_bytes, status.rss_shmem_bytes)
             assert status.rss_bytes == sum(parts)
+        if stat.state == "Z":
+            continue  # a leader that has exited is in no cgroup any more; its threads are where they were
         memberships = pid_cgroup.parse(files["cgroup"])
         assert pid_cgroup.memory_path(memberships, version=version) == members[pid]
         compared += 1

@@ -41,7 +41,7 @@ VERBS: tuple[tuple[str, str], ...] = (
     ("doctor", "what can be read here, what is near its limit, what to do"),
     ("explain", "find OOM reports in kernel logs and say why each process died"),
     ("guard", "act before the kernel has to, on who took the memory, and say why"),
-    ("policy", "check, show, explain or convert a policy of the guard"),
+    ("policy", "check, show, explain, convert or replay a policy of the guard"),
     ("rank", "who dies next if a cgroup or the machine runs out of memory now"),
     ("record", "write what memwarden reads of this machine into one archive"),
     ("restore", "undo what a guard that is gone has left throttled or frozen"),

@@ -1,7 +1,5 @@
 """How a guard is started. The verb fills this in; the process reads it back from its one argument."""
 
-from __future__ import annotations
-
 import json
 from typing import Final, NamedTuple
 

@@ -192,8 +192,8 @@ class Guarded:
 def system_unit(path: str) -> str | None:
     """The unit of the system's own manager that a path lies in: the first component that is no slice.
 
-    >>> system_unit("/system.slice/ssh.service/x"), system_unit("/user.slice"),
-    system_unit("/lxc/ssh.service") ('ssh.service', None, 'lxc')
+    >>> system_unit("/system.slice/ssh.service/x"), system_unit("/user.slice"), system_unit("/lxc/a.service")
+    ('ssh.service', None, 'lxc')
     """
     return next((part for part in path.split("/") if part and not part.endswith(".slice")), None)
 

@@ -1,0 +1,270 @@
+"""The loop, without a machine: when it looks, how long it sleeps, what it does with what was decided."""
+
+from __future__ import annotations
+
+import pytest
+
+from memwarden.daemon.hands import Hands
+from memwarden.daemon.loop import LONGEST_TICK_US, UNKNOWN_US, Heard, Loop
+from memwarden.errors import InputError
+from memwarden.guard.engine import Step
+from memwarden.guard.pulse import Beat, Reply
+from memwarden.guard.record import Decision
+from memwarden.state.intents import CgroupId, Freeze, Kill, Notify, Outcome
+from memwarden.state.snapshot import Instant, Snapshot
+from memwarden.testing.clock import ManualClock
+
+S = 1_000_000
+TICK = 100_000
+CALM = Reply("", False, 2 * S)
+ALARM = Reply("all tasks stalled", False, 50_000)
+QUIET = Step((), (), False, TICK)
+
+
+def decision(*intents, name="1-1"):
+    return Decision(name, Instant(0), "p", "r", "g", 0, "kill", (), "stall", intents=tuple(intents))
+
+
+class Policy:
+    steady = False
+
+
+class World:
+    """Everything the loop holds; each part answers from a list, the last answer for ever."""
+
+    def __init__(self, replies=(CALM,), steps=(QUIET,), *, look_us=0):
+        self.clock = ManualClock(S, 0)
+        self.replies, self.steps, self.look_us = list(replies), list(steps), look_us
+        self.slept, self.looks, self.told, self.reported = [], [], [], []
+        self.heard = Heard()
+        self.beaten = Beat(0, 100, 50, 0)
+        self.policy = Policy()
+        self.late_us = 0
+        self.carried = []
+        self.over = []
+        self.failing = None
+        self.loop = Loop(
+            clock=self.clock,
+            beats=self,
+            pulse=self,
+            engine=self,
+            ears=self,
+            eyes=self,
+            hands=self,
+            memory=self,
+        )
+
+    # ears
+    def wait(self, timeout_us):
+        self.slept.append(timeout_us)
+        self.clock.sleep_us(timeout_us + self.late_us)
+        return self.heard
+
+    # beats and pulse
+    def read(self, *, late_us, signalled):
+        self.told.append(("late", late_us, signalled))
+        return self.beaten
+
+    def feel(self, _beat):
+        return self.replies.pop(0) if len(self.replies) > 1 else self.replies[0]
+
+    # eyes
+    def look(self, *, processes):
+        if self.failing:
+            raise self.failing
+        self.looks.append(processes)
+        self.clock.sleep_us(self.look_us)
+        return Snapshot(Instant(self.clock.monotonic_us()))
+
+    # engine
+    def step(self, _snapshot, **options):
+        self.told.append(("step", options))
+        return self.steps.pop(0) if len(self.steps) > 1 else self.steps[0]
+
+    def report(self, decision_id, outcome):
+        self.reported.append((decision_id, outcome))
+
+    # hands
+    def carry(self, decided):
+        self.carried.append(decided)
+        return [Outcome(intent, done=True) for intent in decided.intents]
+
+    def ended(self, *arguments):
+        if arguments:
+            return self.told.append(("ended", *arguments))
+        over, self.over = self.over, []
+        return over
+
+    # memory
+    def beat(self, _beat, _reply):
+        pass
+
+    def seen(self, _snapshot):
+        pass
+
+    def decided(self, decided, outcomes):
+        self.told.append(("decided", decided.id, len(outcomes)))
+
+    def result(self, result):
+        self.told.append(("result", result))
+
+    def trouble(self, sentence):
+        self.told.append(("trouble", sentence))
+
+    def flush(self):
+        pass
+
+
+def test_a_calm_machine_is_not_looked_at():
+    world = World()
+    for _ in range(3):
+        world.loop.turn()
+    assert world.looks == []
+    assert world.slept == [0, 2 * S, 2 * S]
+
+
+def test_an_alarm_is_looked_into_at_the_engines_tick():
+    world = World([ALARM])
+    world.loop.turn()
+    world.loop.turn()
+    assert world.looks == [False, False]
+    assert world.slept == [0, TICK]
+
+
+def test_a_sweep_looks_once_and_sleeps_on():
+    world = World([CALM._replace(sweep=True), CALM])
+    world.loop.turn()
+    world.loop.turn()
+    assert world.looks == [False]
+    assert world.slept == [0, 2 * S]
+
+
+def test_what_is_under_way_is_looked_after_though_all_is_calm():
+    world = World([ALARM, CALM], [QUIET._replace(busy=True), QUIET])
+    for _ in range(3):
+        world.loop.turn()
+    assert world.looks == [False, False]
+
+
+def test_a_steady_policy_looks_always_at_its_own_tick():
+    world = World(steps=[QUIET._replace(sleep_us=5 * S)])
+    world.policy.steady = True
+    world.loop.turn()
+    world.loop.turn()
+    assert (world.looks, world.slept) == ([False, False], [0, 5 * S])
+
+
+def test_looking_takes_at_most_a_quarter_of_a_cpu():
+    world = World([ALARM], look_us=80_000)
+    world.loop.turn()
+    world.loop.turn()
+    assert world.slept == [0, 3 * 80_000]
+
+
+@pytest.mark.parametrize(
+    ("lasts_us", "sleep_us"),
+    [
+        (60 * S, LONGEST_TICK_US),  # a twentieth would be three seconds
+        (10 * S, S // 2),
+        (S, TICK),
+        (100_000, TICK // 2),  # half of what is left, and not less than half a tick
+    ],
+)
+def test_the_nearer_the_end_the_more_often(lasts_us, sleep_us):
+    world = World([ALARM._replace(lasts_us=lasts_us)])
+    world.loop.turn()
+    world.loop.turn()
+    assert world.slept == [0, sleep_us]
+
+
+def test_processes_are_read_when_the_engine_wants_them():
+    world = World([ALARM], [QUIET._replace(wants_processes=True), QUIET])
+    world.loop.turn()
+    assert world.looks == [False, True]
+    assert [told[1]["with_processes"] for told in world.told if told[0] == "step"] == [False, True]
+
+
+def test_what_is_decided_is_done_told_and_kept():
+    kill = Kill(CgroupId("/a", 1))
+    world = World([ALARM], [QUIET._replace(decisions=(decision(kill),), results=("gone",))])
+    world.loop.turn()
+    assert [one.id for one in world.carried] == ["1-1"]
+    assert world.reported == [("1-1", Outcome(kill, done=True))]
+    assert ("decided", "1-1", 1) in world.told
+    assert ("result", "gone") in world.told
+
+
+def test_what_ends_later_is_told_to_the_engine():
+    world = World()
+    outcome = Outcome(Notify("x"), done=True)
+    world.over = [("7-7", outcome)]
+    world.loop.turn()
+    assert world.reported == [("7-7", outcome)]
+    assert ("ended", "7-7", outcome) in world.told
+
+
+def test_a_machine_that_does_not_say_how_much_is_available():
+    world = World()
+    world.beaten = None
+    world.loop.turn()
+    world.loop.turn()
+    assert world.slept == [0, UNKNOWN_US]
+    assert world.told[1][0] == "trouble"
+
+
+def test_a_look_that_fails_is_told_and_not_the_end():
+    world = World([ALARM])
+    world.failing = InputError("cannot be read")
+    world.loop.turn()
+    assert ("trouble", "cannot be read") in world.told
+    world.failing = None
+    world.loop.turn()
+    assert world.looks == [False]
+
+
+def test_being_late_is_measured():
+    world = World()
+    world.loop.turn()
+    world.late_us = 700_000
+    world.heard = Heard(signalled=True)
+    assert world.loop.turn().signalled
+    assert world.told[-1] == ("late", 700_000, True)
+
+
+class Effects:
+    """Kills at once; the rest goes on by itself until it is ended."""
+
+    def __init__(self):
+        self.going = []
+
+    def apply(self, intent):
+        if isinstance(intent, Kill):
+            return Outcome(intent, done=True)
+        self.going.append(intent)
+        return None
+
+    def ended(self):
+        over, self.going = self.going, []
+        return [Outcome(intent, done=True) for intent in over]
+
+
+def test_hands_tell_later_what_goes_on_by_itself():
+    effects = Effects()
+    hands = Hands(effects)
+    kill, freeze = Kill(CgroupId("/a", 1)), Freeze(CgroupId("/b", 2))
+    assert hands.ended() == []
+    assert hands.carry(decision(kill, freeze)) == [Outcome(kill, done=True)]
+    assert hands.busy
+    assert hands.ended() == [("1-1", Outcome(freeze, done=True))]
+    assert not hands.busy
+
+
+def test_hands_drain_what_belongs_to_nobody():
+    effects = Effects()
+    hands = Hands(effects)
+    effects.going.append(Notify("of a restore"))
+    assert hands.ended() == []
+    assert effects.going
+    assert hands.stir(1) == Heard()
+    assert hands.ended() == []
+    assert effects.going == []

@@ -1,0 +1,109 @@
+"""The guard as a process of its own, on this machine, with a policy that never fires."""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from memwarden.daemon import policies
+from memwarden.daemon.options import Options, pack, unpack
+from memwarden.errors import InputError
+
+pytestmark = pytest.mark.live
+IDLE = """
+[[rule]]
+name = "never"
+  [[rule.when]]
+  constant = { fires = false }
+  [[rule.do]]
+  notify = {}
+"""
+
+
+@pytest.fixture
+def places(tmp_path):
+    (tmp_path / "idle.toml").write_text(IDLE)
+    for name in ("state", "run"):
+        (tmp_path / name).mkdir(mode=0o700)
+    return [
+        "--policy", str(tmp_path / "idle.toml"),
+        "--state", str(tmp_path / "state"), "--run", str(tmp_path / "run"),
+    ]  # fmt: skip
+
+
+def start(*words):
+    return subprocess.Popen(
+        [sys.executable, "-m", "memwarden", "guard", *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+
+
+def until_locked(tmp_path, guard):
+    """Wait for the guard's pid in the lock file: it has taken it by then."""
+    poll = select.poll()
+    poll.register(guard.stderr.fileno(), select.POLLIN)
+    for _ in range(600):
+        lock = tmp_path / "run/lock"
+        if lock.exists() and lock.read_text().strip() == str(guard.pid):
+            return
+        assert not poll.poll(50), guard.stderr.read()
+    raise AssertionError("the guard did not start within half a minute")
+
+
+def test_options_survive_their_way_through_a_command_line():
+    options = Options(policy="a b\n", dry_run=True, cgroup_root="/x")
+    assert unpack(pack(options)) == options
+
+
+def test_once_and_dry_looks_and_ends(tmp_path, places):
+    done = start("--once", "--dry-run", *places)
+    out, err = done.communicate(timeout=60)
+    assert (done.returncode, out, err) == (0, b"", b"")
+    assert not (tmp_path / "run/lock").exists()
+    lines = (tmp_path / "state/decisions.jsonl").read_text().splitlines()
+    assert {json.loads(line)["schema"] for line in lines} <= {"memwarden.trouble/1"}
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="a guard that may act is run by root")
+def test_it_ends_when_told_and_a_second_one_is_refused(tmp_path, places):
+    guard = start(*places)
+    try:
+        until_locked(tmp_path, guard)
+        second = start(*places)
+        _, err = second.communicate(timeout=60)
+        assert second.returncode == 3
+        assert f"another guard runs here (pid {guard.pid}".encode() in err
+        # Handlers are set after the lock is taken; a SIGTERM before them ends the process all the same.
+        guard.send_signal(signal.SIGTERM)
+        assert guard.wait(timeout=60) in (0, -signal.SIGTERM)
+    finally:
+        guard.kill()
+        guard.communicate()
+
+
+def test_a_policy_that_is_wrong_is_said_in_one_sentence(tmp_path, places):
+    (tmp_path / "idle.toml").write_text("[guard]\ntick = 50\n")
+    done = start("--once", "--dry-run", *places)
+    _, err = done.communicate(timeout=60)
+    assert done.returncode == 3
+    assert err.startswith(b"memwarden: ")
+    assert b"idle.toml:2" in err
+    assert err.count(b"\n") == 1
+
+
+def test_policies_of_any_language(tmp_path):
+    (tmp_path / "earlyoom").write_text('EARLYOOM_ARGS="-m 5"\n')
+    policy, notes = policies.read(str(tmp_path / "earlyoom"))
+    assert policy.steady
+    assert isinstance(notes, list)
+    (tmp_path / "p.toml").write_text(IDLE)
+    policy, notes = policies.read(str(tmp_path / "p.toml"))
+    assert [rule.name for rule in policy.rules] == ["never"]
+    (tmp_path / "p.toml").write_text("[guard\n")
+    with pytest.raises(InputError, match=r"p\.toml"):
+        policies.read(str(tmp_path / "p.toml"))
