@@ -22,8 +22,11 @@ AUDITED = {
 
 ALLOWED = {
     ("cli/common.py", "whole_file"): "writes a file the user asked for by name, whole or not at all",
+    ("cli/guard.py", "run"): "becomes the guard's own process, with Python and a file of ours; no shell",
     ("cli/main.py", "run"): "points standard output at /dev/null after its reader has left",
     ("cli/record.py", "_opened"): "writes a recording of many snapshots, which is read while it grows",
+    ("daemon/__main__.py", "<module>"): "says on standard error why it ends",
+    ("daemon/start.py", "_signals"): "SIGTERM and SIGHUP wake the loop",
     ("host/kmsg.py", "open_to_write"): "a guard that is told --kmsg says there what it did",
     ("host/kmsg.py", "say"): "the same",
     ("host/kmsg.py", "syslog"): "syslog(2) with an action that reads only, where /dev/kmsg is missing",
