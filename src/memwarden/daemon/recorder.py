@@ -1,0 +1,98 @@
+"""The flight recorder: the last minutes of beats and looks in a ring, a file of a fixed size.
+
+It is written with ``pwrite(2)`` alone, so that what was written is there whatever the guard dies of: the page
+cache survives it. Nothing is encoded or written while something is to be done: what was seen waits for
+:meth:`Recorder.flush`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from memwarden.collect import flight_blocks
+from memwarden.collect.flight import Encoder, Woken
+from memwarden.collect.flight_blocks import BLOCK, Framer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from memwarden.guard.pulse import Beat, Reply
+    from memwarden.host.own_files import Blocks
+    from memwarden.state.snapshot import Snapshot
+
+NAME: Final = "flight"
+SIZE: Final = 16 << 20
+WAITING: Final = 16
+"""Beats and looks that may wait for a flush; one turn makes three at most."""
+
+
+class Recorder:
+    """``dropped`` counts what did not fit the queue or could not be written, ``error`` says why."""
+
+    def __init__(self, blocks: Blocks, *, size: int = SIZE) -> None:
+        """Goes on behind the last block of the guard before, whose records stay until they are overwritten."""
+        self._blocks = blocks
+        self._count = size // BLOCK
+        self._framer = Framer(self._last() + 1)
+        self._encoder = Encoder(key_every=size // 32)
+        self._waiting: list[Snapshot | Woken] = []
+        self.dropped = 0
+        self.error = ""
+
+    def _last(self) -> int:
+        heads = (self._blocks.read(number * BLOCK, BLOCK) for number in range(self._count))
+        return max((block.number for block in map(flight_blocks.parse, heads) if block), default=-1)
+
+    def beat(self, beat: Beat, reply: Reply) -> None:
+        """Keep a wake-up."""
+        self._keep(
+            Woken(
+                beat.now_us,
+                beat.total_bytes,
+                beat.available_bytes,
+                beat.swap_free_bytes,
+                beat.full_us,
+                beat.some_us,
+                beat.late_us,
+                beat.signalled,
+                reply.alarm,
+            )
+        )
+
+    def look(self, snapshot: Snapshot) -> None:
+        """Keep what was looked at."""
+        self._keep(snapshot)
+
+    def _keep(self, one: Snapshot | Woken) -> None:
+        if len(self._waiting) < WAITING:
+            self._waiting.append(one)
+        else:
+            self.dropped += 1
+
+    def flush(self) -> None:
+        """Write what waits."""
+        if not self._waiting:
+            return
+        waiting, self._waiting = self._waiting, []
+        encoder = self._encoder
+        records = [encoder.woken(one) if isinstance(one, Woken) else encoder.look(one) for one in waiting]
+        try:
+            for number, data in self._framer.add(records):
+                self._blocks.write(number % self._count * BLOCK, data)
+        except OSError as error:
+            self.dropped += len(records)
+            self.error = error.strerror or str(error)
+
+    def latest(self, size: int) -> Iterator[bytes]:
+        """The last blocks, the oldest first, ``size`` bytes of them at most: a file to be read like the ring."""
+        last = self._framer.number
+        for number in range(max(last + 1 - min(size // BLOCK, self._count), 0), last + 1):
+            data = self._blocks.read(number % self._count * BLOCK, BLOCK)
+            block = flight_blocks.parse(data)
+            if block is not None and block.number == number:
+                yield data
+
+    def close(self) -> None:
+        """Write what waits, and close the file."""
+        self.flush()
+        self._blocks.close()
