@@ -34,6 +34,7 @@ SCHEMAS = {
     "outcome": ("memwarden.present.ledger_json", "outcome"),
     "result": ("memwarden.present.ledger_json", "result"),
     "trouble": ("memwarden.present.ledger_json", "trouble"),
+    "incident": ("memwarden.present.incident_json", "schema"),
     "why": ("memwarden.present.why_json", "schema"),
     "why_list": ("memwarden.present.why_json", "list_schema"),
     "policy_check": ("memwarden.present.policy_json", "check_schema"),

@@ -78,12 +78,13 @@ class Ears:
             self._events[fd] = 0
             self._poll.register(fd, select.POLLPRI)
 
-    def read_kernel_log(self, log: Kmsg) -> None:
-        """Wake up when the kernel says that it is out of memory."""
+    def read_kernel_log(self, log: Kmsg, keep: Callable[[bytes], None] = lambda _record: None) -> None:
+        """Wake up when the kernel says that it is out of memory; ``keep`` is given every record."""
 
         def heard(_events: int) -> Heard:
             said = False
             for record in log.records():
+                keep(record)
                 said = said or b"oom" in record or b"Out of memory" in record or b"Killed process" in record
             return Heard(signalled=said)
 

@@ -14,7 +14,9 @@ from memwarden.units import SECOND_US
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from memwarden.daemon.incidents import Incidents
     from memwarden.daemon.ledger import Ledger
+    from memwarden.daemon.recorder import Recorder
     from memwarden.guard.pulse import Beat, Reply
     from memwarden.guard.record import Decision
     from memwarden.guard.victims import Result
@@ -28,22 +30,42 @@ TROUBLES: Final = 64
 
 
 class Keeper:
-    """The loop's :class:`memwarden.daemon.loop.Memory`."""
+    """The loop's :class:`memwarden.daemon.loop.Memory`.
 
-    def __init__(self, *, clock: Clock, ledger: Ledger) -> None:
+    ``recorder`` and ``incidents`` are ``None`` where there is no disk to keep them on.
+    """
+
+    def __init__(
+        self,
+        *,
+        clock: Clock,
+        ledger: Ledger,
+        recorder: Recorder | None = None,
+        incidents: Incidents | None = None,
+    ) -> None:
         self._clock = clock
         self._ledger = ledger
+        self._recorder = recorder
+        self._incidents = incidents
         self._told: dict[str, int] = {}
 
     def beat(self, beat: Beat, reply: Reply) -> None:
         """A wake-up."""
+        if self._recorder is not None:
+            self._recorder.beat(beat, reply)
 
     def seen(self, snapshot: Snapshot) -> None:
         """What was looked at."""
+        if self._recorder is not None:
+            self._recorder.look(snapshot)
+        if self._incidents is not None:
+            self._incidents.look(snapshot)
 
     def decided(self, decision: Decision, outcomes: Sequence[Outcome]) -> None:
         """A decision and what became of it at once."""
         self._ledger.decided(decision, outcomes)
+        if self._incidents is not None:
+            self._incidents.decided(decision, outcomes)
 
     def ended(self, decision_id: str, outcome: Outcome) -> None:
         """What became later of an intent that was not over at once."""
@@ -51,7 +73,15 @@ class Keeper:
 
     def result(self, result: Result) -> None:
         """What came of it later."""
-        self._ledger.result(result, self._now())
+        now = self._now()
+        self._ledger.result(result, now)
+        if self._incidents is not None:
+            self._incidents.result(result, now)
+
+    def kernel_said(self, record: bytes) -> None:
+        """A record of the kernel's log."""
+        if self._incidents is not None:
+            self._incidents.kernel_said(record, self._now())
 
     def trouble(self, sentence: str) -> None:
         """Something that went wrong with ourselves; told once a minute, however often it happens."""
@@ -73,6 +103,23 @@ class Keeper:
             self._ledger.dropped = 0
         if self._ledger.lost > lost:
             self.trouble(f"the ledger cannot be written: {self._ledger.error}")
+        if self._recorder is not None:
+            self._recorder.flush()
+            if self._recorder.error:
+                self.trouble(f"the flight recorder cannot be written: {self._recorder.error}")
+                self._recorder.error = ""
+        if self._incidents is not None:
+            wrong = self._incidents.flush(self._now())
+            if wrong:
+                self.trouble(wrong)
+
+    def close(self) -> None:
+        """Write everything, and close the files of the recorder."""
+        self.flush()
+        if self._incidents is not None:
+            self._incidents.close(self._now())
+        if self._recorder is not None:
+            self._recorder.close()
 
     def _now(self) -> Instant:
         return Instant(self._clock.monotonic_us(), self._clock.wall_us())

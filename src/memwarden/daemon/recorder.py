@@ -30,7 +30,7 @@ class Recorder:
     """``dropped`` counts what did not fit the queue or could not be written, ``error`` says why."""
 
     def __init__(self, blocks: Blocks, *, size: int = SIZE) -> None:
-        """Goes on behind the last block of the guard before, whose records stay until they are overwritten."""
+        """Goes on behind the last block of the guard before, which stays until it is overwritten."""
         self._blocks = blocks
         self._count = size // BLOCK
         self._framer = Framer(self._last() + 1)
@@ -84,7 +84,7 @@ class Recorder:
             self.error = error.strerror or str(error)
 
     def latest(self, size: int) -> Iterator[bytes]:
-        """The last blocks, the oldest first, ``size`` bytes of them at most: a file to be read like the ring."""
+        """The last blocks in order, ``size`` bytes of them at most: a file to be read like the ring."""
         last = self._framer.number
         for number in range(max(last + 1 - min(size // BLOCK, self._count), 0), last + 1):
             data = self._blocks.read(number % self._count * BLOCK, BLOCK)

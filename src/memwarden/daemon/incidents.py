@@ -1,0 +1,205 @@
+"""Incidents: when something dies, whoever killed it, what led to it is put aside before it is overwritten.
+
+A death is a victim of ours that is gone, a count of the kernel's kills that rises (``oom_kill`` of
+memory.events and /proc/vmstat), or a report in the kernel's log. Deaths within a few seconds are one
+incident: a folder with ``incident.json``, the last minutes of the flight recorder, and the kernel's report.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import TYPE_CHECKING, Any, Final
+
+from memwarden.guard import ledger as documents
+from memwarden.guard.written import plain
+from memwarden.state.intents import CgroupId
+from memwarden.units import SECOND_US
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from memwarden.guard.record import Decision
+    from memwarden.guard.victims import Result
+    from memwarden.host.own_files import Folders
+    from memwarden.state.intents import Outcome
+    from memwarden.state.snapshot import Instant, Snapshot
+
+SCHEMA: Final = "memwarden.incident/1"
+NAME: Final = "incidents"
+MOST: Final = 32
+"""Incidents that are kept, of :data:`FLIGHT` and :data:`LOG` bytes at most and a little."""
+FLIGHT: Final = 2 << 20
+LOG: Final = 1 << 19
+SETTLED_US: Final = 5 * SECOND_US
+"""So long after the last death an incident is over."""
+BEFORE_US: Final = 60 * SECOND_US
+"""Decisions of so long before belong to it."""
+DECISIONS: Final = 16
+BEGINS: Final = b"invoked oom-killer"
+KILLS: Final = b"Killed process"
+
+
+class Incidents:
+    """Watches for deaths. ``latest`` gives the last bytes of the flight recorder, that many at most."""
+
+    def __init__(
+        self, folders: Folders, latest: Callable[[int], Iterable[bytes]], *, boot: str, since_us: int
+    ) -> None:
+        """``since_us``: what the kernel's log said before, it had said before we came."""
+        self._folders = folders
+        self._latest = latest
+        self._boot = boot
+        self._since_us = since_us
+        self._seen: Snapshot | None = None
+        self._counts: dict[str, tuple[int, int]] | None = None
+        self._total: int | None = None
+        self._decisions: list[tuple[Decision, Sequence[Outcome]]] = []
+        self._results: list[tuple[Result, Instant]] = []
+        self._log: list[bytes] = []
+        self._log_size = 0
+        self._deaths: list[dict[str, Any]] = []
+        self._began: Instant | None = None
+        self._last_us = 0
+        self._count = 0
+
+    def look(self, snapshot: Snapshot) -> None:
+        """What was seen; counts are compared when there is time."""
+        self._seen = snapshot
+
+    def decided(self, decision: Decision, outcomes: Sequence[Outcome]) -> None:
+        """A decision, to be put aside if somebody dies."""
+        if decision.intents:
+            self._decisions.append((decision, outcomes))
+            del self._decisions[:-DECISIONS]
+
+    def result(self, result: Result, now: Instant) -> None:
+        """What came of a decision."""
+        if result.gone:
+            target = result.target
+            whom: dict[str, Any] = (
+                {"cgroup": target.path}
+                if isinstance(target, CgroupId)
+                else {"cgroup": None, "pid": target.pid}
+            )
+            self._died(now, by="guard", decision=result.decision, **whom)
+            self._results.append((result, now))
+            del self._results[:-DECISIONS]
+
+    def kernel_said(self, record: bytes, now: Instant) -> None:
+        """A record of ``/dev/kmsg``; of a report on, all are kept until the incident is over."""
+        if not self._log and BEGINS not in record:
+            return
+        stamp = record.split(b",", 3)[2:3]
+        if not self._log and stamp and stamp[0].isdigit() and int(stamp[0]) < self._since_us:
+            return
+        if self._log_size + len(record) <= LOG:
+            self._log.append(record if record.endswith(b"\n") else record + b"\n")
+            self._log_size += len(record)
+        self._began = self._began or now
+        self._last_us = now.monotonic_us
+        if KILLS in record and not any(one["by"] == "kernel" for one in self._deaths):
+            self._died(now, by="kernel", cgroup=None)
+
+    def flush(self, now: Instant) -> str:
+        """Look for deaths, and write an incident that is over; what went wrong with that, if it did."""
+        if self._seen is not None:
+            self._compare(self._seen, now)
+            self._seen = None
+        if self._began is None or now.monotonic_us - self._last_us < SETTLED_US:
+            return ""
+        return self.close(now)
+
+    def close(self, now: Instant) -> str:
+        """Write what there is now."""
+        if self._began is None:
+            return ""
+        began, deaths, log = self._began, self._deaths, self._log
+        self._began, self._deaths, self._log, self._log_size = None, [], [], 0
+        if not deaths:
+            return ""  # the kernel looked for a victim and found none, or did not need one any more
+        self._count += 1
+        key = f"{_stamp(began)}-{self._count}"
+        files: list[tuple[str, Iterable[bytes]]] = [
+            ("incident.json", [json.dumps(self._document(key, began, deaths)).encode() + b"\n"]),
+            ("flight", self._latest(FLIGHT)),
+        ]
+        if log:
+            files.append(("kernel.log", log))
+        try:
+            self._folders.add(key, files)
+        except OSError as error:
+            return f"incident {key} cannot be written: {error.strerror}"
+        return ""
+
+    def _document(self, key: str, began: Instant, deaths: list[dict[str, Any]]) -> dict[str, Any]:
+        earliest = began.monotonic_us - BEFORE_US
+        return {
+            "schema": SCHEMA,
+            "id": key,
+            "boot_id": self._boot,
+            "at": plain(began),
+            "message": _message(deaths),
+            "deaths": deaths,
+            "decisions": [
+                documents.decision(decision, outcomes, boot=self._boot)
+                for decision, outcomes in self._decisions
+                if decision.at.monotonic_us >= earliest
+            ],
+            "results": [
+                documents.result(result, at=at, boot=self._boot)
+                for result, at in self._results
+                if at.monotonic_us >= earliest
+            ],
+        }
+
+    def _compare(self, snapshot: Snapshot, now: Instant) -> None:
+        """Whether the kernel has killed since the last look."""
+        before, self._counts = self._counts, {}
+        rose = 0
+        for path, cgroup in snapshot.cgroups.items():
+            events: Mapping[str, int] = cgroup.events_local or cgroup.events or {}  # type: ignore[assignment]
+            count = events.get("oom_kill", 0)
+            if not count or (cgroup.events_local is None and cgroup.children):
+                continue
+            self._counts[path] = (cgroup.inode, count)
+            if before is None:
+                continue
+            inode, known = before.get(path, (0, 0))
+            risen = count - known if inode == cgroup.inode else count
+            if risen > 0:
+                rose += risen
+                self._died(now, by="kernel", cgroup=path, count=risen)
+        total = (snapshot.vmstat or {}).get("oom_kill")
+        if total is not None and self._total is not None and total - self._total > rose:
+            self._died(now, by="kernel", cgroup=None, count=total - self._total - rose)
+        self._total = total
+
+    def _died(self, now: Instant, *, by: str, cgroup: str | None, **more: Any) -> None:
+        death = {"by": by, "cgroup": cgroup, "pid": None, "decision": None, "count": 1} | more
+        if self._began is None:
+            self._began = now
+        self._last_us = now.monotonic_us
+        if len(self._deaths) < MOST:
+            self._deaths.append(death)
+
+
+def _message(deaths: list[dict[str, Any]]) -> str:
+    said = []
+    for who, by in (("guard", "memwarden"), ("kernel", "the kernel")):
+        whom = [
+            one["cgroup"] or (f"process {one['pid']}" if one["pid"] else "")
+            for one in deaths
+            if one["by"] == who
+        ]
+        if whom:
+            named = ", ".join(dict.fromkeys(filter(None, whom)))
+            said.append(f"killed by {by}: {named or 'see the kernel log'}")
+    return "; ".join(said)
+
+
+def _stamp(at: Instant) -> str:
+    """A name in the order of time."""
+    if at.wall_us is None:
+        return f"boot-{at.monotonic_us:016d}"
+    return time.strftime("%Y%m%d-%H%M%S", time.gmtime(at.wall_us // SECOND_US))
