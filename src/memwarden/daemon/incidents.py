@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import time
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from memwarden.guard import ledger as documents
 from memwarden.guard.written import plain
@@ -158,7 +158,7 @@ class Incidents:
         before, self._counts = self._counts, {}
         rose = 0
         for path, cgroup in snapshot.cgroups.items():
-            events: Mapping[str, int] = cgroup.events_local or cgroup.events or {}  # type: ignore[assignment]
+            events = cast("Mapping[str, int]", cgroup.events_local or cgroup.events or {})
             count = events.get("oom_kill", 0)
             if not count or (cgroup.events_local is None and cgroup.children):
                 continue
