@@ -7,6 +7,7 @@ import json
 import pytest
 
 from tests.present.test_why import EPISODE, HOOKED
+from tests.present.test_why_incident import LOG, WHOLE
 
 
 @pytest.fixture
@@ -72,3 +73,35 @@ def test_damaged_lines_are_said(cli, state, tmp_path):
     ran = cli("why", "--state", state)
     assert ran.code == 0
     assert ran.err == f"memwarden: {state}: 1 lines could not be read\n"
+
+
+@pytest.fixture
+def killed(state, tmp_path):
+    folder = tmp_path / "incidents" / WHOLE["id"]
+    folder.mkdir(parents=True)
+    (tmp_path / "incidents" / ".half-written").mkdir()
+    (folder / "incident.json").write_text(json.dumps(WHOLE))
+    (folder / "kernel.log").write_bytes(LOG)
+    return state
+
+
+def test_a_kill_of_the_kernels_that_came_later_is_the_last(cli, killed):
+    ran = cli("why", "--state", killed)
+    assert ran.out.startswith("The kernel killed, and memwarden did not.\n")
+    assert "the cgroup's memory limit of 96.0 MiB was" in ran.out
+    document = json.loads(cli("why", WHOLE["id"], "--state", killed, "--format", "json").out)
+    assert document["incident"]["id"] == WHOLE["id"]
+    assert cli("why", "--list", "--top", "1", "--state", killed).out.startswith(WHOLE["id"])
+
+
+def test_a_kill_of_the_kernels_that_came_earlier_is_not(cli, killed, tmp_path):
+    earlier = WHOLE | {"at": {"monotonic_us": 1, "wall_us": None}}
+    (tmp_path / "incidents" / WHOLE["id"] / "incident.json").write_text(json.dumps(earlier))
+    assert cli("why", "--state", killed).out.startswith("memwarden killed")
+
+
+def test_incidents_that_may_not_be_read(cli, state, tmp_path):
+    (tmp_path / "incidents").symlink_to(tmp_path)
+    ran = cli("why", "--state", state)
+    assert ran.code == 3
+    assert "incidents: cannot be read: " in ran.err

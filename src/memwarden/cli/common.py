@@ -69,6 +69,11 @@ def collector(
 
 
 def _source(args: argparse.Namespace, keep: int) -> Source:
+    if is_flight(args.root):
+        raise UsageError(
+            f"{args.root}: is a flight recorder's ring, figures of cgroups without processes; "
+            "memwarden status and memwarden policy replay read it"
+        )
     if args.root is None:
         from memwarden.host.live import Live  # without the readers of archives, half the imports of a source
 
@@ -79,12 +84,30 @@ def _source(args: argparse.Namespace, keep: int) -> Source:
 
 
 def recorded(args: argparse.Namespace, *, with_processes: bool = True) -> Iterator[Snapshot]:
-    """Every snapshot of the recording that ``--root`` names, in order."""
+    """Every snapshot of the recording that ``--root`` names, in order; a flight's has no processes."""
+    if is_flight(args.root):
+        from memwarden.collect.recordings import open_recording
+
+        yield from open_recording(args.root).snapshots
+        return
     from memwarden.collect.open import archives
     from memwarden.collect.snapshot import Collector
 
     for archive in archives(args.root):
         yield Collector(archive, cgroup_root=args.cgroup_root, with_processes=with_processes).snapshot()
+
+
+def is_flight(path: str | None) -> bool:
+    """Whether this is a flight recorder's ring, which is figures and no files; standard input never is."""
+    if path is None:
+        return False
+    from memwarden.collect.flight_blocks import BLOCK, is_flight
+
+    try:
+        with open(path, "rb") as file:
+            return is_flight(file.read(BLOCK + 4))
+    except OSError:
+        return False  # whoever opens it next says why
 
 
 def find_cgroup(snapshot: Snapshot, name: str) -> str:

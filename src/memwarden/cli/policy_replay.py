@@ -20,8 +20,10 @@ examples:
   memwarden policy replay /etc/oomd.json --compare default night.rootar
   memwarden policy replay my-policy.toml monitoring.csv --format json
 
-A RECORDING is an archive of memwarden record --interval, or CSV of signals of
-the machine with exactly this first line (MiB; an empty cell is not known):
+A RECORDING is an archive of memwarden record --interval, the ring of a guard's
+flight recorder (/var/lib/memwarden/flight, or that of an incident; it has no
+processes), or CSV of signals of the machine with exactly this first line (MiB;
+an empty cell is not known):
 time_s,mem_total_mib,mem_available_mib,swap_total_mib,swap_free_mib,
 psi_some_avg10,psi_full_avg10 (on one line). - is standard input.
 

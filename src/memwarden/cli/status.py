@@ -8,7 +8,7 @@ import time
 from typing import TYPE_CHECKING
 
 from memwarden.cli import common
-from memwarden.errors import UsageError
+from memwarden.errors import InputError, UsageError
 
 if TYPE_CHECKING:
     import argparse
@@ -105,7 +105,14 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _snapshots(args: argparse.Namespace) -> Iterator[Snapshot]:
-    if args.watch is None:
+    if args.watch is None and common.is_flight(args.root):
+        last = None
+        for last in common.recorded(args):  # noqa: B007 - the last one is what is wanted
+            pass
+        if last is None:
+            raise InputError(f"{args.root}: holds no whole record yet")
+        yield last
+    elif args.watch is None:
         gc.disable()  # what one look makes is gone with the process
         yield common.collector(args, with_processes=False).snapshot()
     elif args.root is not None:

@@ -194,6 +194,34 @@ class Folders:
         os.close(self._fd)
 
 
+def folders_of(directory: str, name: str) -> list[str]:
+    """Paths of what :class:`Folders` made, the latest first; nothing where there is none."""
+    path = f"{directory}/{name}"
+    try:
+        fd = os.open(path, files.DIRECTORY_FLAGS)
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}; try with sudo") from None
+    try:
+        found = files.subdirectories(fd)
+    finally:
+        os.close(fd)
+    return [f"{path}/{one}" for one in sorted((one for one, _ in found), reverse=True) if one[0] != "."]
+
+
+def content_of(path: str) -> bytes:
+    """A file of ours, empty where it cannot be read."""
+    try:
+        fd = os.open(path, files.FILE_FLAGS)
+    except OSError:
+        return b""
+    try:
+        return files.read_fd(fd)
+    finally:
+        os.close(fd)
+
+
 def _write_new(directory_fd: int, name: str, pieces: Iterable[bytes]) -> None:
     fd = os.open(name, os.O_WRONLY | os.O_EXCL | FLAGS, MODE, dir_fd=directory_fd)
     try:

@@ -90,7 +90,7 @@ def schema() -> dict[str, Any]:
     recording = closed(
         {
             "name": text,
-            "kind": {"enum": ["archive", "signals"]},
+            "kind": {"enum": ["archive", "flight", "signals"]},
             "host": word,
             "kernel": word,
             "wall_us": {"type": ["integer", "null"]},

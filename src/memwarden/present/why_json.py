@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 from memwarden.guard.record import Decision
 from memwarden.guard.written import plain
-from memwarden.present import ledger_json
+from memwarden.present import explain_json, incident_json, ledger_json, why_incident
 from memwarden.present.status_json import closed
 from memwarden.state.snapshot import Instant
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from memwarden.present.why_incident import Incident
     from memwarden.present.why_stories import Story
 
 SCHEMA = "memwarden.why/1"
@@ -27,7 +28,15 @@ def document(story: Story) -> dict[str, Any]:
         "decision": first,
         "later": later,
         "before": [plain(one) for one in story.before],
+        "incident": None,
+        "verdicts": [],
     }
+
+
+def incident_document(incident: Incident) -> dict[str, Any]:
+    """A kill of the kernel's, without a decision of ours."""
+    found = why_incident.document(incident)
+    return {"schema": SCHEMA, "decision": None, "later": [], "before": [], **found}
 
 
 def listed(entries: Iterable[tuple[str, Instant, str]]) -> dict[str, Any]:
@@ -41,12 +50,18 @@ def schema() -> dict[str, Any]:
     later = {"anyOf": [_part(ledger_json.result()), _part(ledger_json.outcome())]}
     properties = {
         "schema": {"const": SCHEMA},
-        "decision": _part(ledger_json.decision()),
+        "decision": {"anyOf": [_part(ledger_json.decision()), {"type": "null"}]},
         "later": {"type": "array", "items": later, "description": "results and outcomes, in order"},
         "before": {
             "type": "array",
             "items": closed(ledger_json.properties(Decision)),
             "description": "earlier decisions about the same victim, the latest first",
+        },
+        "incident": {"anyOf": [_part(incident_json.schema()), {"type": "null"}]},
+        "verdicts": {
+            "type": "array",
+            "items": explain_json.schema()["properties"]["incidents"]["items"],
+            "description": "what the kernel's own reports say, as memwarden explain has it",
         },
     }
     return _schema("What memwarden why --format json prints", properties)
