@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from memwarden.collect import flight_blocks, flight_columns
-from memwarden.collect.flight import Decoder, Encoder, Woken
+from memwarden.collect.flight import Decoder, Encoder
 from memwarden.collect.flight_blocks import BLOCK, ROOM, Framer, blocks_of, parse, records_of
+from memwarden.collect.woken import Woken
 from memwarden.kernel.psi import Psi, PsiLine
 from memwarden.state.cgroup import Cgroup
 from memwarden.state.snapshot import CgroupMode, HostFacts, Instant, Snapshot

@@ -99,7 +99,10 @@ def test_the_kind_of_a_recording_is_seen(tmp_path):
     (snapshot,) = recording.snapshots
     assert snapshot.cgroups
     for content, message in (
-        (b"Dear all\n", "is neither a recording of memwarden record --interval nor CSV"),
+        (
+            b"Dear all\n",
+            "is neither a recording of memwarden record --interval, nor of a flight recorder, nor CSV",
+        ),
         (b"", "is neither"),
         (HEADER.encode() + b"\n0,1,1,0,0,0,\xff\n", ":2: is not UTF-8"),
     ):

@@ -11,8 +11,9 @@ import sys
 import jsonschema
 import pytest
 
-from memwarden.collect.flight import Decoder, Woken
+from memwarden.collect.flight import Decoder
 from memwarden.collect.flight_blocks import BLOCK, blocks_of, records_of
+from memwarden.collect.woken import Woken
 from memwarden.daemon.incidents import BEFORE_US, LOG, SETTLED_US, Incidents
 from memwarden.daemon.ledger import Ledger
 from memwarden.daemon.memory import Keeper

@@ -27,8 +27,8 @@ examples:
 
 Reads the ledger that memwarden guard writes (decisions.jsonl). The guard tells
 systemd's journal the same: journalctl -t memwarden, and journalctl -u UNIT of a
-unit that was killed. A kill of the kernel's is explained by its own report, kept
-in incidents/ID with the last minutes before it.
+unit that was killed. A kill of the kernel's is explained by its own report,
+kept in incidents/ID with the last minutes before it.
 """
 LAST = "last"
 LISTED = 20

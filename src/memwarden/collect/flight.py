@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import json
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
 from memwarden.collect import flight_columns as columns
+from memwarden.collect.woken import Woken
 from memwarden.state.cgroup import parent_path
 from memwarden.state.snapshot import CgroupMode, HostFacts, Instant, Snapshot
 from memwarden.state.traits import KernelTraits
@@ -27,20 +28,6 @@ KEY: Final = 1
 LOOK: Final = 2
 WOKEN: Final = 3
 LONGEST_TEXT: Final = 200
-
-
-class Woken(NamedTuple):
-    """One wake-up: what :class:`memwarden.guard.pulse.Beat` has, and why there was an alarm, if there was."""
-
-    now_us: int
-    total_bytes: int
-    available_bytes: int
-    swap_free_bytes: int
-    full_us: int | None
-    some_us: int | None
-    late_us: int
-    signalled: bool
-    alarm: str
 
 
 class _Known:

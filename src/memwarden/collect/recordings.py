@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from memwarden.collect import flight_blocks, rootar, signals
 from memwarden.collect.archive import Archive
 from memwarden.collect.chunks import ChunkReader
-from memwarden.collect.flight import Decoder, Woken
+from memwarden.collect.flight import Decoder
 from memwarden.collect.snapshot import Collector
+from memwarden.collect.woken import Woken
 from memwarden.errors import InputError
 from memwarden.host import logs
 

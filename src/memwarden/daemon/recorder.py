@@ -10,8 +10,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from memwarden.collect import flight_blocks
-from memwarden.collect.flight import Encoder, Woken
+from memwarden.collect.flight import Encoder
 from memwarden.collect.flight_blocks import BLOCK, Framer
+from memwarden.collect.woken import Woken
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

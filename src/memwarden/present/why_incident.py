@@ -25,13 +25,17 @@ class Incident(NamedTuple):
 
     key: str
     at: Instant
-    summary: str
     deaths: tuple[tuple[str | None, int], ...]
     decisions: tuple[tuple[str, str], ...]
     """Id and message of what the guard had decided in the minute before."""
     path: str
     log: bytes
     document: dict[str, Any]
+
+    @property
+    def summary(self) -> str:
+        """It in one line."""
+        return str(self.document["message"])
 
     def verdicts(self) -> list[Verdict]:
         """What the reports in the kernel's log say."""
@@ -50,12 +54,12 @@ def read(path: str, text: bytes, log: bytes) -> Incident | None:
             if one["by"] == "kernel"
         )
         decisions = tuple((str(one["id"]), str(one["message"])) for one in found["decisions"])
-        key, said = str(found["id"]), str(found["message"])
+        key, _ = str(found["id"]), str(found["message"])
     except (ValueError, TypeError, KeyError, AssertionError):
         return None
     if found.get("schema") != SCHEMA or not deaths:
         return None
-    return Incident(key, at, said, deaths, decisions, path, log, found)
+    return Incident(key, at, deaths, decisions, path, log, found)
 
 
 def text(incident: Incident, width: int = 80, paint: Paint = PLAIN) -> str:
