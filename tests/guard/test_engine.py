@@ -58,7 +58,18 @@ class World:
             memory_pressure=pressure,
             cgroups=cgroups,
             processes={
-                cgroup.procs[0]: Process(cgroup.procs[0], "a", 5, ppid=1, uid=0, cgroup=path)
+                cgroup.procs[0]: Process(
+                    cgroup.procs[0],
+                    "a",
+                    5,
+                    ppid=1,
+                    uid=0,
+                    cgroup=path,
+                    rss_anon_bytes=cgroup.current_bytes,
+                    rss_shmem_bytes=0,
+                    swap_bytes=0,
+                    pgtables_bytes=0,
+                )
                 for path, cgroup in cgroups.items()
                 if cgroup.procs
             },
