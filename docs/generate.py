@@ -30,6 +30,7 @@ SCHEMAS = {
     "doctor": ("memwarden.present.doctor_json", "schema"),
     "restore": ("memwarden.present.restored", "schema"),
     "policy": ("memwarden.present.policy_json", "schema"),
+    "ctl": ("memwarden.present.ctl", "schema"),
     "decision": ("memwarden.present.ledger_json", "decision"),
     "outcome": ("memwarden.present.ledger_json", "outcome"),
     "result": ("memwarden.present.ledger_json", "result"),

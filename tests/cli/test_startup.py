@@ -19,7 +19,13 @@ HEAVY = {
     "textwrap", "zlib",
 }  # fmt: skip
 FIELDS_THAT_COST = 7
-OFF_THE_WAY = ("/postmortem/", "collect/signals.py", "guard/played.py", "present/why_stories.py")
+OFF_THE_WAY = (
+    "/postmortem/",
+    "collect/signals.py",
+    "guard/played.py",
+    "present/why_stories.py",
+    "present/why_incident.py",
+)
 """What neither status nor the guard imports."""
 
 

@@ -9,11 +9,13 @@ import signal
 import subprocess
 import sys
 
+import jsonschema
 import pytest
 
 from memwarden.daemon import policies
 from memwarden.daemon.options import Options, pack, unpack
 from memwarden.errors import InputError
+from memwarden.present.ctl import schema
 
 pytestmark = pytest.mark.live
 IDLE = """
@@ -107,3 +109,32 @@ def test_policies_of_any_language(tmp_path):
     (tmp_path / "p.toml").write_text("[guard\n")
     with pytest.raises(InputError, match=r"p\.toml"):
         policies.read(str(tmp_path / "p.toml"))
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="a guard that may act is run by root")
+def test_it_answers_and_its_record_is_there_after_a_kill(tmp_path, places, cli):
+    guard = start(*places)
+    try:
+        until_locked(tmp_path, guard)
+        for _ in range(600):
+            asked = cli("ctl", "status", "--run", str(tmp_path / "run"), "--format", "json")
+            if asked.code == 0:
+                break
+            assert guard.poll() is None, guard.stderr.read()
+            select.select([], [], [], 0.05)  # it prepares itself still
+        document = json.loads(asked.out)
+        jsonschema.validate(document, schema())
+        assert document["status"]["pid"] == guard.pid
+        paused = cli("ctl", "pause", "--run", str(tmp_path / "run"), "--format", "json")
+        assert json.loads(paused.out)["status"]["paused"] is True
+        reloaded = cli("ctl", "reload", "--run", str(tmp_path / "run"), "--format", "json")
+        assert json.loads(reloaded.out)["error"] == ""
+        dumped = json.loads(cli("ctl", "dump", "--run", str(tmp_path / "run"), "--format", "json").out)
+        folder = tmp_path / "state/incidents" / dumped["dump"]
+        assert sorted(os.listdir(folder)) == ["flight", "incident.json"]
+    finally:
+        guard.kill()
+        guard.communicate()
+    shown = cli("status", "--root", str(tmp_path / "state/flight"), "--format", "json")
+    assert shown.code == 0, shown.err
+    assert json.loads(shown.out)["machine"]["ram_bytes"] > 0

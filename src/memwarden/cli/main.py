@@ -37,6 +37,7 @@ BROKEN_PIPE = 141
 
 # Each module's HELP stands here too, because reading it from the module would import the module.
 VERBS: tuple[tuple[str, str], ...] = (
+    ("ctl", "ask the running guard how it is, pause or resume it"),
     ("demo", "explain the sample incidents, then examine this machine"),
     ("doctor", "what can be read here, what is near its limit, what to do"),
     ("explain", "find OOM reports in kernel logs and say why each process died"),

@@ -118,6 +118,13 @@ class Incidents:
         self._began, self._deaths, self._log, self._log_size = None, [], [], 0
         if not deaths:
             return ""  # the kernel looked for a victim and found none, or did not need one any more
+        return self._put(began, deaths, log)[1]
+
+    def dump(self, now: Instant) -> tuple[str, str]:
+        """Put the last minutes aside although nobody died: the name, and what went wrong with that."""
+        return self._put(now, [], [])
+
+    def _put(self, began: Instant, deaths: list[dict[str, Any]], log: list[bytes]) -> tuple[str, str]:
         self._count += 1
         key = f"{_stamp(began)}-{self._count}"
         files: list[tuple[str, Iterable[bytes]]] = [
@@ -129,8 +136,8 @@ class Incidents:
         try:
             self._folders.add(key, files)
         except OSError as error:
-            return f"incident {key} cannot be written: {error.strerror}"
-        return ""
+            return key, f"incident {key} cannot be written: {error.strerror}"
+        return key, ""
 
     def _document(self, key: str, began: Instant, deaths: list[dict[str, Any]]) -> dict[str, Any]:
         earliest = began.monotonic_us - BEFORE_US
@@ -195,7 +202,7 @@ def _message(deaths: list[dict[str, Any]]) -> str:
         if whom:
             named = ", ".join(dict.fromkeys(filter(None, whom)))
             said.append(f"killed by {by}: {named or 'see the kernel log'}")
-    return "; ".join(said)
+    return "; ".join(said) or "nobody died; somebody asked for the last minutes"
 
 
 def _stamp(at: Instant) -> str:

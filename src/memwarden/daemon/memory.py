@@ -94,6 +94,22 @@ class Keeper:
         self._told[sentence] = now.monotonic_us
         self._ledger.trouble(sentence, now)
 
+    def dump(self) -> tuple[str, str]:
+        """Put the last minutes aside now: the name of the incident, and what went wrong with that."""
+        if self._incidents is None or self._recorder is None:
+            return "", "there is no flight recorder: its directory could not be used"
+        self._recorder.flush()
+        return self._incidents.dump(self._now())
+
+    def counts(self) -> dict[str, int]:
+        """What did not fit, or could not be written, since the start."""
+        recorder = self._recorder
+        return {
+            "ledger_dropped": self._ledger.dropped,
+            "ledger_lost": self._ledger.lost,
+            "recorder_dropped": 0 if recorder is None else recorder.dropped,
+        }
+
     def flush(self) -> None:
         """Nothing is urgent now: write what waits."""
         dropped, lost = self._ledger.dropped, self._ledger.lost

@@ -11,36 +11,37 @@ import os
 import signal
 from typing import TYPE_CHECKING, Final
 
+from memwarden import __version__
 from memwarden.collect.focus import Focused
-from memwarden.daemon import policies
+from memwarden.daemon import control, policies, remembering
 from memwarden.daemon.beats import PRESSURE, Beats
 from memwarden.daemon.ears import Ears
 from memwarden.daemon.hands import Hands
-from memwarden.daemon.ledger import Ledger
 from memwarden.daemon.loop import Heard, Loop
-from memwarden.daemon.memory import Keeper
+from memwarden.errors import InputError
 from memwarden.guard.engine import Engine
 from memwarden.guard.never import Guarded
 from memwarden.guard.pulse import Pulse
 from memwarden.guard.watched import watched
+from memwarden.guard.written import plain
 from memwarden.host import notify, own_files
 from memwarden.host import self as ourselves
 from memwarden.host.clock import SystemClock
 from memwarden.host.effects import Effects
-from memwarden.host.journal import Journal, boot_id
-from memwarden.host.journald import Journald
+from memwarden.host.journal import Journal
 from memwarden.host.kmsg import Kmsg
 from memwarden.host.live import Live
 
 if TYPE_CHECKING:
-    from memwarden.daemon.loop import Memory
+    from typing import Any
+
+    from memwarden.daemon.memory import Keeper
     from memwarden.daemon.options import Options
     from memwarden.guard.ir import Policy
     from memwarden.host.self import Grant
 
 OWN_MIN_BYTES: Final = 32 << 20
 """memory.min that we ask for: more than we ever hold."""
-LEDGER: Final = "decisions.jsonl"
 FILES: Final = 4096
 """Descriptors of cgroups that may stay open."""
 
@@ -48,7 +49,7 @@ FILES: Final = 4096
 class Process:
     """One guard."""
 
-    def __init__(self, options: Options, memory: Memory) -> None:
+    def __init__(self, options: Options, memory: Keeper) -> None:
         self.options = options
         self.memory = memory
         self.clock = SystemClock()
@@ -69,6 +70,8 @@ class Process:
         self.beats = Beats(self.source)
         self.notify = notify.Notify()
         self.grants: list[Grant] = []
+        self.control: control.Control | None = None
+        self.started_us = self.clock.monotonic_us()
         self.loop = self._loop(policy)
         self.stopping = False
 
@@ -99,9 +102,10 @@ class Process:
         for fd in self.effects.filenos():
             self.ears.listen(fd, self.hands.stir)
         try:
-            self.ears.read_kernel_log(Kmsg())
+            self.ears.read_kernel_log(Kmsg(), self.memory.kernel_said)
         except OSError as error:
             self.memory.trouble(f"the kernel's log cannot be read: {error.strerror}")
+        self._listen()
         for sentence in (*self.notes, *self.ears.deaf, *self.abilities.missing):
             self.memory.trouble(sentence)
         if self.journal is not None:
@@ -119,6 +123,51 @@ class Process:
         for grant in self.grants:
             if not grant.granted:
                 self.memory.trouble(f"{grant.what}: not granted: {grant.detail}")
+
+    def _listen(self) -> None:
+        """The control socket; a guard that cannot be asked guards all the same."""
+        try:
+            os.close(own_files.own_directory(self.options.run, purpose="the control socket"))
+            listener = own_files.own_socket(self.options.run, control.NAME)
+        except InputError as error:
+            self.memory.trouble(str(error))
+        else:
+            self.control = control.Control(listener, self.ears, self.answer)
+
+    def answer(self, command: str) -> dict[str, Any]:
+        """Do what the control socket was told."""
+        error, dump = "", None
+        if command == "pause":
+            self.loop.paused = True
+            self.restore()  # nobody would undo it while nothing is decided
+        elif command == "resume":
+            self.loop.paused = self.options.observe
+        elif command == "reload":
+            error = self.reload()
+        elif command == "dump":
+            dump, error = self.memory.dump()
+        return {"error": error, "dump": dump or None, "status": self.state()}
+
+    def state(self) -> dict[str, Any]:
+        """What the guard is and does now."""
+        loop, policy = self.loop, self.loop.engine.policy
+        doing = "observing" if self.options.observe else "dry-run" if self.journal is None else "guarding"
+        return {
+            "version": __version__,
+            "pid": os.getpid(),
+            "doing": doing,
+            "paused": loop.paused,
+            "policy": policy.name,
+            "rules": len(policy.rules),
+            "turns": loop.turns,
+            "started_us": self.started_us,
+            "now_us": self.clock.monotonic_us(),
+            "waits_for": [plain(one) for one in loop.engine.pending],
+            "changed": [plain(one) for one in loop.engine.changed],
+            "cannot": [*self.ears.deaf, *self.abilities.missing],
+            "granted": [plain(grant) for grant in self.grants],
+            **self.memory.counts(),
+        }
 
     def _signals(self) -> None:
         """Signals wake the poll by a pipe; what they ask for is done in the loop."""
@@ -154,19 +203,22 @@ class Process:
         doing = "observing" if self.options.observe else "dry run" if self.journal is None else "guarding"
         return f"{doing} by the policy {policy.name}, {len(policy.rules)} rules"
 
-    def reload(self) -> None:
-        """Take the new policy; the old one stays when the new one is wrong."""
+    def reload(self) -> str:
+        """Take the new policy; the old one stays when the new one is wrong, and why is returned."""
+        wrong = ""
         self.notify.reloading()
         try:
             policy, notes = policies.read(self.options.policy, bug_compatible=self.options.bug_compatible)
         except Exception as error:  # noqa: BLE001 - whatever is wrong with it, the old one goes on
-            self.memory.trouble(f"the policy stays as it was: {error}")
+            wrong = f"the policy stays as it was: {error}"
+            self.memory.trouble(wrong)
         else:
             for sentence in notes:
                 self.memory.trouble(sentence)
             self.restore()
             self.loop.engine = self._engine(policy)
         self.notify.ready(self._status())
+        return wrong
 
     def restore(self) -> None:
         """Undo what this guard has changed."""
@@ -181,6 +233,9 @@ class Process:
         self.restore()
         if self.journal is not None:
             self.effects.restore()
+        self.memory.close()
+        if self.control is not None:
+            self.control.close()
         self.ears.close()
         self.effects.close()
         self.source.close()
@@ -190,14 +245,7 @@ class Process:
 
 def run(options: Options) -> int:
     """Guard; the exit code of the process."""
-    state_fd = own_files.own_directory(options.state, purpose="decisions")
-    ledger = Ledger(
-        boot=boot_id(options.proc),
-        lines=own_files.Lines(state_fd, LEDGER),
-        journald=Journald(),
-        dry=options.dry_run or options.observe,
-    )
-    process = Process(options, Keeper(clock=SystemClock(), ledger=ledger))
+    process = Process(options, remembering.keeper(options, SystemClock()))
     process.prepare()
     process.run()
     return 0

@@ -71,6 +71,16 @@ class Engine:
         self._lacks_processes = False
         self._wanted = False
 
+    @property
+    def pending(self) -> tuple[Target, ...]:
+        """Whose death is waited for."""
+        return self._victims.pending
+
+    @property
+    def changed(self) -> tuple[CgroupId, ...]:
+        """Cgroups that are throttled or frozen by us."""
+        return self._victims.changed
+
     def step(
         self,
         snapshot: Snapshot,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import socket
 from contextlib import suppress
 from errno import ENOSPC
 from typing import TYPE_CHECKING, Final
@@ -220,6 +221,36 @@ def content_of(path: str) -> bytes:
         return files.read_fd(fd)
     finally:
         os.close(fd)
+
+
+def own_socket(directory: str, name: str) -> socket.socket:
+    """A socket to listen on, for its owner alone, in place of what a dead process left there.
+
+    Raises :class:`InputError` where somebody listens there, or it cannot be made.
+    """
+    path = f"{directory}/{name}"
+    if _answers(path):
+        raise InputError(f"{path}: another guard listens there; this one is not heard")
+    found = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
+    try:
+        with suppress(FileNotFoundError):
+            os.unlink(path)
+        found.bind(path)
+        os.chmod(path, MODE)
+    except OSError as error:
+        found.close()
+        raise InputError(f"{path}: cannot be listened on: {error.strerror or error}") from None
+    return found
+
+
+def _answers(path: str) -> bool:
+    """Whether somebody listens on a socket."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as other:
+        other.setblocking(False)
+        try:
+            return other.connect_ex(path) == 0
+        except OSError:  # a path too long for any socket
+            return False
 
 
 def _write_new(directory_fd: int, name: str, pieces: Iterable[bytes]) -> None:

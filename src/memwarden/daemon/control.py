@@ -1,0 +1,107 @@
+"""The control socket: a line of JSON in, a JSON document out, for root and for who runs the guard.
+
+It is served within the loop's poll and never waits: who connects and says nothing is dropped when others
+come, and an answer is small enough for the socket's buffer.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+from struct import Struct
+from typing import TYPE_CHECKING, Any, Final
+
+from memwarden.daemon.loop import Heard
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from memwarden.daemon.ears import Ears
+
+SCHEMA: Final = "memwarden.ctl/1"
+NAME: Final = "socket"
+LONGEST: Final = 1024
+"""Bytes of a request."""
+CONNECTIONS: Final = 4
+COMMANDS: Final = ("status", "pause", "resume", "dump", "reload")
+PEER: Final = Struct("3i")
+"""``struct ucred``: pid, uid, gid."""
+
+
+class Control:
+    """``answer`` does a command and returns what is to be said; a sentence in ``error`` where it failed."""
+
+    def __init__(self, listener: socket.socket, ears: Ears, answer: Callable[[str], dict[str, Any]]) -> None:
+        self._listener = listener
+        self._ears = ears
+        self._answer = answer
+        self._waiting: dict[int, tuple[socket.socket, bytearray]] = {}
+        listener.setblocking(False)
+        listener.listen(CONNECTIONS)
+        ears.listen(listener.fileno(), self._come)
+
+    def _come(self, _events: int) -> Heard:
+        try:
+            peer, _ = self._listener.accept()
+        except OSError:  # gone again
+            return Heard()
+        peer.setblocking(False)
+        _, uid, _ = PEER.unpack(peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, PEER.size))
+        if uid not in (0, os.geteuid()):
+            self._say(peer, refusal("", "only root may ask"))
+            peer.close()
+            return Heard()
+        if len(self._waiting) >= CONNECTIONS:
+            self._drop(next(iter(self._waiting)))
+        self._waiting[peer.fileno()] = peer, bytearray()
+        self._ears.listen(peer.fileno(), lambda _events: self._hear(peer.fileno()))
+        return Heard()
+
+    def _hear(self, fd: int) -> Heard:
+        peer, heard = self._waiting[fd]
+        try:
+            more = peer.recv(LONGEST)
+        except OSError:
+            more = b""
+        heard += more
+        if more and b"\n" not in heard and len(heard) <= LONGEST:
+            return Heard()
+        if heard:
+            self._say(peer, self._reply(bytes(heard)))
+        self._drop(fd)
+        return Heard()
+
+    def _reply(self, line: bytes) -> dict[str, Any]:
+        try:
+            command = json.loads(line)["command"]
+        except (ValueError, TypeError, KeyError, RecursionError):
+            return refusal("", 'not a request; say {"command": "status"} and a line break')
+        if command not in COMMANDS:
+            return refusal(str(command), f"no such command; there are {', '.join(COMMANDS)}")
+        found = self._answer(command)
+        return {"schema": SCHEMA, "command": command, "error": "", "status": None, "dump": None} | found
+
+    @staticmethod
+    def _say(peer: socket.socket, document: dict[str, Any]) -> None:
+        try:
+            peer.send(json.dumps(document).encode() + b"\n")
+        except OSError:
+            return  # it has left, or does not read
+
+    def _drop(self, fd: int) -> None:
+        peer, _ = self._waiting.pop(fd)
+        self._ears.forget(fd)
+        peer.close()
+
+    def close(self) -> None:
+        """Close it; the socket's file stays for the next guard to replace."""
+        for fd in list(self._waiting):
+            self._drop(fd)
+        self._ears.forget(self._listener.fileno())
+        self._listener.close()
+
+
+def refusal(command: str, sentence: str) -> dict[str, Any]:
+    """An answer that says why there is none."""
+    return {"schema": SCHEMA, "command": command, "error": sentence, "status": None, "dump": None}

@@ -1,0 +1,56 @@
+"""What a guard remembers with, opened: the ledger, the flight recorder and the incidents of one directory.
+
+Without a ledger there is no guard, since nobody could say afterwards what it did. A disk without room for the
+rest is no reason not to guard.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from memwarden.daemon import incidents, ledger, recorder
+from memwarden.daemon.memory import Keeper
+from memwarden.errors import InputError
+from memwarden.host import kmsg, own_files
+from memwarden.host.journal import boot_id
+from memwarden.host.journald import Journald
+
+if TYPE_CHECKING:
+    from memwarden.daemon.options import Options
+    from memwarden.host.clock import Clock
+
+
+def keeper(options: Options, clock: Clock) -> Keeper:
+    """Everything by the options; raises :class:`InputError` where decisions cannot be kept."""
+    boot = boot_id(options.proc)
+    state_fd = own_files.own_directory(options.state, purpose="decisions")
+    troubles = []
+    kmsg_fd = None
+    if options.kmsg:
+        try:
+            kmsg_fd = kmsg.open_to_write()
+        except OSError as error:
+            troubles.append(f"{kmsg.PATH}: cannot be written: {error.strerror}")
+    try:
+        lines = own_files.Lines(state_fd, ledger.NAME)
+    except OSError as error:
+        raise InputError(f"{options.state}/{ledger.NAME}: cannot be written: {error.strerror}") from None
+    written = ledger.Ledger(
+        boot=boot,
+        lines=lines,
+        journald=Journald(),
+        kmsg_fd=kmsg_fd,
+        dry=options.dry_run or options.observe,
+    )
+    flight = kept = None
+    try:
+        blocks = own_files.Blocks(state_fd, recorder.NAME, size=recorder.SIZE)
+        flight = recorder.Recorder(blocks)
+        folders = own_files.Folders(state_fd, incidents.NAME, most=incidents.MOST)
+        kept = incidents.Incidents(folders, flight.latest, boot=boot, since_us=clock.monotonic_us())
+    except OSError as error:
+        troubles.append(f"{options.state}: no flight recorder: {error.strerror}")
+    found = Keeper(clock=clock, ledger=written, recorder=flight, incidents=kept)
+    for sentence in troubles:
+        found.trouble(sentence)
+    return found
