@@ -138,6 +138,7 @@ def test_recordings_that_go_on_and_those_that_do_not():
     parts = [world.snapshot()._replace(instant=Instant(n * S)) for n in (10, 11, 12)]
     player = Player([policy(KILL)])
     player.step("a", "archive", parts[0])
+    player.step("a", "archive", parts[0])
     player.step("b", "archive", parts[1])
     other = parts[2]._replace(host=HostFacts(boot_id="x"))
     player.step("c", "archive", other)
@@ -148,7 +149,7 @@ def test_recordings_that_go_on_and_those_that_do_not():
         ("c", 12),
         ("d", 10),
     ]
-    assert words(player).splitlines()[:2] == ["a: 1 snapshot", "b: 1 snapshot"]
+    assert words(player).splitlines()[:2] == ["a: 2 snapshots over 0 us", "b: 1 snapshot"]
 
 
 def test_where_there_are_several_recordings_a_line_says_which():

@@ -119,8 +119,20 @@ def _kill(action: ir.DoKill, scene: Scene) -> Act:
     return _ended(action, candidates, (Kill(target, action.release),))
 
 
-def finish_kill(action: ir.DoKill, target: Target, phase: str) -> Act:
-    """The other half of a kill that a hook or SIGTERM came before."""
+def finish_kill(action: ir.DoKill, target: Target, phase: str, scene: Scene) -> Act:
+    """The other half of a kill that a hook or SIGTERM came before, where all that it rested on still holds.
+
+    Meanwhile another rule may have killed, somebody who is to be spared may have come in, and the shortage
+    may have ended.
+    """
+    if scene.lacks():
+        return Act("look", HOLD, phase=phase)
+    if reason := choose.refusal(action.choice, scene.view, scene.guarded, target):
+        return Act("kill", STOP, withheld=f"it may not be killed any more: {reason}")
+    if not (scene.need.reason or action.even_without_need):
+        return Act("kill", STOP, withheld=f"no need: {scene.need.text}", for_us=0)
+    if phase == HOOK_END and (rests := scene.rests(bool(action.term_us))):
+        return Act("kill", HOLD, withheld=rests, phase=phase)
     if phase == HOOK_END and action.term_us:
         return Act("term", WAIT, (), (Terminate(target),), for_us=action.term_us, phase=TERM_END)
     if not action.escalate:

@@ -13,12 +13,14 @@ from typing import TYPE_CHECKING, Final
 from memwarden.guard import acts, ir
 from memwarden.guard.detectors import compile_detector
 from memwarden.guard.record import Decision
+from memwarden.guard.victims import is_gone
 from memwarden.units import SECOND_US
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from memwarden.guard.acts import Act, Scene
+    from memwarden.guard.detectors import Watch
     from memwarden.guard.record import Finding
     from memwarden.guard.view import View
     from memwarden.state.intents import Target
@@ -37,11 +39,14 @@ class Chain:
     __slots__ = (
         "_at",
         "_because",
+        "_decided",
         "_groups",
+        "_own_rests",
         "_phase",
         "_rests",
         "_said",
         "_sleeper",
+        "_slept",
         "_until_us",
         "_victim",
         "fired",
@@ -54,23 +59,40 @@ class Chain:
         self.scope = scope
         self._rests = {} if rests is None else rests
         """Until when who rests; shared by the rules that rest together."""
+        self._own_rests = rests is None
         self._sleeper = rule.rests_with or "self"
         self.fired: tuple[str, tuple[Finding, ...]] | None = None
         """Name and findings of the first group whose detectors all fire now."""
-        self._groups = [
-            (group.name, [compile_detector(one) for one in group.detectors]) for group in rule.groups
-        ]
+        self._groups = _compiled(rule)
         self._because: tuple[str, tuple[Finding, ...]] = ("", ())
         self._at: int | None = None
         self._until_us: int | None = None
         self._phase = ""
         self._victim: Target | None = None
         self._said: dict[str, int] = {}
+        self._slept: int | None = None
+        self._decided = ""
+        """The latest decision."""
 
     @property
     def active(self) -> bool:
         """Whether an action is under way."""
         return self._at is not None
+
+    def resting(self, now_us: int) -> bool:
+        """Whether its last action ended its chain a short time ago."""
+        return now_us < self._rests.get(self._sleeper, now_us)
+
+    def shift(self, by_us: int) -> None:
+        """The clock has gone back by so much: what was waited for is still, what was seen begins anew."""
+        self._groups = _compiled(self.rule)
+        if self._until_us is not None:
+            self._until_us -= by_us
+        self._said = {key: time - by_us for key, time in self._said.items()}
+        if self._slept is not None:
+            self._slept -= by_us
+        if self._own_rests:
+            shift(self._rests, by_us)
 
     def see(self, view: View) -> None:
         """Run all detectors."""
@@ -101,7 +123,8 @@ class Chain:
                 continue
             act = self._act(action, scene)
             if self._worth_saying(act, scene.view.now_us):
-                yield self._decision(act, scene, next(new_id))
+                self._decided = next(new_id)
+                yield self._decision(act, scene, self._decided)
             if not self._go_on(act, scene.view.now_us):
                 return
         self._at = None
@@ -109,16 +132,18 @@ class Chain:
     def _ready(self, scene: Scene) -> bool:
         """Whether an action is to be decided now; sets which one."""
         now = scene.view.now_us
-        if self._at is None and now < self._rests.get(self._sleeper, now):
+        if self.resting(now) and not self._phase:
+            self._at, self._until_us = None, None  # one that it rests with was first
             return False
         if self._at is None:
-            if self.fired is None:
-                return False
+            assert self.fired is not None
             self._at, self._because = 0, self.fired
             return True
         if self._until_us is None:  # held
-            if self.fired is None:
-                self._at = None
+            if self.fired is None and self._phase != acts.HOOK_END:
+                self._at, self._phase, self._victim = None, "", None
+            elif self._phase and self._victim is not None and self._went(self._victim, scene):
+                self._rest(now, None)
             return self._at is not None
         return self._waited(scene, now)
 
@@ -126,12 +151,8 @@ class Chain:
         """An action was waited for: whether it is over, and what comes next."""
         assert self._at is not None
         assert self._until_us is not None
-        if (
-            self._phase == acts.TERM_END
-            and self._victim is not None
-            and not scene.victims.waits(self._victim)
-        ):
-            self._rest(now, None)  # it went by itself
+        if self._phase and self._victim is not None and self._went(self._victim, scene):
+            self._rest(now, None)
             return False
         if self._phase != acts.HOOK_END and self.fired is None:
             self._rest(now, None)  # it helped
@@ -141,11 +162,18 @@ class Chain:
         self._until_us = None
         if not self._phase:
             self._at += 1
-        return True
+        if self._at == len(self.rule.actions):
+            self._rest(now, None)  # all was tried
+        return self._at is not None
+
+    def _went(self, victim: Target, scene: Scene) -> bool:
+        """Whether the victim went by itself, before it was killed."""
+        waited = self._phase != acts.TERM_END or scene.victims.waits(victim)
+        return not waited or is_gone(scene.view.snapshot, victim)
 
     def _act(self, action: ir.Action, scene: Scene) -> Act:
         if self._phase and isinstance(action, ir.DoKill) and self._victim is not None:
-            return acts.finish_kill(action, self._victim, self._phase)
+            return acts.finish_kill(action, self._victim, self._phase, scene)
         return acts.perform(action, scene)
 
     def _go_on(self, act: Act, now: int) -> bool:
@@ -166,16 +194,20 @@ class Chain:
 
     def _rest(self, now: int, for_us: int | None) -> None:
         self._at, self._until_us, self._phase, self._victim = None, None, "", None
-        self._rests[self._sleeper] = now + (self.rule.pause_us if for_us is None else for_us)
+        self._slept = now + (self.rule.pause_us if for_us is None else for_us)
+        self._rests[self._sleeper] = max(self._slept, self._rests.get(self._sleeper, self._slept))
 
-    def hook_ended(self, now_us: int) -> None:
-        """The hook that was waited for has ended."""
-        if self._phase == acts.HOOK_END:
+    def hook_ended(self, decision_id: str, now_us: int) -> None:
+        """The hook of a decision has ended; what it came before is due, if that is what is waited for."""
+        if self._phase == acts.HOOK_END and self._until_us is not None and decision_id == self._decided:
             self._until_us = now_us
 
-    def failed(self) -> None:
-        """The last kill could not be done: the next tick tries the next candidate, without a rest."""
-        self._rest(0, 0)
+    def failed(self, decision_id: str) -> None:
+        """A kill could not be done: when it was the last, the next tick takes the next one without a rest."""
+        if decision_id == self._decided:
+            self._at, self._until_us, self._phase, self._victim = None, None, "", None
+            if self._rests.get(self._sleeper) == self._slept:  # no other's that it rests with
+                self._rests.pop(self._sleeper, None)
 
     def _worth_saying(self, act: Act, now: int) -> bool:
         """What is withheld, and what is only said, is said once per episode, and again after a rest."""
@@ -207,6 +239,16 @@ class Chain:
             intents=act.intents,
             withheld=act.withheld,
         )
+
+
+def shift(times: dict[str, int], by_us: int) -> None:
+    """Set all times back by so much."""
+    for key in times:
+        times[key] -= by_us
+
+
+def _compiled(rule: ir.Rule) -> list[tuple[str, list[Watch]]]:
+    return [(group.name, [compile_detector(one) for one in group.detectors]) for group in rule.groups]
 
 
 def _too_late(within_us: int, scene: Scene) -> bool:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from memwarden.guard.judge import Judge, Unit, shown
 from memwarden.state.cgroup import ancestry, parent_path
+from memwarden.state.intents import CgroupId
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -51,6 +52,20 @@ def order(
     else:
         chooser.flat([Unit(cgroup) for cgroup in chooser.leaves()])
     return chooser.record()
+
+
+def refusal(choice: Choice, view: View, guarded: Guarded, target: Target) -> str:
+    """Why one that was chosen before may not be killed any more; empty where it may be."""
+    if isinstance(target, CgroupId):
+        cgroup, process = view.snapshot.cgroups.get(target.path), None
+    else:
+        cgroup, process = None, view.snapshot.processes.get(target.pid)
+    if cgroup is None and process is None:
+        return "gone: it was not to be read"
+    unit = Unit(cgroup, process)
+    chooser = _Chooser(choice, view, guarded, frozenset())
+    chooser.judge.refuse(unit, chooser.watched_uid(unit.path))
+    return unit.why_not
 
 
 class _Chooser:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from memwarden.guard.acts import Scene
-from memwarden.guard.chain import Chain
+from memwarden.guard.chain import Chain, shift
 from memwarden.guard.history import History
 from memwarden.guard.ir import DoKill
 from memwarden.guard.need import need
@@ -59,15 +59,11 @@ class Engine:
         self.policy = policy
         self.history = History()
         self._guarded = guarded
-        self._victims = Victims()
-        self._rests_together: dict[str, int] = {}
-        self._chains = [self._chain(rule) for rule in policy.rules if not rule.per_cgroup]
-        self._scoped: dict[tuple[int, str, int], Chain] = {}
-        self._owners: dict[str, Chain] = {}
         self._count = 0
         self._act_us = ACT_US
-        self._calm_since_us: int | None = None
         self._now_us = 0
+        self._boot: str | None = None
+        self._begin()
         self._lacks_processes = False
         self._wanted = False
 
@@ -80,6 +76,14 @@ class Engine:
     def changed(self) -> tuple[CgroupId, ...]:
         """Cgroups that are throttled or frozen by us."""
         return self._victims.changed
+
+    def _begin(self) -> None:
+        self._victims = Victims()
+        self._rests_together: dict[str, int] = {}
+        self._chains = [self._chain(rule) for rule in self.policy.rules if not rule.per_cgroup]
+        self._scoped: dict[tuple[int, str, int], Chain] = {}
+        self._owners: dict[str, Chain] = {}
+        self._calm_since_us: int | None = None
 
     def step(
         self,
@@ -95,7 +99,7 @@ class Engine:
         ``calm``: the pulse saw nothing wrong; later moments are compared with this one. ``paused``: see
         everything and decide nothing. ``with_processes``: whether the snapshot was meant to hold them.
         """
-        self._now_us = snapshot.instant.monotonic_us
+        self._keep_time(snapshot)
         self._lacks_processes = not with_processes
         self._wanted = False
         self.history.add(snapshot, late_us=late_us)
@@ -106,10 +110,25 @@ class Engine:
         for chain in chains:
             chain.see(view)
         decisions = [] if paused else [*self._restore(snapshot, calm=calm), *self._decide(chains, view)]
+        if not paused:
+            decisions += self.restore(snapshot, due=True)
         if calm and not decisions and not self._victims.pending:
             self.history.mark_calm(snapshot)
         busy = any(chain.active or chain.fired for chain in chains) or bool(self._victims.pending)
         return Step(tuple(decisions), results, busy, self.policy.tick_us, self._wanted)
+
+    def _keep_time(self, snapshot: Snapshot) -> None:
+        """Take the time; another boot begins all anew, and a clock that went back takes all times with it."""
+        before, self._now_us = self._now_us, snapshot.instant.monotonic_us
+        boot, self._boot = self._boot, snapshot.host.boot_id
+        if boot is not None and self._boot != boot:
+            self._begin()
+        elif self._now_us < before:
+            for chain in (*self._chains, *self._scoped.values()):
+                chain.shift(before - self._now_us)
+            shift(self._rests_together, before - self._now_us)
+            self._victims.shift(before - self._now_us)
+            self._calm_since_us = None
 
     def _decide(self, chains: list[Chain], view: View) -> Iterator[Decision]:
         ids = self._ids()
@@ -160,7 +179,8 @@ class Engine:
             return f"waiting for {_name(waited[0])} to be gone"
         last = self._victims.last_gone_us
         if last is not None and self._now_us < last + self.policy.kill_pause_us:
-            return f"a kill ended {(self._now_us - last) / SECOND_US:.1f} s ago; its effect is waited for"
+            pause = self.policy.kill_pause_us / SECOND_US
+            return f"a kill ended less than {pause:g} s ago; its effect is waited for"
         return ""
 
     def _learn(self, results: tuple[Result, ...]) -> None:
@@ -171,13 +191,21 @@ class Engine:
 
     def _instances(self, view: View) -> list[Chain]:
         """The rules that are run per cgroup, with their own state as long as the cgroup is there."""
+        if not view.snapshot.cgroups:  # they were not read
+            return []
         alive: dict[tuple[int, str, int], Chain] = {}
         for number, rule in enumerate(self.policy.rules):
             for cgroup in view.matches(rule.per_cgroup) if rule.per_cgroup else ():
                 if rule.xattr_filter is None or rule.xattr_filter in (cgroup.marks or ()):
                     key = (number, cgroup.path, cgroup.inode)
                     alive[key] = self._scoped.get(key) or self._chain(rule, cgroup.path)
-        self._scoped = alive
+        # Who rests goes on resting, also when its cgroup was not to be seen for a moment.
+        resting = {
+            key: chain
+            for key, chain in self._scoped.items()
+            if key not in alive and chain.resting(self._now_us)
+        }
+        self._scoped = {**alive, **resting}
         return list(alive.values())
 
     def _chain(self, rule: Rule, scope: str | None = None) -> Chain:
@@ -191,11 +219,12 @@ class Engine:
         if self._calm_since_us is None:
             self._calm_since_us = self._now_us
         if self._now_us - self._calm_since_us >= RESTORE_US:
+            self._calm_since_us = self._now_us  # what cannot be undone is tried again, not at every tick
             yield from self.restore(snapshot)
 
-    def restore(self, snapshot: Snapshot) -> Iterator[Decision]:
-        """Undo everything now, as at the end of the guard."""
-        for because, intent in self._victims.undo():
+    def restore(self, snapshot: Snapshot, *, due: bool = False) -> Iterator[Decision]:
+        """Undo everything now, as at the end of the guard; ``due``: what was frozen for long enough only."""
+        for because, intent in self._victims.undo(snapshot, due=due):
             yield Decision(
                 id=next(self._ids()),
                 at=snapshot.instant,
@@ -205,20 +234,22 @@ class Engine:
                 step=0,
                 action="restore",
                 findings=(),
-                need=f"what {because} changed is no longer needed",
+                need=f"what {because} froze has been so for its time"
+                if due
+                else f"what {because} changed is no longer needed",
                 intents=(intent,),
             )
 
     def report(self, decision_id: str, outcome: Outcome) -> None:
         """What became of an intent."""
-        self._victims.outcome(outcome)
+        self._victims.outcome(decision_id, outcome)
         chain = self._owners.get(decision_id)
         if chain is None:
             return
         if isinstance(outcome.intent, RunHook):
-            chain.hook_ended(self._now_us)
+            chain.hook_ended(decision_id, self._now_us)
         elif isinstance(outcome.intent, Kill | Terminate) and not outcome.done:
-            chain.failed()
+            chain.failed(decision_id)
 
     def bury(self, target: Target | None) -> None:
         """On a recording: take a victim as gone and do not choose it again; ``None`` has no name."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from memwarden.guard.pulse import of_snapshot
+from memwarden.state.cgroup import ancestry
 from memwarden.state.intents import CgroupId, Freeze, Kill, ProcessId, SetHigh, Terminate, Thaw
 from memwarden.units import SECOND_US, size
 
@@ -48,6 +49,14 @@ class _Pending(NamedTuple):
     final: bool
 
 
+class _Change(NamedTuple):
+    """Which decisions changed something, what undoes it, and when that is due at the latest."""
+
+    decisions: tuple[str, ...]
+    undo: Intent
+    until_us: int | None
+
+
 class Victims:
     """Kept by the engine over all rules."""
 
@@ -55,7 +64,7 @@ class Victims:
 
     def __init__(self) -> None:
         self._pending: dict[Target, _Pending] = {}
-        self._changed: dict[CgroupId, tuple[str, Intent]] = {}
+        self._changed: dict[tuple[CgroupId, bool], _Change] = {}
         self.failed: dict[Target, str] = {}
         """Who could not be killed, or does not die, and why; they are not chosen again."""
         self.last_gone_us: int | None = None
@@ -90,26 +99,38 @@ class Victims:
                 until = now + within_us
                 self._pending[intent.target] = _Pending(decision, intent.target, at, until, free, final)
             elif isinstance(intent, SetHigh) and intent.restore is not None:
-                # The first one knows what it was before us.
-                undo = SetHigh(intent.cgroup, intent.restore)
-                self._changed.setdefault(intent.cgroup, (decision, undo))
+                self._change(decision, intent, SetHigh(intent.cgroup, intent.restore), None)
             elif isinstance(intent, Freeze):
-                self._changed.setdefault(intent.cgroup, (decision, Thaw(intent.cgroup)))
+                self._change(decision, intent, Thaw(intent.cgroup), now + within_us)
 
-    def outcome(self, outcome: Outcome) -> None:
-        """An intent was carried out, or not."""
+    def _change(self, decision: str, intent: SetHigh | Freeze, undo: Intent, until_us: int | None) -> None:
+        """Note a change; the first one of a cgroup knows what it was before us."""
+        first = self._changed.get(_key(intent), _Change((), undo, until_us))
+        self._changed[_key(intent)] = first._replace(decisions=(*first.decisions, decision))
+
+    def outcome(self, decision: str, outcome: Outcome) -> None:
+        """An intent of a decision was carried out, or not."""
         intent = outcome.intent
         if outcome.done:
             return
         if isinstance(intent, Kill | Terminate):
             self._pending.pop(intent.target, None)
             self.failed[intent.target] = outcome.error or "could not be killed"
+        elif isinstance(intent, Thaw) or (isinstance(intent, SetHigh) and intent.restore is None):
+            # It is as we changed it, still.
+            self._changed.setdefault(_key(intent), _Change((decision,), intent, None))
         elif isinstance(intent, SetHigh | Freeze):
-            self._changed.pop(intent.cgroup, None)
+            known = self._changed.pop(_key(intent), None)
+            others = tuple(one for one in known.decisions if one != decision) if known is not None else ()
+            # What others have done to it has to be undone all the same.
+            if known is not None and others:
+                self._changed[_key(intent)] = known._replace(decisions=others)
 
     def settle(self, snapshot: Snapshot) -> tuple[Result, ...]:
         """Who is gone by now, and whose time is over."""
         now = snapshot.instant.monotonic_us
+        for target in [target for target in self.failed if is_gone(snapshot, target)]:
+            del self.failed[target]
         results = []
         for target, pending in list(self._pending.items()):
             gone = is_gone(snapshot, target)
@@ -134,25 +155,64 @@ class Victims:
             self.failed[target] = "would be dead already"
         self.last_gone_us = now_us
 
-    def undo(self) -> tuple[tuple[str, Intent], ...]:
-        """What restores everything that was changed, newest first; forgotten here."""
-        undone = tuple(reversed(self._changed.values()))
-        self._changed.clear()
-        return undone
+    def undo(self, snapshot: Snapshot, *, due: bool = False) -> tuple[tuple[str, Intent], ...]:
+        """What restores everything that was changed and is there, newest first; forgotten here.
+
+        ``due``: only what was frozen for as long as it may be, and is not being killed.
+        """
+        now = snapshot.instant.monotonic_us
+        undone = []
+        for key, change in reversed(list(self._changed.items())):
+            if due and (change.until_us is None or now < change.until_us or key[0] in self._pending):
+                continue
+            del self._changed[key]
+            if not _was_removed(snapshot, key[0]):
+                undone.append((change.decisions[0], change.undo))
+        return tuple(undone)
+
+    def shift(self, by_us: int) -> None:
+        """The clock has gone back by so much."""
+        self._pending = {
+            target: one._replace(at_us=one.at_us - by_us, until_us=one.until_us - by_us)
+            for target, one in self._pending.items()
+        }
+        self._changed = {
+            key: one if one.until_us is None else one._replace(until_us=one.until_us - by_us)
+            for key, one in self._changed.items()
+        }
+        if self.last_gone_us is not None:
+            self.last_gone_us -= by_us
 
     @property
     def changed(self) -> tuple[CgroupId, ...]:
         """Cgroups that are throttled or frozen by us."""
-        return tuple(self._changed)
+        return tuple(dict.fromkeys(cgroup for cgroup, _ in self._changed))
+
+
+def _key(intent: SetHigh | Freeze | Thaw) -> tuple[CgroupId, bool]:
+    """A cgroup may be throttled and frozen, and each is undone for itself."""
+    return intent.cgroup, isinstance(intent, SetHigh)
+
+
+def _was_removed(snapshot: Snapshot, cgroup: CgroupId) -> bool:
+    """Whether it is not there any more, or another is in its place; what is listed may just not be read."""
+    now = snapshot.cgroups.get(cgroup.path)
+    if now is not None:
+        return now.inode != cgroup.inode
+    below = cgroup.path
+    for path in ancestry(cgroup.path)[1:]:
+        above = snapshot.cgroups.get(path)
+        if above is not None:
+            return below not in above.children
+        below = path
+    return False
 
 
 def is_gone(snapshot: Snapshot, target: Target) -> bool:
     """Whether a target is dead, as far as this snapshot knows; what it did not read is not gone."""
     if isinstance(target, CgroupId):
         cgroup = snapshot.cgroups.get(target.path)
-        if cgroup is None:
-            return bool(snapshot.cgroups)
-        return cgroup.inode != target.inode or cgroup.populated is False
+        return _was_removed(snapshot, target) or (cgroup is not None and cgroup.populated is False)
     return bool(snapshot.processes) and _dead(snapshot, target)
 
 
