@@ -509,3 +509,22 @@ def test_who_is_gone():
     assert not is_gone(snapshot._replace(cgroups=above), leak)
     assert is_gone(snapshot._replace(cgroups=above), CgroupId("/app.slice/x/y", 11))
     assert not is_gone(snapshot._replace(cgroups={"/other": left}), leak)
+
+
+def test_signals_of_the_machine_slow_down_and_kill_somebody():
+    slow = (
+        ir.DoThrottle(EVERYBODY, within_us=S),
+        ir.DoFreeze(EVERYBODY, within_us=S),
+        ir.DoReclaim(EVERYBODY),
+    )
+    world, engine = World(), Engine(policy(*slow, KILL, pause_us=60 * S), GUARDED)
+    said = []
+    for _ in range(40):
+        world.full_us += 60_000
+        world.go()
+        step = engine.step(world.snapshot()._replace(cgroups={}, processes={}))
+        said += [(one.action, one.withheld.partition(";")[0]) for one in step.decisions]
+    slower = "somebody would be slowed down"
+    assert said == [
+        ("throttle", slower), ("freeze", slower), ("reclaim", slower), ("kill", "somebody would be killed"),
+    ]  # fmt: skip

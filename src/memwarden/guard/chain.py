@@ -212,7 +212,7 @@ class Chain:
     def _worth_saying(self, act: Act, now: int) -> bool:
         """What is withheld, and what is only said, is said once per episode, and again after a rest."""
         if act.withheld:
-            key = act.withheld
+            key = f"{act.name}: {act.withheld}"
         elif act.name == "notify":
             key = "notify"
         else:
