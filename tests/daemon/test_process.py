@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import select
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,6 +18,7 @@ from memwarden.daemon import policies
 from memwarden.daemon.options import Options, pack, unpack
 from memwarden.errors import InputError
 from memwarden.present.ctl import schema
+from tests.repo.tree import REPOSITORY
 
 pytestmark = pytest.mark.live
 IDLE = """
@@ -138,3 +141,39 @@ def test_it_answers_and_its_record_is_there_after_a_kill(tmp_path, places, cli):
     shown = cli("status", "--root", str(tmp_path / "state/flight"), "--format", "json")
     assert shown.code == 0, shown.err
     assert json.loads(shown.out)["machine"]["ram_bytes"] > 0
+
+
+def granted(places, tmp_path, cli, *before):
+    """What a guard that is started this way was granted."""
+    words = [*before, sys.executable, "-m", "memwarden", "guard", *places]
+    guard = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    try:
+        for _ in range(600):
+            asked = cli("ctl", "status", "--run", str(tmp_path / "run"), "--format", "json")
+            if asked.code == 0:
+                break
+            assert guard.poll() is None, guard.stderr.read()
+            select.select([], [], [], 0.05)
+        status = json.loads(asked.out)["status"]
+        with open(f"/proc/{guard.pid}/status") as file:
+            effective = next(line.split()[1] for line in file if line.startswith("CapEff"))
+    finally:
+        guard.kill()
+        guard.communicate()
+    wanted = {one["what"] for one in status["granted"] if one["granted"]}
+    return int(effective, 16), wanted, status["cannot"]
+
+
+@pytest.mark.skipif(os.geteuid() != 0 or shutil.which("setpriv") is None, reason="needs root and setpriv")
+def test_the_capabilities_of_the_unit_are_enough(tmp_path, places, cli):
+    text = (REPOSITORY / "deploy/memwarden-guard.service").read_text()
+    names = re.search(r"^CapabilityBoundingSet=(.*)$", text, re.MULTILINE)[1].lower().split()
+    only = ",".join(["-all", *(f"+{name.removeprefix('cap_')}" for name in names)])
+    everything, as_root, cannot = granted(places, tmp_path, cli)
+    effective, with_these, cannot_with_these = granted(
+        places, tmp_path, cli, "setpriv", f"--bounding-set={only}"
+    )
+    # This very machine may lack some itself, as a container does.
+    assert 0 < effective.bit_count() <= len(names) < everything.bit_count()
+    assert with_these == as_root
+    assert cannot_with_these == cannot
