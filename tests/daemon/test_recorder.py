@@ -302,3 +302,10 @@ def test_without_a_disk_there_is_nothing_but_the_ledger():
     keeper.kernel_said(REPORT[0])
     keeper.close()
     assert keeper._told == {}
+
+
+def test_a_search_of_the_kernels_that_ended_without_a_death_is_forgotten(scene):
+    scene.keeper.kernel_said(REPORT[0])
+    scene.keeper.close()
+    assert scene.documents() == []
+    assert scene.keeper._incidents.close(scene.clock.instant()) == ""
