@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 from memwarden import __version__
 from memwarden.collect.focus import Focused
 from memwarden.daemon import control, policies, remembering
-from memwarden.daemon.beats import PRESSURE, Beats
+from memwarden.daemon.beats import Beats
 from memwarden.daemon.ears import Ears
 from memwarden.daemon.hands import Hands
 from memwarden.daemon.loop import Heard, Loop
@@ -67,6 +67,8 @@ class Process:
         )
         self.abilities = self.effects.probe()
         self.ears = Ears(self.clock)
+        # Before the pulse is made: how long it may sleep depends on whether a trigger watches for stalls.
+        self.ears.arm(f"{options.proc}/pressure/memory")
         self.beats = Beats(self.source)
         self.notify = notify.Notify()
         self.grants: list[Grant] = []
@@ -97,7 +99,6 @@ class Process:
 
     def prepare(self) -> None:
         """Listen, undo what a dead guard left, and make ourselves hard to starve."""
-        self.ears.arm(PRESSURE)
         self._signals()
         for fd in self.effects.filenos():
             self.ears.listen(fd, self.hands.stir)
