@@ -265,3 +265,10 @@ def test_a_cgroup_that_has_not_moved_still_counts_as_seen():
         engine.step(last._replace(instant=world.snapshot().instant))
     assert engine.history.stalled_us(LEAK, "memory", "full", S) == 0
     assert engine.history.taken_bytes(LEAK) == 0
+
+
+def test_the_engine_names_whom_it_waits_for_and_whom_it_holds():
+    _, _, engine = decided(KILL)
+    assert engine.pending == (LEAK_ID,)
+    _, _, engine = decided(ir.DoFreeze(EVERYBODY))
+    assert engine.changed == (LEAK_ID,)
