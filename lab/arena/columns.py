@@ -34,9 +34,8 @@ OOMD = """\
 """
 OBJECTIVE = """\
 [protect.database]
-cgroup = "postgresql*.service"
-stall = "50ms"
-window = "1s"
+who = ["postgresql*.service"]
+stall = {above = "50ms", in = "1s"}
 """
 MANAGED = (
     "ManagedOOMMemoryPressure=kill",

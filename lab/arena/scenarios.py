@@ -32,7 +32,7 @@ class Scenario(NamedTuple):
     why: str
     loads: tuple[Load, ...]
     permitted: tuple[str, ...] = ()
-    window_s: int = 45
+    window_s: int = 40
     database_mib: int = 150
     database_file_mib: int = 40
     swap_mib: int = 0
@@ -64,7 +64,7 @@ SCENARIOS = (
     ),
     Scenario(
         "fast-leak", MUST, "one program takes 40 MiB a second, and there is no swap",
-        (Load("leak1", "leak 40 2000 SEED"),), ("leak1",), window_s=30,
+        (Load("leak1", "leak 40 2000 SEED"),), ("leak1",), window_s=25,
     ),
     Scenario(
         "slow-leak", MUST, "one program takes 15 MiB a second, into swap in the end",
@@ -72,17 +72,17 @@ SCENARIOS = (
     ),
     Scenario(
         "fork-storm", MUST, "hundreds of small processes in one cgroup, none of which is worth killing alone",
-        (Load("storm", "storm 400 3 20 SEED"),), ("storm",),
+        (Load("storm", "storm 400 3 20 SEED"),), ("storm",), window_s=35,
     ),
     Scenario(
         "high-livelock", MUST,
         "a container above memory.high with nothing to reclaim: throttled to a crawl, and nobody is killed",
-        (Load("crawler", "leak 40 300 SEED", high_mib=100),), ("crawler",), window_s=60,
+        (Load("crawler", "leak 40 300 SEED", high_mib=100),), ("crawler",), window_s=40,
     ),
     Scenario(
         "tmpfs", MUST,
         "files in a tmpfs, which no death gives back: the writer has to be stopped while there is room",
-        (Load("filler", "tmpfs /dev/shm 25 2000 SEED"),), ("filler",),
+        (Load("filler", "tmpfs /dev/shm 25 2000 SEED"),), ("filler",), window_s=35,
     ),
     Scenario(
         "one-of-many", MUST, "a leak in one of eight containers of one slice",
@@ -95,7 +95,7 @@ SCENARIOS = (
     Scenario(
         "two-culprits", MUST, "two programs leak at once",
         (Load("leak1", "leak 14 2000 SEED"), Load("leak2", "leak 11 2000 SEED", at_s=1)),
-        ("leak1", "leak2"), expected=2, window_s=60,
+        ("leak1", "leak2"), expected=2, window_s=50,
     ),
     Scenario(
         "backup", MUST_NOT, "heavy but harmless: a backup that reads and writes more than memory holds",
@@ -107,11 +107,11 @@ SCENARIOS = (
     ),
     Scenario(
         "load-shift", MUST_NOT, "a container meets its memory.high now and then and settles by itself",
-        (Load("shift", "saw 60 220 60 SEED", high_mib=180),), window_s=45,
+        (Load("shift", "saw 60 220 60 SEED", high_mib=180),),
     ),
     Scenario(
         "short-spike", MUST_NOT, "somebody takes nearly all that is free, for a moment, and gives it back",
-        (Load("spike", "spike 480 700 SEED", at_s=5),), window_s=30,
+        (Load("spike", "spike 480 700 SEED", at_s=5),), window_s=20,
     ),
     Scenario("idle", IDLE, "nothing happens, in 200 cgroups", (), cgroups=200, window_s=60),
 )  # fmt: skip
