@@ -1,0 +1,216 @@
+"""What is simulated: a machine, its cgroups, and what runs in them.
+
+Data only; ``sim.words`` reads it from TOML.
+"""
+
+from typing import NamedTuple, TypeAlias
+
+from memwarden.state.traits import KernelTraits
+from memwarden.units import GIB, MAX, MIB, Limit
+
+
+class Disk(NamedTuple):
+    """A block device: bytes per second each way, and the time that every request takes besides."""
+
+    read_bps: int = 200 * MIB
+    write_bps: int = 150 * MIB
+    latency_us: int = 100
+
+
+class SwapDevice(NamedTuple):
+    """Swap. ``ram_ratio``: of zram, how many bytes are kept in one byte of memory; ``None`` for a disk."""
+
+    size_bytes: int
+    disk: Disk = Disk()
+    ram_ratio: float | None = None
+
+
+class Zswap(NamedTuple):
+    """Compressed pages in memory before the swap device: at most ``pool_share`` of memory."""
+
+    pool_share: float = 0.2
+    ratio: float = 3.0
+
+
+class Machine(NamedTuple):
+    """The host. ``kernel_bytes`` is what the kernel holds from the start and never gives back.
+
+    ``min_free_bytes``: ``vm.min_free_kbytes``; ``None`` is what the kernel sets by itself. ``fault_us`` is
+    what a new page costs, ``reclaim_us`` what looking at a page in reclaim costs, ``swap_us`` what the
+    processor does for a page swapped, all measured in the lab.
+    """
+
+    ram_bytes: int = 4 * GIB
+    cpus: int = 2
+    kernel_bytes: int = 100 * MIB
+    min_free_bytes: int | None = None
+    watermark_scale_factor: int = 10
+    swappiness: int = 60
+    thp: bool = True
+    swap: SwapDevice | None = None
+    zswap: Zswap | None = None
+    disk: Disk = Disk()
+    fault_us: float = 0.5
+    reclaim_us: float = 0.3
+    swap_us: float = 2.0
+    traits: KernelTraits = KernelTraits()
+
+
+class Group(NamedTuple):
+    """A cgroup and its knobs. ``path`` starts with ``/``; parents without knobs need not be named."""
+
+    path: str
+    min_bytes: Limit = 0
+    low_bytes: Limit = 0
+    high_bytes: Limit = MAX
+    max_bytes: Limit = MAX
+    swap_high_bytes: Limit = MAX
+    swap_max_bytes: Limit = MAX
+    zswap_max_bytes: Limit = MAX
+    oom_group: bool = False
+
+
+class Grow(NamedTuple):
+    """Anonymous memory, taken once and kept: a leak. ``rate_bps`` ``None``: as fast as it goes."""
+
+    rate_bps: float | None
+    limit_bytes: int | None = None
+
+
+class Steps(NamedTuple):
+    """Anonymous memory in steps: ``step_bytes`` at once every ``every_us``, up to a limit."""
+
+    step_bytes: int
+    every_us: int
+    limit_bytes: int | None = None
+
+
+class Sawtooth(NamedTuple):
+    """A heap with a collector: grows from ``bottom_bytes`` to ``top_bytes``, then falls to the bottom."""
+
+    rate_bps: float
+    top_bytes: int
+    bottom_bytes: int
+
+
+class Spike(NamedTuple):
+    """Takes ``top_bytes`` as fast as it goes, keeps them for ``hold_us``, gives them back."""
+
+    top_bytes: int
+    hold_us: int
+
+
+class WorkingSet(NamedTuple):
+    """Anonymous memory and a file that are used: requests at a rate, each touching pages at random.
+
+    ``hot_share`` of the touches go to the first ``hot_bytes``, the others anywhere. A request that is late
+    waits in line (open loop): its latency counts from when it was due.
+    """
+
+    anon_bytes: int
+    hot_bytes: int = 0
+    hot_share: float = 0.0
+    file_bytes: int = 0
+    requests_per_s: float = 100.0
+    anon_touches: int = 32
+    file_touches: int = 2
+
+
+class ReadFile(NamedTuple):
+    """Reads a file from end to end again and again: its size is the reuse distance.
+
+    Readers of the same ``name`` share its pages; ``None`` rate: as fast as it goes; ``None`` times: for ever.
+    """
+
+    name: str
+    file_bytes: int
+    rate_bps: float | None = None
+    times: int | None = None
+
+
+class WriteFile(NamedTuple):
+    """Writes a file again and again: pages are dirty until they were written back."""
+
+    name: str
+    file_bytes: int
+    rate_bps: float | None = None
+    times: int | None = None
+
+
+class Tmpfs(NamedTuple):
+    """Fills a tmpfs; what was written stays when the writer dies."""
+
+    rate_bps: float | None
+    limit_bytes: int
+
+
+class Mlock(NamedTuple):
+    """Anonymous memory that is locked: never reclaimed."""
+
+    amount_bytes: int
+    rate_bps: float | None = None
+
+
+class KernelMemory(NamedTuple):
+    """Memory that the kernel holds for the process: ``sock``, ``dentries`` (reclaimable) or ``other``."""
+
+    kind: str
+    rate_bps: float | None
+    limit_bytes: int
+
+
+class Forks(NamedTuple):
+    """Starts children that take ``each_bytes`` and stay."""
+
+    children: int
+    per_s: float
+    each_bytes: int
+
+
+Part: TypeAlias = (
+    Grow | Steps | Sawtooth | Spike | WorkingSet | ReadFile | WriteFile | Tmpfs | Mlock | KernelMemory | Forks
+)
+
+
+class Program(NamedTuple):
+    """What runs: a process (or several ``instances``) in a cgroup, made of parts that go on at the same time.
+
+    ``cap_sys_admin`` matters to old kernels only. ``sigterm_us`` is how long it needs to end after SIGTERM,
+    ``None`` when it does not care. ``patience_us``: how long one allocation may stall before its supervisor
+    takes it for dead and kills it. ``restart_us``: it is started again so long after its death.
+    """
+
+    name: str
+    cgroup: str
+    parts: tuple[Part, ...]
+    instances: int = 1
+    oom_score_adj: int = 0
+    start_us: int = 0
+    stop_us: int | None = None
+    sigterm_us: int | None = 0
+    patience_us: int | None = None
+    restart_us: int | None = None
+
+
+class Change(NamedTuple):
+    """A knob that is written while all this runs: ``knob`` by the kernel's name, ``memory.high``."""
+
+    at_us: int
+    cgroup: str
+    knob: str
+    value: Limit
+
+
+class Scenario(NamedTuple):
+    """All of it. ``sample_us`` is how often the time line has a point."""
+
+    name: str
+    machine: Machine = Machine()
+    groups: tuple[Group, ...] = ()
+    programs: tuple[Program, ...] = ()
+    changes: tuple[Change, ...] = ()
+    duration_us: int = 60_000_000
+    sample_us: int = 100_000
+    seed: int = 1
+    text: str = ""
+    """What it shows, for people."""
