@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 _STARTED = "lab: job starts"
 _WRITTEN = "lab: output written"
 _OUT_MIB = 512
+_NOT_SAID = 255
+"""The exit status of a job that could not be written down, as on a full disk."""
 _APPEND = "console=ttyS0 loglevel=4 panic=-1 log_buf_len=16M swapaccount=1 mitigations=off"
 
 
@@ -182,7 +184,8 @@ def run_job(kernel: Kernel, job: Path, out: Path, guest: Guest = PLAIN) -> Resul
             raise LabError(f"{kernel.release}: {boot.failure}" + (" (twice)" if attempt == 2 else ""))
         _unpack(work / "out.tar", out)
     (out / "console").write_text(boot.console)
-    status = int((out / "exit").read_text())
+    written = (out / "exit").read_text().strip()
+    status = int(written) if written else _NOT_SAID
     return Result(out, status, boot.console, boot.seconds, boot.boot_seconds, attempt)
 
 

@@ -107,9 +107,13 @@ def run(batch: list[Turn]) -> list[Path]:
         job, out = Path(scratch) / "job", Path(scratch) / "out"
         _pack(job, batch)
         result = vm.run_job(kernel, job, out, guest)
-        if result.exit_status:
-            raise LabError(f"arena: the job ended with {result.exit_status}: {vm.tail_of_job(result)}")
-        return [_keep(turn, out, kernel.release) for turn in batch]
+        kept = [_keep(turn, out, kernel.release) for turn in batch if _result(turn, out).exists()]
+        if result.exit_status or len(kept) < len(batch):
+            raise LabError(
+                f"arena: the job ended with {result.exit_status} after {len(kept)} of {len(batch)} turns:"
+                f" {vm.tail_of_job(result)}"
+            )
+        return kept
 
 
 def _pack(job: Path, batch: list[Turn]) -> None:
@@ -135,10 +139,12 @@ def _pack(job: Path, batch: list[Turn]) -> None:
     (job / "plan.json").write_text(json.dumps(plan))
 
 
+def _result(turn: Turn, out: Path) -> Path:
+    return out / "results" / f"{turn.column.name}.{turn.scenario.name}.{turn.seed}.json"
+
+
 def _keep(turn: Turn, out: Path, release: str) -> Path:
-    found = json.loads(
-        (out / "results" / f"{turn.column.name}.{turn.scenario.name}.{turn.seed}.json").read_text()
-    )
+    found = json.loads(_result(turn, out).read_text())
     found["kernel"] = release
     found["package"] = (
         (out / "versions" / turn.column.package).read_text().strip() if turn.column.package else ""
