@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from lab.paths import REPOSITORY
+
 
 class Column(NamedTuple):
     """A daemon as it is started in the guest.
@@ -32,11 +34,13 @@ OOMD = """\
   "actions": [{"name": "kill_by_swap_usage", "args": {"cgroup": "tenants.slice/*"}}]
 }]}
 """
-OBJECTIVE = """\
+DEFAULT = REPOSITORY / "src" / "memwarden" / "guard" / "policies" / "default.toml"
+OBJECTIVE = """
 [protect.database]
 who = ["postgresql*.service"]
 stall = {above = "50ms", in = "1s"}
 """
+"""What an administrator adds to the default policy as a drop-in file."""
 MANAGED = (
     "ManagedOOMMemoryPressure=kill",
     "ManagedOOMMemoryPressureLimit=60%",
@@ -59,7 +63,7 @@ COLUMNS = (
     Column("memwarden", MEMWARDEN),
     Column(
         "memwarden+objective", (*MEMWARDEN, "--policy", "/etc/memwarden-objective.toml"),
-        files=(("/etc/memwarden-objective.toml", OBJECTIVE),),
+        files=(("/etc/memwarden-objective.toml", DEFAULT.read_text() + OBJECTIVE),),
     ),
 )  # fmt: skip
 BY_NAME = {column.name: column for column in COLUMNS}
