@@ -107,8 +107,8 @@ SCENARIOS = (
     ),
     Scenario(
         "load-shift", MUST_NOT, "a container meets its memory.high now and then and settles by itself",
-        # mm/memcontrol.c:calculate_high_delay, 64 s times the square of the share above for each 256 KiB: 12 MiB
-        # above 208 take 3.4 s; 40 MiB above 180 would take 150 s, which is high-livelock.
+        # mm/memcontrol.c:calculate_high_delay: 64 s times the square of the share above for each 256 KiB.
+        # So 12 MiB above 208 take 3.4 s; 40 MiB above 180 would take 150 s, which is high-livelock.
         (Load("shift", "saw 60 220 60 SEED", high_mib=208),),
     ),
     Scenario(
