@@ -78,15 +78,16 @@ def open_with_base(suite: str) -> Apt:
     return apt
 
 
-def accelerator() -> list[str]:
+def accelerator(*, counting: bool = False) -> list[str]:
     """QEMU's options for the processor: KVM where it really runs, else software emulation.
 
+    ``counting``: one that can count instructions, which is emulation of all processors in one thread.
     QEMU before 10 now and then corrupts a guest kernel through cmpxchg16b, so it is hidden there.
     """
-    if kvm_runs():
+    if kvm_runs() and not counting:
         return ["-accel", "kvm", "-cpu", "host"]
     cpu = "max" if qemu_major() >= 10 else "Nehalem,-cx16"
-    return ["-accel", "tcg,thread=multi", "-cpu", cpu]
+    return ["-accel", f"tcg,thread={'single' if counting else 'multi'}", "-cpu", cpu]
 
 
 def kvm_runs() -> bool:

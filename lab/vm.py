@@ -44,6 +44,8 @@ class Guest(NamedTuple):
     timeout_s: float = 600
     root: Path | None = None
     """A root disk of its own; else the one that all share."""
+    instruction_ns: int = 0
+    """A clock of its own: an instruction takes so long (a power of 2), however busy the host is."""
 
 
 PLAIN = Guest()
@@ -85,11 +87,14 @@ def _command(kernel: Kernel, guest: Guest, work: Path) -> list[str | Path]:
     words: list[str | Path] = [
         "setpriv", "--pdeathsig", "KILL",
         tools.QEMU, "-nodefaults", "-no-user-config", "-no-reboot", "-display", "none", "-machine", "pc",
-        *tools.accelerator(), "-smp", str(guest.cpus), "-m", f"{guest.memory_mib}M",
+        *tools.accelerator(counting=bool(guest.instruction_ns)),
+        "-smp", str(guest.cpus), "-m", f"{guest.memory_mib}M",
         "-kernel", kernel.vmlinuz, "-initrd", image.initramfs(kernel),
         "-append", f"{_APPEND} {guest.append}",
         "-serial", f"file:{work}/console",
     ]  # fmt: skip
+    if guest.instruction_ns:
+        words += ["-icount", f"shift={guest.instruction_ns.bit_length() - 1},sleep=on"]
     for node in range(guest.nodes) if guest.nodes > 1 else ():
         words += ["-object", f"memory-backend-ram,id=node{node},size={guest.memory_mib // guest.nodes}M"]
         words += ["-numa", f"node,nodeid={node},memdev=node{node},cpus={node}"]
