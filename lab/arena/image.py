@@ -22,20 +22,8 @@ _DROP = (
     "var/cache",
     "var/lib/apt/lists",
 )
-OFF = (
-    "earlyoom.service",
-    "nohang.service",
-    "oomd.service",
-    "systemd-oomd.service",
-    "systemd-oomd.socket",
-    "apt-daily.timer",
-    "apt-daily-upgrade.timer",
-    "dpkg-db-backup.timer",
-    "e2scrub_all.timer",
-    "fstrim.timer",
-    "systemd-tmpfiles-clean.timer",
-)
-"""Units that must not start by themselves: a column starts its own daemon, and nothing runs at odd times."""
+OFF = ("systemd-tmpfiles-clean.timer",)
+"""What systemd itself wants, and must not start at odd times."""
 
 JOB_UNIT = """\
 [Unit]
@@ -92,12 +80,12 @@ def root_disk() -> Path:
 
 
 def _settle(tree: Path) -> None:
-    """Nothing starts by itself but the job."""
+    """Nothing that a package enabled starts by itself: a column starts its own daemon, and no other's."""
     folder = tree / "etc/systemd/system"
+    for wants in folder.glob("*.wants"):
+        shutil.rmtree(wants)
     for name in OFF:
-        link = folder / name
-        link.unlink(missing_ok=True)
-        link.symlink_to("/dev/null")
+        (folder / name).symlink_to("/dev/null")
     (folder / "lab-job.service").write_text(JOB_UNIT)
     (folder / "multi-user.target.wants").mkdir(exist_ok=True)
     (folder / "multi-user.target.wants/lab-job.service").symlink_to("../lab-job.service")

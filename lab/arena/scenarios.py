@@ -113,8 +113,8 @@ SCENARIOS = (
     ),
     Scenario(
         "short-spike", MUST_NOT, "somebody takes nearly all that is free, for a moment, and gives it back",
-        # 445 MiB are available by then; a tenth of the machine is left.
-        (Load("spike", "spike 350 700 SEED", at_s=5),), window_s=20,
+        # 430 MiB are available by then; an eighth of the machine is left.
+        (Load("spike", "spike 330 700 SEED", at_s=5),), window_s=20,
     ),
     Scenario("idle", IDLE, "nothing happens, in 200 cgroups", (), cgroups=200, window_s=60),
 )  # fmt: skip

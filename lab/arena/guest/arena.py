@@ -38,6 +38,7 @@ GUARD = "arena-guard.service"
 DECISIONS = "/var/lib/memwarden/decisions.jsonl"
 BEGIN = "/run/arena.begin"
 """When the database began to answer, by the monotonic clock, written by itself."""
+GUARDS = ("earlyoom", "nohang", "oomd", "systemd-oomd")
 LIBC = ctypes.CDLL(None, use_errno=True)
 MCL_ALL = 3
 RANKS = (("p50", 500), ("p99", 990), ("p999", 999))
@@ -98,6 +99,13 @@ def prepare(scenario: dict, column: dict) -> None:
     )
 
 
+def nobody_else() -> None:
+    """No guard but the column's own may run, whatever the packages have enabled."""
+    names = {text(f"/proc/{pid}/comm", "").strip() for pid in os.listdir("/proc") if pid.isdigit()}
+    if running := names.intersection(GUARDS):
+        raise SystemExit(f"{', '.join(sorted(running))} runs by itself")
+
+
 class Watch:
     """Samples of one run: the machine, and how much each unit holds; who is gone since when."""
 
@@ -141,6 +149,7 @@ def stage(scenario: dict, column: dict, seed: int) -> dict:
         slice_="database",
     )
     ready()
+    nobody_else()
     idle = cgroups("tenants.slice", scenario["cgroups"])
     guard = start_guard(column)
     watch = Watch(scenario["loads"])
