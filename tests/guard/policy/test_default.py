@@ -17,6 +17,7 @@ from memwarden.guard.policy.doubts import doubts
 from memwarden.guard.policy.load import load
 from memwarden.state.intents import Kill
 from memwarden.state.process import Process
+from memwarden.state.snapshot import Instant
 from tests.guard.ticks import S, group, psi, tick
 
 TEXT = (Path(memwarden.__file__).parent / "guard" / "policies" / "default.toml").read_text()
@@ -86,15 +87,84 @@ def stuck_machine(at):
 def test_who_is_stuck_at_memory_high_is_told_first_and_dies_later_and_nobody_else_does():
     engine = Engine(POLICY, Guarded(POLICY.never, POLICY.protect))
     decisions = []
-    for at in range(60):
+    for at in range(40):
         step = engine.step(stuck_machine(at))
         decisions += [(at, decision) for decision in step.decisions]
     told = [(at, one) for at, one in decisions if one.action == "notify"]
     killed = [(at, one) for at, one in decisions if any(isinstance(two, Kill) for two in one.intents)]
-    assert told[0][0] >= 10
-    assert killed[0][0] >= 30
+    assert told[0][0] >= 3
+    assert killed[0][0] >= 10
     assert told[0][0] < killed[0][0]
     assert {intent.target.path for _, one in killed for intent in one.intents} == {"/c/two"}
+
+
+def leaking(at, *, rate, available, full_us=0, reclaims=True):
+    """At the ``at``-th tenth of a second: /leak takes ``rate`` MiB/s of a machine of 1000 MiB, /old has more.
+
+    ``available`` is what there was at first, in MiB. There is no swap.
+    """
+    taken = rate * at // 10
+    left = (available - taken) << 20
+    return tick(
+        at * S // 10,
+        group("/", memory_pressure=psi(full_us=full_us)),
+        group("/old", held=1000 - available - 50, memory_pressure=psi(), populated=True, procs=(10,)),
+        group("/leak", held=40 + taken, memory_pressure=psi(), populated=True, procs=(11,)),
+        meminfo={"MemTotal": 1000 << 20, "MemAvailable": left, "SwapTotal": 0, "SwapFree": 0},
+        vmstat={"pgscan_kswapd": at if reclaims else 0, "pgscan_direct": 0, "pgscan_khugepaged": 0},
+        held=1000 - available + taken,
+        memory_pressure=psi(full_us=full_us),
+    )
+
+
+def first_kill(machines):
+    engine = Engine(POLICY, Guarded(POLICY.never, POLICY.protect))
+    for at, machine in enumerate(machines):
+        # Calm for the first second, as nothing has begun to grow.
+        for decision in engine.step(machine, calm=at < 10).decisions:
+            for intent in decision.intents:
+                if isinstance(intent, Kill):
+                    return at, decision.rule, intent.target.path
+    return None
+
+
+def test_a_leak_is_ended_at_the_last_tenth_and_not_before():
+    # 400 MiB at 40 MiB/s: 100 are left after 7.5 s, and last for 2.5 s, which is within 3 s.
+    at, rule, victim = first_kill(leaking(at, rate=40, available=400) for at in range(100))
+    assert (rule, victim) == ("memory ends", "/leak")
+    assert 75 <= at <= 80
+
+
+def test_a_slow_leak_is_waited_for_until_little_time_is_left():
+    # 90 MiB at 10 MiB/s: below a tenth from the start, and 3 s before the end after 6 s.
+    at, rule, victim = first_kill(leaking(at, rate=10, available=90) for at in range(90))
+    assert (rule, victim) == ("memory ends", "/leak")
+    assert 60 <= at <= 66
+
+
+def test_one_who_takes_all_that_is_free_in_a_moment_and_stops_is_left_alone():
+    # 300 MiB/s for 1.2 s; 40 of 400 MiB are left, which is a tenth of a second before the end.
+    def spike(at):
+        return leaking(min(at, 12), rate=300, available=520)._replace(instant=Instant(at * S // 10))
+
+    assert first_kill(spike(at) for at in range(50)) is None
+
+
+def test_nobody_dies_of_a_forecast_while_the_kernel_does_not_reclaim():
+    machines = [leaking(at, rate=40, available=400, reclaims=False) for at in range(100)]
+    at, rule, _ = first_kill(machines)
+    assert rule == "memory ends"
+    assert at >= 89  # the last second: an action's own time
+
+
+def test_growth_that_is_felt_is_not_waited_for_to_the_end():
+    # 10 MiB/s into 300 MiB, and 50 ms of each second are lost from 5 s on.
+    def machine(at):
+        return leaking(at, rate=10, available=300, full_us=max(0, at - 50) * 5000)
+
+    at, rule, victim = first_kill(machine(at) for at in range(150))
+    assert (rule, victim) == ("memory ends and is felt", "/leak")
+    assert 54 <= at <= 60
 
 
 UNITS = {

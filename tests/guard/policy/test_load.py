@@ -51,9 +51,10 @@ def test_one_file():
         ir.Group("stall", (ir.Stall(50 * MILLISECOND_US, cgroups=("db*.service",)),)),
     )
     throttle, kill = policy.rules[0].actions
-    assert throttle == ir.DoThrottle(ir.Choice(preferences=marks), within_us=500 * MILLISECOND_US)
-    assert kill == ir.DoKill(ir.Choice(preferences=marks))
-    assert policy.rules[1].actions == (kill,)
+    culprit = ir.Choice(ranking=ir.Ranking(least=ir.Amount(16 * MIB)), preferences=marks)
+    assert throttle == ir.DoThrottle(culprit, within_us=500 * MILLISECOND_US)
+    assert kill == ir.DoKill(culprit)
+    assert policy.rules[1].actions == (ir.DoKill(ir.Choice(preferences=marks)),)
     assert policy.rules[2] == ir.Rule("second", (), (), pause_us=SECOND_US)
     assert found.protected == {"db": ("db*.service",), "web": ("web.service", "comm:web")}
     assert found.origins[("guard", "tick")] == (Origin("0.toml", 2),)

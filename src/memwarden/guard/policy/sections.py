@@ -9,13 +9,15 @@ from memwarden.guard.policy import tables
 from memwarden.guard.policy.kinds import MARKS
 from memwarden.guard.policy.quantities import shown
 from memwarden.guard.policy.words import DETECTOR_OF, RULE, Key, Word
-from memwarden.units import MILLISECOND_US
+from memwarden.units import MIB, MILLISECOND_US
 
 if TYPE_CHECKING:
     from memwarden.guard.policy.problems import Place
 
 RELIEF_US: Final = 500 * MILLISECOND_US
 """How long throttling has to help a protected service before somebody dies for it."""
+LEAST: Final = ir.Amount(bytes=16 * MIB)
+"""What somebody must have taken to be slowed down or killed for it: who took less is not why it stalls."""
 
 
 class Protected(NamedTuple):
@@ -66,7 +68,8 @@ def is_glob(mark: str) -> bool:
 
 
 def _rule(name: str, stall: ir.Stall, preferences: ir.Preferences) -> ir.Rule:
-    choice = ir.Choice(preferences=preferences)
+    ranking = ir.Ranking(least=LEAST)
+    choice = ir.Choice(ranking=ranking, preferences=preferences)
     return ir.Rule(
         name,
         (ir.Group("stall", (stall,)),),
