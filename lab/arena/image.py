@@ -22,8 +22,8 @@ _DROP = (
     "var/cache",
     "var/lib/apt/lists",
 )
-OFF = ("systemd-tmpfiles-clean.timer",)
-"""What systemd itself wants, and must not start at odd times."""
+OFF = ("systemd-tmpfiles-clean.timer", "serial-getty@ttyS0.service")
+"""What systemd itself wants, and must not start at odd times, or waits 90 s for a device that udev would tell of."""
 
 JOB_UNIT = """\
 [Unit]
