@@ -23,7 +23,7 @@ _DROP = (
     "var/lib/apt/lists",
 )
 OFF = ("systemd-tmpfiles-clean.timer", "serial-getty@ttyS0.service")
-"""What systemd itself wants: it would start at odd times, or wait 90 s for a device that udev would tell of."""
+"""What systemd itself wants: it would start at odd times, or wait 90 s for a device that udev would name."""
 
 JOB_UNIT = """\
 [Unit]
