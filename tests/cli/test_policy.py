@@ -55,6 +55,31 @@ def test_all_that_is_wrong(cli, file):
     assert cli("policy", "check", path) == (1, said, "")
 
 
+@pytest.mark.parametrize(
+    ("tool", "text"),
+    [
+        ("oomd", '{"rulesets": []}'),
+        ("earlyoom", 'EARLYOOM_ARGS="-m 5"\n'),
+        ("nohang", "soft_threshold_min_mem = 8 %\n"),
+    ],
+)
+def test_another_tools_policy_is_named_and_not_called_bad_toml(cli, file, tool, text):
+    path = file(text, "their.policy")
+    said = (
+        f"{path}: is a policy of another tool; memwarden policy convert --from {tool} makes it one of ours\n"
+        f"{path}: 1 error; it is not used\n"
+    )
+    assert cli("policy", "check", path) == (1, said, "")
+
+
+def test_broken_json_is_not_called_bad_toml(cli, file):
+    path = file('{"rulesets": [', "their.json")
+    for action in (("check", path), ("replay", path, path)):
+        code, out, err = cli("policy", *action)
+        assert (code, out) == (3, "")
+        assert err == f"memwarden: {path}:1: the file ends where JSON needs a value\n"
+
+
 def test_warnings_are_findings_only_when_asked(cli, file):
     path = file(ODD)
     ran = cli("policy", "check", path)

@@ -67,18 +67,32 @@ def read(where: str | None) -> tuple[PolicyFiles, Loaded]:
     return files, load([Text(*one) for one in files.texts], name=files.name)
 
 
+def kind(where: str | None) -> str | None:
+    """The tool whose policy this is, by what is in the file; ``None`` where it is one of ours."""
+    found = _recognised(where)
+    return found and found[0]
+
+
 def foreign(where: str, *, bug_compatible: bool = False) -> Policy | None:
     """Another tool's policy, by what is in the file; ``None`` where it is one of ours, or nothing says so."""
+    from memwarden.guard import foreign as others
+
+    found = _recognised(where)
+    return None if found is None else others.load(found[0], found[1], bug_compatible=bug_compatible)
+
+
+def _recognised(where: str | None) -> tuple[str, tuple[str, str]] | None:
+    """The tool, and the file's name and text."""
     import os
 
     from memwarden.guard import foreign as others
     from memwarden.host.policy_files import BUILT_IN, STDIN, read_text
 
-    if where in (BUILT_IN, STDIN) or os.path.isdir(where):
+    if where is None or where in (BUILT_IN, STDIN) or os.path.isdir(where):
         return None
     name, text = read_text(where)
-    kind = others.recognise(name, text)
-    return None if kind is None else others.load(kind, (name, text), bug_compatible=bug_compatible)
+    tool = others.recognise(name, text)
+    return None if tool is None else (tool, (name, text))
 
 
 def usable(where: str | None) -> Loaded:

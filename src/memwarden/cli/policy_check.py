@@ -55,6 +55,9 @@ def _check(where: str | None) -> tuple[str, tuple[Problem, ...], str]:
     from memwarden.present.text import counted
 
     files, loaded = policy.read(where)
+    if loaded.policy is None and (kind := policy.kind(where)) is not None:
+        text = f"is a policy of another tool; memwarden policy convert --from {kind} makes it one of ours"
+        return files.name, (Problem(Origin(files.name), text),), "it is not used"
     remarks = [Problem(Origin(path), text, warning=True) for path, text in files.notes]
     said = "it is not used"
     if loaded.policy is not None:

@@ -26,13 +26,19 @@ _NAMES: Final = (
 
 
 def recognise(name: str, text: str) -> str | None:
-    """A kind that ``load`` takes, by what is in the text and else by its name; ``None``: nothing says so."""
+    """A kind that ``load`` takes, by what is in the text and else by its name; ``None``: nothing says so.
+
+    Raises :class:`InputError` for broken JSON (only JSON begins with a brace) that nobody can be named for.
+    """
+    broken = None
     try:
         value = json_text.read(name, text).value
-    except InputError:
-        value = None
+    except InputError as error:
+        value, broken = None, error
     if isinstance(value, dict):
         return "oomd" if value.keys() & oomd.KEYS else "plain" if value.keys() & plain.KEYS else None
     marked = [kind for kind, mark in _MARKS if mark.search(text)]
     named = [kind for kind, pattern in _NAMES if pattern.search(name)]
+    if broken and text.lstrip().startswith("{") and not (marked or named):
+        raise broken
     return (*marked, *named, None)[0]
