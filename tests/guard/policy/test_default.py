@@ -98,7 +98,7 @@ def test_who_is_stuck_at_memory_high_is_told_first_and_dies_later_and_nobody_els
     assert {intent.target.path for _, one in killed for intent in one.intents} == {"/c/two"}
 
 
-def leaking(at, *, rate, available, full_us=0, reclaims=True):
+def leaking(at, *, rate, available, full_us=0, reclaims=True, scanned=None, refaults=0):
     """At the ``at``-th tenth of a second: /leak takes ``rate`` MiB/s of a machine of 1000 MiB, /old has more.
 
     ``available`` is what there was at first, in MiB. There is no swap.
@@ -111,7 +111,10 @@ def leaking(at, *, rate, available, full_us=0, reclaims=True):
         group("/old", held=1000 - available - 50, memory_pressure=psi(), populated=True, procs=(10,)),
         group("/leak", held=40 + taken, memory_pressure=psi(), populated=True, procs=(11,)),
         meminfo={"MemTotal": 1000 << 20, "MemAvailable": left, "SwapTotal": 0, "SwapFree": 0},
-        vmstat={"pgscan_kswapd": at if reclaims else 0, "pgscan_direct": 0, "pgscan_khugepaged": 0},
+        vmstat={
+            "pgscan_kswapd": scanned if scanned is not None else at if reclaims else 0,
+            "workingset_refault_file": refaults,
+        },
         held=1000 - available + taken,
         memory_pressure=psi(full_us=full_us),
     )
@@ -165,6 +168,19 @@ def test_growth_that_is_felt_is_not_waited_for_to_the_end():
     at, rule, victim = first_kill(machine(at) for at in range(200))
     assert (rule, victim) == ("memory ends and is felt", "/leak")
     assert 101 <= at <= 103
+
+
+@pytest.mark.parametrize("reclaims", [False, True])
+def test_refaults_at_a_limit_of_ones_own_are_no_thrashing_of_the_machine(reclaims):
+    def machine(at):
+        # 2000 refaults and half of each second lost; /leak took 100 MiB in the second after all was calm.
+        return leaking(
+            min(at, 20), rate=100, available=600, full_us=at * 50_000, refaults=at * 200,
+            scanned=at if reclaims else 0,
+        )._replace(instant=Instant(at * S // 10))  # fmt: skip
+
+    found = first_kill(machine(at) for at in range(60))
+    assert (found is not None and found[1:]) == (reclaims and ("machine stalls", "/leak"))
 
 
 UNITS = {
