@@ -84,6 +84,11 @@ def _faults(arguments: argparse.Namespace) -> int:
     return int(import_module("lab.faults").run(wanted, parallel=arguments.parallel))
 
 
+def _arena(arguments: argparse.Namespace) -> int:
+    tools.check()
+    return int(import_module("lab.arena.verb").main(arguments))
+
+
 def _fixtures(arguments: argparse.Namespace) -> int:
     written = import_module("lab.fixtures").write(arguments.scenario)
     print(f"{len(written)} files, {sum(path.stat().st_size for path in written)} bytes")
@@ -102,6 +107,7 @@ def _parser() -> argparse.ArgumentParser:
         ("prepare", _prepare, "fetch the kernels and build what guests boot from"),
         ("run", _run, "boot the kernels, run the scenarios, compare, print the table"),
         ("faults", _faults, "boot the kernels and try what the guard does to a machine"),
+        ("arena", _arena, "memwarden beside the other daemons: run what is missing, write docs/arena.md"),
         ("compare", _compare, "compare what the last run brought back once more"),
         ("fixtures", _fixtures, "add recordings and logs to those that the unit tests read"),
     ):
@@ -109,6 +115,7 @@ def _parser() -> argparse.ArgumentParser:
         made[name].set_defaults(function=function)
     for name in ("run", "compare", "faults"):
         made[name].add_argument("--kernel", action="append", help="only this boot, as 6.12 or 6.1-v1")
+    import_module("lab.arena.verb").add_arguments(made["arena"])
     for name, text in (("run", "only this scenario"), ("fixtures", "renew the files of this one, too")):
         made[name].add_argument(
             "--scenario", action="append", default=[], choices=BY_NAME, metavar="NAME", help=text

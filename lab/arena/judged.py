@@ -1,0 +1,161 @@
+"""One result, judged: who died, who should have, what everybody else paid.
+
+``died`` of a result is when a unit's cgroup became empty. A load that ends by itself (``spike``) counts as
+killed where it ended earlier than under the kernel alone, which acts on none.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from lab.arena import runs, scenarios
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from lab.arena.scenarios import Scenario
+
+DATABASE = "postgresql@16-main.service"
+SHORT_SHARE = 0.05
+"""Of the machine's memory: less than so much available is a shortage."""
+STALL_SHARE = 0.1
+"""Of a sample's time: more than so much of full stall is one too."""
+EARLY_S = 0.75
+"""A load that ends by itself, so much earlier than undisturbed, was killed."""
+LATE_US = 50_000
+"""A request that took longer is late: the objective of the column that has one."""
+ACTING = ("kill", "terminate", "throttle", "freeze", "restart", "set-high", "reclaim")
+
+
+class Judged(NamedTuple):
+    """What one turn came to. Seconds, milliseconds and MiB as the names say.
+
+    ``trouble_s`` is from the first to the last sample in which memory was short (``SHORT_SHARE``) or all
+    tasks stalled (``STALL_SHARE``): the time from onset to relief, within the window. ``late_s`` counts the
+    seconds in which some request of the database was late. ``acts`` are memwarden's own, beyond notices.
+    ``inputs`` is what the turn was made with, see :func:`lab.arena.runs.inputs`.
+    """
+
+    column: str
+    scenario: str
+    seed: int
+    killed: tuple[str, ...]
+    wrongly: tuple[str, ...]
+    database_lived: bool
+    kernel_kills: int
+    acts: int
+    stall_s: float
+    trouble_s: float
+    p50_ms: float
+    p99_ms: float
+    max_ms: float
+    late_s: int
+    cpu_ms: float
+    rss_mib: float
+    guard_lived: bool
+    inputs: str
+
+    @property
+    def right(self) -> bool:
+        """Whether the outcome is what the scenario asks for, with nobody else's help."""
+        scenario = scenarios.BY_NAME[self.scenario]
+        if self.wrongly or not self.database_lived or not self.guard_lived:
+            return False
+        if scenario.kind == scenarios.MUST:
+            return len(self.killed) >= 1 and not self.kernel_kills
+        return not self.killed and not self.acts and not self.kernel_kills
+
+    @property
+    def word(self) -> str:
+        """The outcome in one or two words."""
+        scenario = scenarios.BY_NAME[self.scenario]
+        if not self.database_lived:
+            return "database killed"
+        if self.wrongly:
+            return "wrong victim"
+        if not self.guard_lived:
+            return "daemon died"
+        if self.kernel_kills:
+            return "kernel killed" if self.column == "kernel" else "too slow"
+        if scenario.kind == scenarios.MUST:
+            return "right" if self.killed else "never acts"
+        return "acts" if self.killed or self.acts else "right"
+
+
+def every() -> Iterator[tuple[dict[str, Any], runs.Turn]]:
+    """All results that are there and still have a column and a scenario."""
+    from lab.arena import columns  # noqa: PLC0415 - two short names that mean different things here and there
+
+    for column in columns.COLUMNS:
+        for scenario in scenarios.SCENARIOS:
+            folder = runs.RESULTS / column.name
+            for path in sorted(folder.glob(f"{scenario.name}.*.json")):
+                found = json.loads(path.read_text())
+                yield found, runs.Turn(column, scenario, found["seed"])
+
+
+def undisturbed(found: list[dict[str, Any]]) -> dict[tuple[str, str], float]:
+    """When loads that end by themselves end, by scenario and unit: the earliest under the kernel alone."""
+    ends: dict[tuple[str, str], float] = {}
+    for one in found:
+        if one["column"] == "kernel" and not one["kernel_kills"]:
+            for name, at_s in one["died"].items():
+                key = (one["scenario"], name)
+                ends[key] = min(at_s, ends.get(key, at_s))
+    return ends
+
+
+def judge(found: dict[str, Any], turn: runs.Turn, ends: dict[tuple[str, str], float]) -> Judged:
+    """Judge one result. ``ends``: see :func:`undisturbed`."""
+    scenario = turn.scenario
+    dead = tuple(name for name, at_s in found["died"].items() if not _by_itself(scenario, name, at_s, ends))
+    permitted = {f"{name}.service" for name in scenario.permitted}
+    samples, latency = found["samples"], found["latency"]
+    return Judged(
+        found["column"], found["scenario"], found["seed"],
+        tuple(name.removesuffix(".service") for name in dead if name in permitted),
+        tuple(name.removesuffix(".service") for name in dead if name not in permitted and name != DATABASE),
+        DATABASE not in found["died"],
+        found["kernel_kills"],
+        sum(1 for one in found["decisions"] if _acted(one)),
+        (samples[-1][4] - samples[0][4]) / 1e6,
+        trouble_s(samples),
+        latency["p50"] / 1e3, latency["p99"] / 1e3, latency["max"] / 1e3,
+        sum(1 for worst in latency["worst_per_s"] if worst > LATE_US),
+        found["guard"]["cpu_us"] / 1e3,
+        found["guard"]["peak_rss_kib"] / 1024,
+        found["guard"]["alive"],
+        found["inputs"],
+    )  # fmt: skip
+
+
+def _by_itself(scenario: Scenario, name: str, at_s: float, ends: dict[tuple[str, str], float]) -> bool:
+    load = next((load for load in scenario.loads if f"{load.unit}.service" == name), None)
+    if load is None or not load.command.startswith("spike "):
+        return False
+    end = ends.get((scenario.name, name))
+    return end is None or at_s > end - EARLY_S
+
+
+def _acted(line: dict[str, Any]) -> bool:
+    return bool(line.get("intents")) and not line.get("dry") and line.get("action") in ACTING
+
+
+def trouble_s(samples: list[list[Any]]) -> float:
+    """Seconds from the first sample of a shortage to the last one; 0 without any."""
+    short_kib = runs.MEMORY_MIB * 1024 * SHORT_SHARE
+    bad = [
+        now[0]
+        for before, now in itertools.pairwise(samples)
+        if now[1] < short_kib or now[4] - before[4] > STALL_SHARE * 1e6 * (now[0] - before[0])
+    ]
+    return bad[-1] - bad[0] if bad else 0.0
+
+
+def read() -> list[Judged]:
+    """All results, judged, in the order of columns, scenarios and seeds."""
+    pairs = list(every())
+    ends = undisturbed([found for found, _ in pairs])
+    return [judge(found, turn, ends) for found, turn in pairs]

@@ -1,0 +1,147 @@
+"""One picture per scenario: what every column's machine went through, on one axis of time.
+
+Available memory is a line, free swap a dashed one, full stall a bar for each sample, a death a dashed upright
+line with its name, a kill by memwarden a triangle. Shapes and dashes say the same as the colours (those of
+Okabe and Ito, which the colour-blind tell apart).
+"""
+
+from __future__ import annotations
+
+import itertools
+from typing import TYPE_CHECKING, Any
+from xml.sax.saxutils import escape
+
+from lab.arena import runs
+from lab.arena.bars import figure
+from lab.arena.judged import DATABASE, Judged
+
+if TYPE_CHECKING:
+    from lab.arena.scenarios import Scenario
+
+WIDTH, LEFT, RIGHT, TOP, PANEL, GAP = 900, 170, 24, 58, 78, 20
+BLUE, ORANGE, RED, GREY, GREEN = "#0072B2", "#E69F00", "#D55E00", "#888888", "#009E73"
+KIB = 1024
+PLOT = WIDTH - LEFT - RIGHT
+PLOT_HEIGHT = PANEL - 4
+FONT = 'font-family="sans-serif" font-size="11" role="img"'
+
+
+def draw(scenario: Scenario, found: list[dict[str, Any]], verdicts: list[Judged]) -> str:
+    """The picture of a scenario as SVG: a panel for each result, in the order given."""
+    height = TOP + len(found) * (PANEL + GAP) + 30
+    parts = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" {FONT}>',
+        f"<title>{escape(scenario.name)}: {escape(scenario.why)}</title>",
+        f'<rect width="{WIDTH}" height="{height}" fill="white"/>',
+        _text(LEFT, 18, f"{scenario.name} ({scenario.kind})", size=14, bold=True),
+        *_legend(LEFT, 40),
+    ]
+    for place, (one, verdict) in enumerate(zip(found, verdicts, strict=True)):
+        parts += _panel(scenario, one, verdict, TOP + place * (PANEL + GAP))
+    parts += _axis(scenario.window_s, TOP + len(found) * (PANEL + GAP) - GAP)
+    return "\n".join([*parts, "</svg>", ""])
+
+
+def _x(scenario_s: float, at_s: float) -> float:
+    return round(LEFT + PLOT * min(at_s / scenario_s, 1.0), 1)
+
+
+def _panel(scenario: Scenario, one: dict[str, Any], verdict: Judged, top: float) -> list[str]:
+    full_kib, window, bottom = runs.MEMORY_MIB * KIB, scenario.window_s, top + PANEL
+    samples = one["samples"]
+
+    def y(kib: float) -> float:
+        return round(bottom - PLOT_HEIGHT * min(kib / full_kib, 1.0), 1)
+
+    parts = [
+        f'<rect x="{LEFT}" y="{top}" width="{PLOT}" height="{PANEL}" fill="none" stroke="#cccccc"/>',
+        _text(LEFT - 8, top + 18, one["column"], anchor="end", bold=True),
+        _text(LEFT - 8, top + 34, verdict.word, anchor="end", colour=GREEN if verdict.right else RED),
+        _text(LEFT - 8, top + 50, f"stall {figure(verdict.stall_s)} s", anchor="end", colour=GREY),
+        _text(LEFT - 8, top + 66, f"p99 {figure(verdict.p99_ms)} ms", anchor="end", colour=GREY),
+    ]
+    for before, now in itertools.pairwise(samples):
+        share = (now[4] - before[4]) / 1e6 / max(now[0] - before[0], 1e-6)
+        if share > 0.01:
+            x, tall = _x(window, before[0]), round(PANEL * min(share, 1.0), 1)
+            width = max(round(_x(window, now[0]) - x, 1), 1)
+            parts.append(f'<rect x="{x}" y="{top}" width="{width}" height="{tall}" fill="{ORANGE}"/>')
+    parts.append(_line([(_x(window, now[0]), y(now[1])) for now in samples], BLUE))
+    if scenario.swap_mib:
+        parts.append(_line([(_x(window, now[0]), y(now[2])) for now in samples], BLUE, dashes="4 3"))
+    return [*parts, *_deaths(one, window, top), *_kills(one, window, top)]
+
+
+def _deaths(one: dict[str, Any], window: float, top: float) -> list[str]:
+    """Upright lines with names; names that would lie on one another are on lines of their own."""
+    parts, last, row = [], -1000.0, 0
+    for name, at_s in sorted(one["died"].items(), key=lambda pair: (pair[1], pair[0])):
+        x = _x(window, at_s)
+        row = (row + 1) % 5 if x - last < 60 else 0
+        last = x
+        mine = name == DATABASE
+        word = "DATABASE" if mine else name.removesuffix(".service")
+        parts.append(
+            f'<line x1="{x}" y1="{top}" x2="{x}" y2="{top + PANEL}" stroke="{RED}"'
+            f' stroke-width="{3 if mine else 1.5}" stroke-dasharray="6 2"/>'
+        )
+        near_end = x > WIDTH - 90
+        parts.append(
+            _text(
+                x - 4 if near_end else x + 4, top + 12 + 13 * row, f"✕ {word}",
+                colour=RED, bold=mine, anchor="end" if near_end else "start",
+            )
+        )  # fmt: skip
+    return parts
+
+
+def _kills(one: dict[str, Any], window: float, top: float) -> list[str]:
+    """Triangles where memwarden decided to kill: as long before the death as its record says that took."""
+    parts = []
+    for line in one["decisions"]:
+        name = ((line.get("target") or {}).get("path") or "").rpartition("/")[2]
+        if line.get("gone") and name in one["died"]:
+            x = _x(window, max(0.0, one["died"][name] - line["took_us"] / 1e6))
+            parts.append(f'<path d="M{x - 4} {top - 7}h8l-4 7z" fill="black"/>')
+    return parts
+
+
+def _axis(window: float, bottom: float) -> list[str]:
+    step = 5 if window <= 40 else 10
+    parts = []
+    for at_s in range(0, int(window) + 1, step):
+        x = _x(window, at_s)
+        parts.append(f'<line x1="{x}" y1="{bottom}" x2="{x}" y2="{bottom + 4}" stroke="{GREY}"/>')
+        parts.append(_text(x, bottom + 17, f"{at_s} s", anchor="middle", colour=GREY))
+    return parts
+
+
+def _legend(x: float, y: float) -> list[str]:
+    return [
+        _line([(x, y - 4), (x + 24, y - 4)], BLUE),
+        _text(x + 30, y, f"memory available (of {runs.MEMORY_MIB} MiB)"),
+        _line([(x + 210, y - 4), (x + 234, y - 4)], BLUE, dashes="4 3"),
+        _text(x + 240, y, "swap free"),
+        f'<rect x="{x + 310}" y="{y - 9}" width="10" height="10" fill="{ORANGE}"/>',
+        _text(x + 326, y, "time in which all tasks stall, from above"),
+        _text(x + 586, y, "✕ death", colour=RED),
+        f'<path d="M{x + 640} {y - 8}h8l-4 7z" fill="black"/>',
+        _text(x + 651, y, "kill"),
+    ]
+
+
+def _line(points: list[tuple[float, float]], colour: str, dashes: str = "") -> str:
+    dash = f' stroke-dasharray="{dashes}"' if dashes else ""
+    path = " ".join(f"{x},{y}" for x, y in points)
+    return f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="1.5"{dash}/>'
+
+
+def _text(
+    x: float, y: float, words: str, *, size: int = 11, bold: bool = False, anchor: str = "start",
+    colour: str = "black",
+) -> str:  # fmt: skip
+    weight = ' font-weight="bold"' if bold else ""
+    return (
+        f'<text x="{round(x, 1)}" y="{round(y, 1)}" font-size="{size}" text-anchor="{anchor}"'
+        f' fill="{colour}"{weight}>{escape(words)}</text>'
+    )

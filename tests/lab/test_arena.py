@@ -1,0 +1,158 @@
+"""How the arena judges: on results made by hand, whose verdicts are plain to see."""
+
+import json
+
+import pytest
+
+from lab.arena import bars, columns, document, judged, picture, runs, scenarios
+
+MIB = 1024  # of the samples' KiB
+
+
+def result(column="memwarden", scenario="fast-leak", seed=1, **changes):
+    """A minute in which nothing happens: 500 MiB are available and nobody waits."""
+    whole = {
+        "scenario": scenario, "column": column, "seed": seed,
+        "window_s": 4, "names": [judged.DATABASE, "leak1.service"],
+        "samples": [[at / 2, 500 * MIB, 0, 0, 0, 0, [1, 1]] for at in range(9)],
+        "died": {}, "kernel_kills": 0,
+        "latency": {"requests": 4, "p50": 200, "p99": 3000, "p999": 3000, "max": 4000,
+                    "worst_per_s": [100, 60_000, 50_000, 100]},
+        "guard": {"cpu_us": 2_000_000, "peak_rss_kib": 2048, "alive": True, "pid": 2},
+        "said": [], "decisions": [], "kernel": "6.12", "package": "", "inputs": "old",
+    }  # fmt: skip
+    return {**whole, **changes}
+
+
+def verdict(found, ends=None):
+    turn = runs.Turn(columns.BY_NAME[found["column"]], scenarios.BY_NAME[found["scenario"]], found["seed"])
+    return judged.judge(found, turn, ends or {})
+
+
+KILL = {"action": "kill", "intents": [{"kind": "kill"}], "dry": False}
+
+
+@pytest.mark.parametrize(
+    ("changes", "word", "right"),
+    [
+        ({"died": {"leak1.service": 2.0}}, "right", True),
+        ({}, "never acts", False),
+        ({"died": {"leak1.service": 2.0}, "kernel_kills": 1}, "too slow", False),
+        ({"died": {judged.DATABASE: 2.0}}, "database killed", False),
+        ({"died": {"leak1.service": 2.0, judged.DATABASE: 3.0}}, "database killed", False),
+        ({"died": {"calm1.service": 2.0}, "scenario": "one-of-many"}, "wrong victim", False),
+        ({"died": {"leak1.service": 2.0}, "guard": {"cpu_us": 0, "peak_rss_kib": 0, "alive": False}},
+         "daemon died", False),
+        ({"column": "kernel", "died": {"leak1.service": 2.0}, "kernel_kills": 1}, "kernel killed", False),
+        ({"scenario": "backup"}, "right", True),
+        ({"scenario": "backup", "decisions": [KILL]}, "acts", False),
+        ({"scenario": "backup", "decisions": [{**KILL, "intents": []}]}, "right", True),
+        ({"scenario": "backup", "decisions": [{**KILL, "action": "notify"}]}, "right", True),
+    ],
+)  # fmt: skip
+def test_the_outcome_is_judged_by_what_the_scenario_asks_for(changes, word, right):
+    found = verdict(result(**changes))
+    assert (found.word, found.right) == (word, right)
+
+
+def test_a_spike_that_ends_by_itself_was_not_killed():
+    ends = judged.undisturbed([result("kernel", "short-spike", died={"spike.service": 9.0})])
+    assert verdict(result(scenario="short-spike", died={"spike.service": 8.9}), ends).word == "right"
+    assert verdict(result(scenario="short-spike", died={"spike.service": 7.0}), ends).word == "wrong victim"
+
+
+def test_trouble_lasts_from_the_first_sample_of_a_shortage_to_the_last():
+    quiet = result()["samples"]
+    assert judged.trouble_s(quiet) == 0
+    short = [[*row[:1], 44 * MIB, *row[2:]] if row[0] in (1.0, 2.5) else row for row in quiet]
+    assert judged.trouble_s(short) == 1.5  # 44 MiB are less than a twentieth of 900
+    stalled = [[*row[:4], 60_000 if row[0] >= 2.0 else 0, *row[5:]] for row in quiet]
+    assert judged.trouble_s(stalled) == 0.0  # one sample: 60 ms of 500 ms are more than a tenth
+    assert verdict(result(samples=stalled)).stall_s == 0.06
+
+
+def test_a_second_counts_as_late_when_a_request_took_more_than_50_ms():
+    assert verdict(result()).late_s == 1
+
+
+def cells(ours, idle=(3.0,) * 5, **others):
+    """A table in which the 99th percentile in ms is given for each seed; everything else is equal."""
+
+    def turns(column, scenario, values):
+        return [
+            verdict(
+                result(
+                    column, scenario, seed,
+                    latency={**result()["latency"], "p99": value * 1000},
+                    died={"leak1.service": 2.0} if scenario == "fast-leak" else {},
+                )
+            )
+            for seed, value in enumerate(values, 1)
+        ]  # fmt: skip
+
+    found = [*turns("memwarden", "fast-leak", ours), *turns("memwarden", "idle", idle)]
+    for name in bars.OTHERS:
+        found += turns(name, "fast-leak", others.get(name, (90.0,) * 5))
+    return bars.table(found)
+
+
+def p99_bar(table):
+    return next(
+        bar
+        for bar in bars.bars(table)
+        if (bar.column, bar.scenario) == ("memwarden", "fast-leak") and "p99" in bar.asked
+    )
+
+
+@pytest.mark.parametrize(
+    ("ours", "others", "held"),
+    [
+        ((30.0,) * 5, {}, True),  # a third of 90
+        ((31.0,) * 5, {}, False),  # not a third
+        ((2.9,) * 5, {"nohang": (1.0,) * 5}, True),  # worse than the best, but as without load
+        ((20.0,) * 5, {"nohang": (10.0,) * 5}, False),  # worse than the best
+        ((20.0,) * 5, {"nohang": (10.0,) * 4 + (25.0,)}, True),  # within the best's spread
+        ((30.0,) * 4, {}, None),  # a seed is missing
+        ((31.0,) * 4, {}, False),  # and yet it is missed
+    ],
+)
+def test_a_bar_on_latency(ours, others, held):
+    assert p99_bar(cells(ours, **others)).held is held
+
+
+def test_a_column_whose_database_died_is_no_rival():
+    table = cells((30.0,) * 5, nohang=(1.0,) * 5)
+    dead = [turn._replace(database_lived=False) for turn in table["nohang", "fast-leak"].turns]
+    table["nohang", "fast-leak"] = bars.Cell(tuple(dead))
+    assert p99_bar(table).held is True
+
+
+def test_what_was_not_run_is_open():
+    assert {bar.held for bar in bars.bars({})} == {None}
+
+
+def test_a_picture_names_who_died_and_says_so_of_the_database_most_of_all():
+    found = result(died={"leak1.service": 2.0, judged.DATABASE: 3.0})
+    drawn = picture.draw(scenarios.BY_NAME["fast-leak"], [found], [verdict(found)])
+    assert drawn.count("✕ leak1") == drawn.count("✕ DATABASE") == 1
+    assert drawn.index("✕ leak1") < drawn.index("✕ DATABASE")
+
+
+def test_the_page_is_what_the_results_say():
+    if not runs.RESULTS.exists():
+        pytest.skip("nothing was run")
+    stale = [path.name for path, text in document.make().items() if path.read_text() != text]
+    assert not stale, "run `python -m lab arena report`"
+
+
+def test_seeds_that_were_made_with_different_programs_are_marked():
+    turns = [verdict(result(seed=seed, inputs=str(seed))) for seed in (1, 2)]
+    assert "several versions" in "".join(document._sections(turns))
+    assert "several versions" not in "".join(document._sections(turns[:1]))
+
+
+def test_results_are_whole():
+    for path in sorted(runs.RESULTS.glob("*/*.json")):
+        found = json.loads(path.read_text())
+        assert path.parent.name == found["column"]
+        assert path.name == f"{found['scenario']}.{found['seed']}.json"
