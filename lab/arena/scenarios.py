@@ -56,8 +56,8 @@ SCENARIOS = (
         "cache-thrash", MUST,
         "a hog leaves no room for the file that two readers need: everybody reads it again and again",
         (
-            Load("reader1", "read /var/lab/big SEED", slice="readers"),
-            Load("reader2", "read /var/lab/big SEED", slice="readers"),
+            Load("reader1", "read /var/lab/big 100 SEED", slice="readers"),
+            Load("reader2", "read /var/lab/big 100 SEED", slice="readers"),
             Load("hog", "leak 40 480 SEED", at_s=3),
         ),
         ("hog",), window_s=60, database_mib=100, files=(("big", 900),),
@@ -102,7 +102,7 @@ SCENARIOS = (
         "backup", MUST_NOT, "heavy but harmless: a backup that reads and writes more than memory holds",
         (
             Load("dump", "write /var/lab/dump 600 40 SEED"),
-            Load("scan", "read /var/lab/big SEED"),
+            Load("scan", "read /var/lab/big 100 SEED"),
         ),
         files=(("big", 900),), database_mib=120,
     ),

@@ -4,7 +4,7 @@
  *   load saw RATE_MIB_S TOP_MIB BOTTOM_MIB SEED  the same, but gives back what is above BOTTOM when it is at TOP
  *   load spike TOP_MIB HOLD_MS SEED              takes TOP at once, holds it, gives it back and ends
  *   load db SIZE_MIB FILE LOG SEED               a working set in memory and a file, asked 200 times a second
- *   load read FILE SEED                          reads a file from end to end for ever
+ *   load read FILE RATE_MIB_S SEED               reads a file from end to end for ever
  *   load write FILE MIB RATE_MIB_S SEED          a backup: writes a file of MIB again and again
  *   load storm CHILDREN EACH_MIB PER_S SEED      forks children that each take a little and stay
  *   load tmpfs FOLDER RATE_MIB_S LIMIT_MIB SEED  fills a tmpfs
@@ -69,8 +69,8 @@ static char *map(size_t size) {
 	return at;
 }
 
-static void fill(char *at, size_t size) { /* with what neither zswap nor same-page merging makes small */
-	for (size_t i = 0; i < size; i += 8)
+static void fill(char *at, size_t size) { /* each cache line, so that no page is as another is */
+	for (size_t i = 0; i < size; i += 64)
 		*(uint64_t *)(at + i) = random64();
 }
 
@@ -109,14 +109,22 @@ static void spike(size_t top, long hold_ms) {
 	sleep_until(now_ns() + hold_ms * 1000000L);
 }
 
-static void reader(const char *path) {
-	static char block[128 * 1024];
+static void reader(const char *path, double rate) {
+	static char block[STEP];
 	int fd = open(path, O_RDONLY);
 	if (fd < 0)
 		die(path);
-	for (;;)
+	int64_t step_ns = (int64_t)(STEP / (rate * MIB) * 1e9), due = now_ns();
+	for (;;) {
 		if (read(fd, block, sizeof block) <= 0)
 			lseek(fd, 0, SEEK_SET);
+		due += step_ns;
+		int64_t now = now_ns();
+		if (now > due)
+			due = now;
+		else
+			sleep_until(due);
+	}
 }
 
 static void writer(const char *path, size_t size, double rate) {
@@ -225,8 +233,8 @@ int main(int count, char **words) {
 		spike(SIZE(2), (long)NUMBER(3));
 	else if (!strcmp(what, "db") && count == 6)
 		db(SIZE(2), words[3], words[4]);
-	else if (!strcmp(what, "read") && count == 4)
-		reader(words[2]);
+	else if (!strcmp(what, "read") && count == 5)
+		reader(words[2], NUMBER(3));
 	else if (!strcmp(what, "write") && count == 6)
 		writer(words[2], SIZE(3), NUMBER(4));
 	else if (!strcmp(what, "storm") && count == 6)
