@@ -23,6 +23,7 @@ FIGURES = (
     ("p99 ms", "p99_ms"),
     ("longest ms", "max_ms"),
     ("late s", "late_s"),
+    ("waits s", "waited_s"),
     ("CPU ms", "cpu_ms"),
     ("RSS MiB", "rss_mib"),
 )
@@ -51,8 +52,9 @@ How to read the tables. *Right*: in how many seeds the outcome is the one asked 
 be done, that is a permitted victim, nobody else, the database alive, and no kill by the kernel. *Full
 stall*: seconds of the window in which all tasks waited for memory (PSI). *Trouble*: seconds from the
 first to the last moment in which less than {SHORT} of memory was available or more than {STALL} of the
-time was full stall. *Late*: seconds in which some request took more than {LATE} ms. CPU and RSS are the
-daemon's. Medians over seeds; the range in brackets where there is one.
+time was full stall. *Late*: seconds in which some request took more than {LATE} ms. *Waits*: seconds in
+which the database's cgroup stalled for more than 50 ms. CPU and RSS are the daemon's. Medians over seeds;
+the range in brackets where there is one.
 """
 
 

@@ -25,7 +25,9 @@ STALL_SHARE = 0.1
 EARLY_S = 0.75
 """A load that ends by itself, so much earlier than undisturbed, was killed."""
 LATE_US = 50_000
-"""A request that took longer is late: the objective of the column that has one."""
+"""A request that took longer is late."""
+WAIT_US = 50_000
+"""The objective of the column that has one: so long may the database stall in any second."""
 ACTING = ("kill", "terminate", "throttle", "freeze", "restart", "set-high", "reclaim")
 
 
@@ -35,6 +37,8 @@ class Judged(NamedTuple):
     ``trouble_s`` is from the first to the last sample in which memory was short (``SHORT_SHARE``) or all
     tasks stalled (``STALL_SHARE``): the time from onset to relief, within the window. ``late_s`` counts the
     seconds in which some request of the database was late. ``acts`` are memwarden's own, beyond notices.
+    ``waited_s`` counts those in which some task of the database waited for memory for longer than
+    ``WAIT_US``.
     ``inputs`` is what the turn was made with, see :func:`lab.arena.runs.inputs`.
     """
 
@@ -52,6 +56,7 @@ class Judged(NamedTuple):
     p99_ms: float
     max_ms: float
     late_s: int
+    waited_s: int
     cpu_ms: float
     rss_mib: float
     guard_lived: bool
@@ -124,6 +129,7 @@ def judge(found: dict[str, Any], turn: runs.Turn, ends: dict[tuple[str, str], fl
         trouble_s(samples),
         latency["p50"] / 1e3, latency["p99"] / 1e3, latency["max"] / 1e3,
         sum(1 for worst in latency["worst_per_s"] if worst > LATE_US),
+        waits(samples),
         found["guard"]["cpu_us"] / 1e3,
         found["guard"]["peak_rss_kib"] / 1024,
         found["guard"]["alive"],
@@ -152,6 +158,15 @@ def trouble_s(samples: list[list[Any]]) -> float:
         if now[1] < short_kib or now[4] - before[4] > STALL_SHARE * 1e6 * (now[0] - before[0])
     ]
     return bad[-1] - bad[0] if bad else 0.0
+
+
+def waits(samples: list[list[Any]]) -> int:
+    """Seconds of the window in which the database waited for longer than its objective allows."""
+    begins = [
+        next((row for row in samples if row[0] >= at_s), samples[-1])
+        for at_s in range(int(samples[-1][0]) + 2)
+    ]
+    return sum(1 for before, now in itertools.pairwise(begins) if now[7] - before[7] > WAIT_US)
 
 
 def read() -> list[Judged]:

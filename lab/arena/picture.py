@@ -96,12 +96,11 @@ def _deaths(one: dict[str, Any], window: float, top: float) -> list[str]:
 
 
 def _kills(one: dict[str, Any], window: float, top: float) -> list[str]:
-    """Triangles where memwarden decided to kill: as long before the death as its record says that took."""
+    """Triangles where memwarden decided to kill."""
     parts = []
     for line in one["decisions"]:
-        name = ((line.get("target") or {}).get("path") or "").rpartition("/")[2]
-        if line.get("gone") and name in one["died"]:
-            x = _x(window, max(0.0, one["died"][name] - line["took_us"] / 1e6))
+        if line.get("action") == "kill" and line.get("intents"):
+            x = _x(window, max(0.0, (line["at"]["monotonic_us"] - one["begin_us"]) / 1e6))
             parts.append(f'<path d="M{x - 4} {top - 7}h8l-4 7z" fill="black"/>')
     return parts
 

@@ -14,12 +14,12 @@ def result(column="memwarden", scenario="fast-leak", seed=1, **changes):
     whole = {
         "scenario": scenario, "column": column, "seed": seed,
         "window_s": 4, "names": [judged.DATABASE, "leak1.service"],
-        "samples": [[at / 2, 500 * MIB, 0, 0, 0, 0, [1, 1]] for at in range(9)],
+        "samples": [[at / 2, 500 * MIB, 0, 0, 0, 0, [1, 1], 0] for at in range(9)],
         "died": {}, "kernel_kills": 0,
         "latency": {"requests": 4, "p50": 200, "p99": 3000, "p999": 3000, "max": 4000,
                     "worst_per_s": [100, 60_000, 50_000, 100]},
         "guard": {"cpu_us": 2_000_000, "peak_rss_kib": 2048, "alive": True, "pid": 2},
-        "said": [], "decisions": [], "kernel": "6.12", "package": "", "inputs": "old",
+        "said": [], "decisions": [], "begin_us": 0, "kernel": "6.12", "package": "", "inputs": "old",
     }  # fmt: skip
     return {**whole, **changes}
 
@@ -73,6 +73,11 @@ def test_trouble_lasts_from_the_first_sample_of_a_shortage_to_the_last():
 
 def test_a_second_counts_as_late_when_a_request_took_more_than_50_ms():
     assert verdict(result()).late_s == 1
+
+
+def test_a_second_counts_as_waited_when_the_database_stalled_for_more_than_50_ms():
+    rows = [[*row[:7], 50_000 * (row[0] > 1) + 50_001 * (row[0] > 3)] for row in result()["samples"]]
+    assert verdict(result(samples=rows)).waited_s == 1
 
 
 def cells(ours, idle=(3.0,) * 5, **others):

@@ -41,6 +41,8 @@ BEGIN = "/run/arena.begin"
 GUARDS = ("earlyoom", "nohang", "oomd", "systemd-oomd")
 LIBC = ctypes.CDLL(None, use_errno=True)
 MCL_ALL = 3
+KEPT: set[str] = set()
+"""Files of scenarios that were, which may come again; what a load wrote is removed."""
 RANKS = (("p50", 500), ("p99", 990), ("p999", 999))
 SIGNS = ("MemAvailable:", "SwapFree:", "MemTotal:", "Shmem:", "AnonPages:")
 
@@ -64,6 +66,12 @@ def stalls() -> tuple[int, int]:
     return totals[0], totals[1]
 
 
+def stalled_us(path: str) -> int:
+    """Microseconds that some task of a cgroup stalled; 0 where it is gone."""
+    first = text(path, "").partition("\n")[0]
+    return int(first.rpartition("=")[2] or 0)
+
+
 def oom_kills() -> int:
     """Processes that the kernel's OOM killer killed since boot."""
     return next(
@@ -75,9 +83,9 @@ def prepare(scenario: dict, column: dict) -> None:
     """A machine as after boot: no caches, empty swap, the files of this scenario."""
     os.makedirs("/var/lab", exist_ok=True)
     files = [*scenario["files"], ["database", scenario["database_file_mib"]]]
-    for name in os.listdir("/var/lab"):
-        if name not in [one for one, _ in files]:
-            os.unlink(f"/var/lab/{name}")
+    for name in set(os.listdir("/var/lab")) - KEPT - {one for one, _ in files}:
+        os.unlink(f"/var/lab/{name}")
+    KEPT.update(one for one, _ in files)
     for name, mib in files:
         path = f"/var/lab/{name}"
         if not exists(path) or os.path.getsize(path) != mib << 20:
@@ -123,8 +131,18 @@ class Watch:
         for name in self.names:
             path = self.paths.get(name)
             held.append(None if path is None or name in self.died else self._held(name, path, now_s))
+        waited = stalled_us(f"{self.paths[DATABASE]}/memory.pressure")
         self.samples.append(
-            [round(now_s, 3), info["MemAvailable"], info.get("SwapFree", 0), some, full, oom_kills(), held]
+            [
+                round(now_s, 3),
+                info["MemAvailable"],
+                info.get("SwapFree", 0),
+                some,
+                full,
+                oom_kills(),
+                held,
+                waited,
+            ]
         )
 
     def _held(self, name: str, path: str, now_s: float) -> int | None:
@@ -178,7 +196,7 @@ def stage(scenario: dict, column: dict, seed: int) -> dict:
         "window_s": scenario["window_s"], "names": watch.names, "samples": watch.samples, "died": watch.died,
         "kernel_kills": oom_kills() - first, "latency": latencies(log, begin, scenario["window_s"]),
         "guard": {"cpu_us": after[0] - usage[0], "peak_rss_kib": after[1], "alive": after[2], "pid": guard},
-        "said": said(column), "decisions": decisions(),
+        "said": said(column, scenario["window_s"]), "decisions": decisions(), "begin_us": int(begin * 1e6),
     }  # fmt: skip
     stop_all([GUARD, *watch.names], column)
     for path in idle:
@@ -249,13 +267,16 @@ def latencies(log: str, begin: float, window_s: int) -> dict:
     return {"requests": len(found), **ranks, "max": found[-1] if found else None, "worst_per_s": worst}
 
 
-def said(column: dict) -> list[str]:
-    """The last lines of the daemon's journal."""
+def said(column: dict, window_s: int) -> list[str]:
+    """The last lines of the daemon's journal of this turn."""
     unit = column["unit"] or (GUARD if column["command"] else "")
     if not unit:
         return []
+    since = time.time() - window_s - SETTLE_S
     out = subprocess.run(
-        ["journalctl", "-q", "-b", "-u", unit, "-o", "cat", "-n", "40"], capture_output=True, check=False
+        ["journalctl", "-q", "-b", "-u", unit, "-o", "cat", "-n", "40", f"--since=@{since:.0f}"],
+        capture_output=True,
+        check=False,
     ).stdout
     return out.decode(errors="replace").splitlines()
 
