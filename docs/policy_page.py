@@ -4,20 +4,9 @@ from __future__ import annotations
 
 from memwarden.guard.never import BUILT_IN
 from memwarden.guard.policy.sections import OBJECTIVE, PROTECT
-from memwarden.guard.policy.words import (
-    ACTIONS,
-    CHOICE,
-    CHOOSING,
-    DETECTORS,
-    GUARD,
-    PREFERENCES,
-    REQUIRED,
-    RULE,
-    Key,
-    Word,
-    default_of,
-)
+from memwarden.guard.policy.words import ACTIONS, CHOICE, CHOOSING, DETECTORS, GUARD, PREFERENCES, RULE
 from memwarden.present.policy_words import RANKS
+from memwarden.words.word import REQUIRED, Key, Word, default_of
 
 KILL = next(word for word in ACTIONS if word.name == "kill")
 HEAD = """\

@@ -66,7 +66,9 @@ def inputs(turn: Turn) -> str:
     if turn.column.name.startswith("memwarden"):
         sources = sorted((REPOSITORY / "src" / "memwarden").rglob("*.py"))
         guard = [path for path in sources if path.parts[-2] not in ("present", "postmortem", "sim", "words")]
-        parts.append(fingerprint(*guard, *sorted((REPOSITORY / "src" / "memwarden").rglob("*.toml"))))
+        parts.append(
+            fingerprint(*guard, *sorted((REPOSITORY / "src" / "memwarden" / "guard").rglob("*.toml")))
+        )
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
 

@@ -10,9 +10,9 @@ import jsonschema
 import pytest
 
 from memwarden.guard import ir
-from memwarden.guard.policy.document import Text
 from memwarden.guard.policy.load import load
 from memwarden.present.policy_json import check_schema, schema
+from memwarden.words.document import Text
 
 GOOD = """\
 [protect.db]

@@ -6,8 +6,8 @@ import pytest
 
 from memwarden.cli.policy_convert import KINDS
 from memwarden.guard import foreign
-from memwarden.guard.policy.document import Text
 from memwarden.guard.policy.load import load
+from memwarden.words.document import Text
 
 
 def test_the_kinds_are_those_that_can_be_read():

@@ -12,7 +12,19 @@ import pytest
 
 REPOSITORY = Path(__file__).parent.parent.parent
 PACKAGE = REPOSITORY / "src" / "memwarden"
-PURE = ("kernel", "state", "rules", "postmortem", "guard", "sim", "advise", "fields", "units", "errors")
+PURE = (
+    "kernel",
+    "state",
+    "rules",
+    "postmortem",
+    "guard",
+    "sim",
+    "advise",
+    "fields",
+    "words",
+    "units",
+    "errors",
+)
 
 
 class Function(NamedTuple):

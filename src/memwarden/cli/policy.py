@@ -59,9 +59,9 @@ def run(args: argparse.Namespace) -> int:
 
 def read(where: str | None) -> tuple[PolicyFiles, Loaded]:
     """The files of a policy, and what they say."""
-    from memwarden.guard.policy.document import Text
     from memwarden.guard.policy.load import load
     from memwarden.host.policy_files import read_policy
+    from memwarden.words.document import Text
 
     files = read_policy(where)
     return files, load([Text(*one) for one in files.texts], name=files.name)

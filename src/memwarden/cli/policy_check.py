@@ -9,7 +9,7 @@ from memwarden.cli import common, policy
 if TYPE_CHECKING:
     import argparse
 
-    from memwarden.guard.policy.problems import Problem
+    from memwarden.words.problems import Problem
 
 EPILOG = """\
 examples:
@@ -51,8 +51,8 @@ def run(args: argparse.Namespace) -> int:
 
 def _check(where: str | None) -> tuple[str, tuple[Problem, ...], str]:
     from memwarden.guard.policy.doubts import doubts
-    from memwarden.guard.policy.problems import Origin, Problem
     from memwarden.present.text import counted
+    from memwarden.words.problems import Origin, Problem
 
     files, loaded = policy.read(where)
     if loaded.policy is None and (kind := policy.kind(where)) is not None:

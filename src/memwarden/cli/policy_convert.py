@@ -75,8 +75,8 @@ def _kind(texts: dict[str, str]) -> str:
 
 def _same(policy: Policy, toml: str) -> None:
     """What is printed has to be taken by the guard, for it is meant to be installed."""
-    from memwarden.guard.policy.document import Text
     from memwarden.guard.policy.load import load
+    from memwarden.words.document import Text
 
     loaded = load([Text("the converted policy", toml)], name=policy.name)
     if loaded.policy is None:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from memwarden.errors import InputError
 from memwarden.guard import foreign
 from memwarden.guard.policy import load
-from memwarden.guard.policy.document import Text
 from memwarden.host import policy_files
+from memwarden.words.document import Text
 
 if TYPE_CHECKING:
     from memwarden.guard.ir import Policy

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from memwarden.guard import ir
     from memwarden.guard.policy.load import Spot
-    from memwarden.guard.policy.problems import Origin, Problem
+    from memwarden.words.problems import Origin, Problem
 
 SCHEMA: Final = "memwarden.policy/1"
 CHECK_SCHEMA: Final = "memwarden.policy_check/1"

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from memwarden.guard import ir
-from memwarden.guard.policy.quantities import BYTE_RATES, DURATIONS, SIZES, write, write_percent
+from memwarden.words.quantities import BYTE_RATES, DURATIONS, SIZES, write, write_percent
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -9,7 +9,7 @@ from memwarden.present.text import counted, escape
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from memwarden.guard.policy.problems import Problem
+    from memwarden.words.problems import Problem
 
 
 def checked(name: str, problems: Sequence[Problem], said: str) -> str:

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from memwarden.guard import ir
 from memwarden.guard.never import BUILT_IN
-from memwarden.guard.policy.quantities import write_percent
 from memwarden.present.policy_seen import amount, seen, span
 from memwarden.present.text import counted, escape
 from memwarden.present.wrap import wrap
+from memwarden.words.quantities import write_percent
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -12,9 +12,9 @@ from memwarden.guard import foreign
 from memwarden.guard.engine import Engine
 from memwarden.guard.ir import Policy
 from memwarden.guard.never import BUILT_IN, Guarded
-from memwarden.guard.policy.document import Text
 from memwarden.guard.policy.load import load
 from memwarden.guard.policy.render import render
+from memwarden.words.document import Text
 from tests.guard.ticks import S, group, tick
 
 SAMPLES = {

@@ -12,12 +12,12 @@ from memwarden.guard import ir
 from memwarden.guard.engine import Engine
 from memwarden.guard.names import Names
 from memwarden.guard.never import BUILT_IN, Guarded
-from memwarden.guard.policy.document import Text
 from memwarden.guard.policy.doubts import doubts
 from memwarden.guard.policy.load import load
 from memwarden.state.intents import Kill
 from memwarden.state.process import Process
 from memwarden.state.snapshot import Instant
+from memwarden.words.document import Text
 from tests.guard.ticks import S, group, psi, tick
 
 TEXT = (Path(memwarden.__file__).parent / "guard" / "policies" / "default.toml").read_text()

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from memwarden.guard.policy.document import Text
 from memwarden.guard.policy.load import load
 from memwarden.guard.policy.render import render
+from memwarden.words.document import Text
 from tests.guard.policy import records
 
 RULE = '[[rule]]\nname = "r"\n'
@@ -218,7 +218,7 @@ def test_faults_of_several_files_are_in_the_order_of_the_files():
 
 
 def test_where_lines_are_not_certain_the_file_alone_is_named(monkeypatch):
-    monkeypatch.setattr("memwarden.guard.policy.document.line_index", lambda _text, _tree: {})
+    monkeypatch.setattr("memwarden.words.document.line_index", lambda _text, _tree: {})
     assert said("[guard]\ntick = 50") == ['p: [guard]: tick: 50 has no unit; write it as "500ms"']
 
 

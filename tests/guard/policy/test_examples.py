@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from memwarden.guard.policy.document import Text
 from memwarden.guard.policy.doubts import doubts
 from memwarden.guard.policy.load import load
 from memwarden.host.policy_files import read_policy
+from memwarden.words.document import Text
 
 DOCS = Path(__file__).parents[3] / "docs"
 EXAMPLES = [

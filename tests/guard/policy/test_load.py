@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from memwarden.guard import ir
 from memwarden.guard.never import BUILT_IN
-from memwarden.guard.policy.document import Text
 from memwarden.guard.policy.load import load
-from memwarden.guard.policy.problems import Origin
 from memwarden.units import MIB, MILLISECOND_US, SECOND_US
+from memwarden.words.document import Text
+from memwarden.words.problems import Origin
 
 BASE = """\
 [guard]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from memwarden.guard.engine import Engine
 from memwarden.guard.never import Guarded
-from memwarden.guard.policy.document import Text
 from memwarden.guard.policy.load import load
 from memwarden.state.intents import Kill, SetHigh
+from memwarden.words.document import Text
 from tests.guard.ticks import MIB, MS, group, psi, tick
 
 TEXT = """\

@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 
 from memwarden.guard import ir
 from memwarden.guard.never import BUILT_IN
-from memwarden.guard.policy.document import Text
 from memwarden.guard.policy.load import load
-from memwarden.guard.policy.problems import Origin
 from memwarden.guard.policy.render import render
 from memwarden.guard.policy.words import ACTIONS, DETECTORS, GUARD, PREFERENCES, RULE
+from memwarden.words.document import Text
+from memwarden.words.problems import Origin
 from tests.guard.policy import records
 
 

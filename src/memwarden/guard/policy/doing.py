@@ -4,23 +4,9 @@ from typing import Final, get_args
 
 from memwarden.guard import ir
 from memwarden.guard.policy import kinds
-from memwarden.guard.policy.kinds import (
-    AMOUNT,
-    COMMAND,
-    DURATION,
-    FLAG,
-    GLOBS,
-    MARKS,
-    NAME,
-    PARAMETERS,
-    SHARE,
-    SIGNED_AMOUNT,
-    TEXT,
-    count,
-    one_of,
-    words,
-)
-from memwarden.guard.policy.word import Key, Word
+from memwarden.guard.policy.kinds import AMOUNT, COMMAND, GLOBS, MARKS, PARAMETERS, SIGNED_AMOUNT, words
+from memwarden.words.kinds import DURATION, FLAG, NAME, SHARE, TEXT, count, one_of
+from memwarden.words.word import Key, Word
 
 CHOOSING: Final = (ir.DoReclaim, ir.DoThrottle, ir.DoFreeze, ir.DoKill)
 """Actions that choose somebody."""
@@ -73,6 +59,8 @@ CHOICE: Final = (
 )
 """The keys of every action that chooses somebody; ``preferences`` is read apart, being a table."""
 
+PARTS: Final = {"choice": ir.Choice(), "ranking": ir.Ranking()}
+
 ACTIONS: Final = (
     Word("notify", ir.DoNotify, (Key("text", "text", TEXT, "what to say besides what was seen"),), "say it"),
     Word(
@@ -85,6 +73,7 @@ ACTIONS: Final = (
             *CHOICE,
         ),
         "have the kernel take memory back from the first of the ranking (memory.reclaim)",
+        PARTS,
     ),
     Word(
         "throttle",
@@ -95,12 +84,14 @@ ACTIONS: Final = (
             *CHOICE,
         ),
         "let the first of the ranking grow no further (memory.high); undone when all is calm",
+        PARTS,
     ),
     Word(
         "freeze",
         ir.DoFreeze,
         (Key("within", "within_us", DURATION, "thawed after this at the latest"), *CHOICE),
         "stop the first of the ranking (cgroup.freeze)",
+        PARTS,
     ),
     Word(
         "kill",
@@ -132,6 +123,7 @@ ACTIONS: Final = (
             Key("dry", "dry", FLAG, "only say it"),
         ),
         "kill the first of the ranking that can be killed",
+        PARTS,
     ),
     Word(
         "restart",

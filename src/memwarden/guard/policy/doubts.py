@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from memwarden.guard import ir
-from memwarden.guard.policy.kinds import quoted
-from memwarden.guard.policy.quantities import DURATIONS, write
 from memwarden.guard.policy.words import CHOOSING, DETECTOR_OF
+from memwarden.words.kinds import quoted
+from memwarden.words.quantities import DURATIONS, write
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -12,16 +12,19 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
 from memwarden.guard import ir
 from memwarden.guard.never import resolve
-from memwarden.guard.policy import document, sections, tables
-from memwarden.guard.policy.near import nearest
+from memwarden.guard.policy import document, sections
 from memwarden.guard.policy.words import GUARD, PREFERENCES
+from memwarden.words import tables
+from memwarden.words.document import section
+from memwarden.words.near import nearest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from memwarden.guard.policy.document import Document, Entry, Text
-    from memwarden.guard.policy.problems import Origin, Problem
-    from memwarden.guard.policy.words import Word
+    from memwarden.guard.policy.document import Entry
+    from memwarden.words.document import Document, Text
+    from memwarden.words.problems import Origin, Problem
+    from memwarden.words.word import Word
 
 Spot: TypeAlias = tuple[str, str]
 """A section (``guard``, ``preferences``, ``protect``, ``rule``) and the key or name within."""
@@ -80,7 +83,7 @@ class _Loading:
     def _settings(self, word: Word) -> dict[str, Any]:
         filled: dict[str, Any] = {}
         for one in self.documents:
-            table, place = document.section(one, word.name)
+            table, place = section(one, word.name)
             for key, value in tables.values(word, table, place).items():
                 spot, origin = (word.name, key.name), place.at(key.name).origin()
                 if key.field in ADDED_UP and (value or key.field in ONLY_GROW):

@@ -7,24 +7,17 @@ from typing import TYPE_CHECKING, Any, Final
 
 from memwarden.guard import ir
 from memwarden.guard.never import BUILT_IN
-from memwarden.guard.policy.kinds import key, listed, quoted
 from memwarden.guard.policy.sections import group_name
-from memwarden.guard.policy.words import (
-    ACTION_OF,
-    CHOOSING,
-    DETECTOR_OF,
-    GUARD,
-    PREFERENCES,
-    RULE,
-    default_of,
-)
+from memwarden.guard.policy.words import ACTION_OF, CHOOSING, DETECTOR_OF, GUARD, PREFERENCES, RULE
+from memwarden.words.kinds import key, listed, quoted
+from memwarden.words.word import default_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from memwarden.guard.policy.load import Spot
-    from memwarden.guard.policy.problems import Origin
-    from memwarden.guard.policy.words import Key, Word
+    from memwarden.words.problems import Origin
+    from memwarden.words.word import Key, Word
 
 WIDTH: Final = 100
 """Columns that a table on one line may take; else its keys get a line each."""

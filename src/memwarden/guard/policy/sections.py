@@ -5,14 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from memwarden.guard import ir
-from memwarden.guard.policy import tables
 from memwarden.guard.policy.kinds import MARKS
-from memwarden.guard.policy.quantities import shown
-from memwarden.guard.policy.words import DETECTOR_OF, RULE, Key, Word
+from memwarden.guard.policy.tables import action, detectors
+from memwarden.guard.policy.words import DETECTOR_OF, RULE
 from memwarden.units import MIB, MILLISECOND_US
+from memwarden.words import tables
+from memwarden.words.quantities import shown
+from memwarden.words.word import Key, Word
 
 if TYPE_CHECKING:
-    from memwarden.guard.policy.problems import Place
+    from memwarden.words.problems import Place
 
 RELIEF_US: Final = 500 * MILLISECOND_US
 """How long throttling has to help a protected service before somebody dies for it."""
@@ -82,7 +84,7 @@ def rule(table: dict[str, Any], place: Place, preferences: ir.Preferences) -> ir
     before = len(place.problems)
     found = tables.fields(tables.values(RULE, table, place, others=["when", "do", "remove"]))
     groups = [_group(one, here) for one, here in _several(table, "when", place)]
-    actions = [tables.action(one, here, preferences) for one, here in _several(table, "do", place)]
+    actions = [action(one, here, preferences) for one, here in _several(table, "do", place)]
     if len(place.problems) > before:
         return None
     return ir.Rule(
@@ -104,7 +106,7 @@ def _group(table: object, place: Place) -> ir.Group | None:
     if not isinstance(table, dict):
         place.wrong(f"{shown(table)} is not a table of detectors; write [[rule.when]]")
         return None
-    found = tables.detectors(table, place)
+    found = detectors(table, place)
     name = table.get("name", group_name(tuple(found)))
     if not isinstance(name, str):
         place.at("name").wrong(f"name: {shown(name)} is not text in quotes")

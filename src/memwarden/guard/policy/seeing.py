@@ -3,20 +3,9 @@
 from typing import Final
 
 from memwarden.guard import ir
-from memwarden.guard.policy.kinds import (
-    AMOUNT,
-    AVERAGE,
-    BYTE_RATE,
-    DURATION,
-    FLAG,
-    GLOBS,
-    PER_SECOND,
-    PERCENT,
-    SHARE,
-    count,
-    one_of,
-)
-from memwarden.guard.policy.word import Key, Word
+from memwarden.guard.policy.kinds import AMOUNT, AVERAGE, GLOBS
+from memwarden.words.kinds import BYTE_RATE, DURATION, FLAG, PER_SECOND, PERCENT, SHARE, count, one_of
+from memwarden.words.word import Key, Word
 
 _COUNT: Final = count()
 _RESOURCE: Final = Key("resource", "resource", one_of("memory", "io", "cpu"), "whose pressure")

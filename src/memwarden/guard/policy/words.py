@@ -5,9 +5,10 @@ from typing import Final
 from memwarden.guard import ir
 from memwarden.guard.never import BUILT_IN
 from memwarden.guard.policy.doing import ACTION_OF, ACTIONS, CHOICE, CHOOSING, PREFERENCES, RANK_KEYS
-from memwarden.guard.policy.kinds import DURATION, FLAG, GLOBS, MARKS, NAME, NOTES, words
+from memwarden.guard.policy.kinds import GLOBS, MARKS, NOTES, words
 from memwarden.guard.policy.seeing import DETECTOR_OF, DETECTORS
-from memwarden.guard.policy.word import REQUIRED, Key, Word, default_of
+from memwarden.words.kinds import DURATION, FLAG, NAME
+from memwarden.words.word import Key, Word
 
 __all__ = [
     "ACTIONS",
@@ -19,11 +20,7 @@ __all__ = [
     "GUARD",
     "PREFERENCES",
     "RANK_KEYS",
-    "REQUIRED",
     "RULE",
-    "Key",
-    "Word",
-    "default_of",
 ]
 
 RULE: Final = Word(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from memwarden.guard.policy.lines import Path
+    from memwarden.words.lines import Path
 
 
 class Origin(NamedTuple):

@@ -6,8 +6,8 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from memwarden.errors import MemwardenError
-from memwarden.guard.policy.near import nearest
 from memwarden.units import GIB, KIB, MIB, MILLISECOND_US, SECOND_US
+from memwarden.words.near import nearest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

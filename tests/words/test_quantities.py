@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from memwarden.guard.policy import quantities as q
-from memwarden.guard.policy.near import distance, nearest
 from memwarden.units import GIB, MIB
+from memwarden.words import quantities as q
+from memwarden.words.near import distance, nearest
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from memwarden.guard.policy.lines import line_index
+from memwarden.words.lines import line_index
 
 ODD = """\
 # a = 1

@@ -1,19 +1,20 @@
-"""A word of a policy: a table of the document, and the record that it stands for.
+"""A word: a table of a document, and the record that it stands for.
 
-Each of its keys fills one field of one record of ``memwarden.guard.ir``; what a field is when its key is left
+Each of its keys fills one field of one record; what a field is when its key is left
 out, and whether it may be, the record itself says.
 """
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
-from memwarden.guard import ir
-from memwarden.guard.policy.kinds import Kind
+from memwarden.words.kinds import Kind
 
 
 class Key(NamedTuple):
     """One key: its spelling, the field it fills, how its value is written, and one line about it.
 
-    ``part`` names the record within the word's own that the field is of: ``choice``, ``ranking`` or none.
+    ``part`` names the record within the word's own that the field is of, if any.
     ``also`` is a field and the value it has whenever this key is used.
     """
 
@@ -34,6 +35,8 @@ class Word(NamedTuple):
     record: Any
     keys: tuple[Key, ...]
     help: str
+    parts: Mapping[str, Any] = MappingProxyType({})
+    """By the name of a part, the record that has its defaults."""
 
     def key_of(self, name: str) -> Key | None:
         """The key that is spelled so."""
@@ -46,8 +49,6 @@ REQUIRED: Final = object()
 
 def default_of(word: Word, key: Key) -> Any:
     """What the field is when the key is left out, or :data:`REQUIRED`."""
-    if key.part == "choice":
-        return getattr(ir.Choice(), key.field)
-    if key.part == "ranking":
-        return getattr(ir.Ranking(), key.field)
+    if key.part:
+        return getattr(word.parts[key.part], key.field)
     return word.record._field_defaults.get(key.field, None if key.optional else REQUIRED)
