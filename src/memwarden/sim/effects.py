@@ -1,0 +1,148 @@
+"""Intents done to the simulated machine, with the checks and the answers of ``host.effects``."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from memwarden.sim import knobs
+from memwarden.sim.memory.shrink import shrink
+from memwarden.sim.result import Kind
+from memwarden.sim.view import start_ticks
+from memwarden.sim.world.memcg import PAGE, pages_of
+from memwarden.state.intents import (
+    CgroupId,
+    Freeze,
+    Intent,
+    Kill,
+    Notify,
+    Outcome,
+    Panic,
+    Reclaim,
+    Restart,
+    RunHook,
+    SetHigh,
+    Target,
+    Terminate,
+    Thaw,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from memwarden.sim.world.memcg import Memcg
+    from memwarden.sim.world.process import Proc
+    from memwarden.sim.world.world import World
+
+
+class Refused(Exception):  # noqa: N818 - an answer, not an error of ours
+    """The target is not there any more, or this cannot be done here."""
+
+
+class Effects:
+    """Acts on a world. What takes time is reported when that time is over."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def apply(self, intent: Intent, report: Callable[[Outcome], None]) -> None:
+        """Do it, and report what became of it."""
+        try:
+            outcome = self._do(intent)
+        except Refused as reason:
+            report(Outcome(intent, done=False, error=str(reason)))
+            return
+        if outcome.took_us:
+            self._world.at(self._world.now + outcome.took_us, lambda _token: report(outcome))
+        else:
+            report(outcome)
+
+    def _do(self, intent: Intent) -> Outcome:
+        world = self._world
+        match intent:
+            case Notify():
+                return Outcome(intent, done=True)
+            case Reclaim(cgroup, amount, swappiness):
+                return self._reclaim(intent, self._memcg(cgroup), amount // PAGE, swappiness)
+            case SetHigh(cgroup, high):
+                memcg = self._memcg(cgroup)
+                memcg.high = pages_of(high)
+                writer = knobs.Writer()
+                world.say(Kind.CHANGED, memcg.path, detail=f"memory.high={high}")
+                knobs.reclaim_to(world, memcg, memcg.high, writer)
+                return Outcome(intent, done=True, took_us=int(writer.took_us))
+            case Freeze(cgroup) | Thaw(cgroup):
+                knobs.freeze(world, self._memcg(cgroup), frozen=isinstance(intent, Freeze))
+                return Outcome(intent, done=True)
+            case Terminate(target):
+                return Outcome(intent, done=True, signalled=self._terminate(target))
+            case Kill(target):
+                return Outcome(intent, done=True, signalled=self._kill(target))
+            case RunHook():
+                return Outcome(intent, done=True, output="not run: this is a simulation")
+            case Restart(unit):
+                return Outcome(intent, done=True, signalled=self._restart(unit))
+            case Panic():
+                raise Refused("a simulated machine does not panic")
+
+    def _reclaim(self, intent: Intent, memcg: Memcg, want: int, swappiness: int | None) -> Outcome:
+        """``memory.reclaim``: EAGAIN where less than asked for was freed."""
+        writer, freed = knobs.Writer(), 0
+        while freed < want and (
+            got := shrink(self._world, memcg, want - freed, writer, swappiness=swappiness)
+        ):
+            freed += got
+        enough = freed >= want
+        error = "" if enough else f"memory.reclaim of {memcg.path}: only {freed * PAGE} bytes could be freed"
+        return Outcome(intent, done=freed > 0 or enough, error=error, took_us=int(writer.took_us))
+
+    def _terminate(self, target: Target) -> int:
+        procs = self._procs(target)
+        for proc in procs:
+            self._world.say(Kind.TERM, proc.memcg.path, proc=proc)
+            if proc.program.sigterm_us is not None and not proc.memcg.live_frozen():
+                self._world.at(self._world.now + proc.program.sigterm_us, partial(_exit, proc))
+        return len(procs)
+
+    def _kill(self, target: Target) -> int:
+        procs = self._procs(target)
+        for proc in procs:
+            self._world.say(Kind.KILL, proc.memcg.path, proc=proc, amount=proc.resident)
+            proc.kill()
+        return len(procs)
+
+    def _restart(self, unit: str) -> int:
+        """Stop and start what runs in the unit's cgroup."""
+        found = [memcg for path, memcg in self._world.groups.items() if path.rpartition("/")[2] == unit]
+        if not found:
+            raise Refused(f"there is no unit {unit}")
+        procs = [proc for memcg in found[0].subtree for proc in memcg.procs if not proc.dying]
+        for proc in procs:
+            proc.kill()
+            if proc.program.restart_us is None and proc.parent_pid == 1:
+                self._world.at(self._world.now + 1, partial(self._again, proc))
+        return len(procs)
+
+    def _again(self, proc: Proc, _token: int) -> None:
+        proc.tally.restarts += 1
+        self._world.start(proc.program, proc.tally)
+
+    def _memcg(self, cgroup: CgroupId) -> Memcg:
+        memcg = self._world.groups.get(cgroup.path)
+        if memcg is None or memcg.inode != cgroup.inode:
+            raise Refused(f"{cgroup.path} is not the cgroup it was")
+        return memcg
+
+    def _procs(self, target: Target) -> list[Proc]:
+        """The living processes of a target."""
+        if isinstance(target, CgroupId):
+            memcg = self._memcg(target)
+            return [proc for below in memcg.subtree for proc in below.procs if not proc.dying]
+        proc = self._world.procs.get(target.pid)
+        if proc is None or start_ticks(proc) != target.start_time_ticks:
+            raise Refused(f"process {target.pid} is not the one it was")
+        return [] if proc.dying else [proc]
+
+
+def _exit(proc: Proc, _token: int) -> None:
+    proc.kill()

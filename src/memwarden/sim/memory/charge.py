@@ -1,0 +1,104 @@
+"""Charging pages up the tree, and taking them from the machine.
+
+``mm/memcontrol.c:try_charge_memcg`` (v6.12), ``mm/page_alloc.c:__alloc_pages_slowpath``. Far from every
+limit a chunk is charged at once; where a limit or a watermark is within reach, the kernel's own batches.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from memwarden.sim.memory import high, oom
+from memwarden.sim.memory.machine import allocate
+from memwarden.sim.memory.shrink import CLUSTER, shrink
+from memwarden.sim.result import Kind
+from memwarden.sim.world.process import Retry
+
+if TYPE_CHECKING:
+    from memwarden.sim.world.memcg import Memcg
+    from memwarden.sim.world.process import Task
+
+RETRIES: Final = 16
+"""``MAX_RECLAIM_RETRIES``; with the first pass and the one after draining the stocks, 18 before an OOM."""
+HUGE: Final = 512
+"""Pages of a huge page."""
+NEAR: Final = 8
+"""A chunk is at most so small a part of the room that is left: others want of it too."""
+EASY: Final = 32
+"""Where so many times as much cold cache is there, more than a batch is taken at once."""
+
+
+def take(task: Task, memcg: Memcg, want: int, *, huge: bool = False) -> int:
+    """Charge up to ``want`` pages; how many were. What it costs goes on the task's account.
+
+    Raises ``Died`` when that killed the process, ``Retry`` when it has to wait.
+    """
+    world = task.world
+    room = world.free - world.marks.low_pages
+    for above in memcg.chain:
+        room = min(room, above.high - above.usage, above.max - above.usage)
+        if above.swap > above.swap_high:
+            room = 0
+    if room < want * NEAR:
+        unit = HUGE if huge and want >= HUGE else world.batch
+        if room < unit:
+            return _slow(task, memcg, min(want, max(unit, _easy(memcg) // unit * unit)), huge=unit == HUGE)
+        want = min(want, max(unit, room // NEAR // unit * unit))
+    world.charge(memcg, want)
+    return want
+
+
+def _easy(memcg: Memcg) -> int:
+    """Pages that may be taken at once since reclaim will have no difficulty."""
+    for above in memcg.chain:
+        if above.usage + HUGE > min(above.max, above.high) or above.parent is None:
+            return sum([below.inactive_file for below in above.subtree]) // EASY
+    return 0
+
+
+def _slow(task: Task, memcg: Memcg, want: int, *, huge: bool) -> int:
+    pages = _fit(task, memcg, want, huge=huge)
+    allocate(task, pages)
+    task.world.charge(memcg, pages)
+    high.owes(task, memcg, pages)
+    if task.over_high:
+        high.handle_over_high(task, memcg)
+    return pages
+
+
+def _fit(task: Task, memcg: Memcg, want: int, *, huge: bool) -> int:
+    """Make room below every memory.max; how many pages fit."""
+    world, pages, drained, tries = task.world, want, False, RETRIES
+    while True:
+        over = next((above for above in memcg.chain if above.usage + pages > above.max), None)
+        if over is None:
+            return pages
+        if huge:
+            # A huge page is charged with __GFP_NORETRY: one pass, then small ones.
+            _pass(task, over, pages)
+            huge = over.usage + pages <= over.max
+            pages = pages if huge else min(pages, world.batch)
+            continue
+        margin = over.max - over.usage
+        if margin > 0:
+            pages = min(pages, margin)
+            continue
+        pages = min(want, max(world.batch, _easy(memcg)))
+        if _pass(task, over, max(pages, CLUSTER)) or over.usage < over.max:
+            continue
+        if any(below.writeback or below.dirty for below in over.subtree):
+            world.flush()
+            raise Retry(world.jiffy_us)
+        if not drained:
+            drained = True
+        elif tries:
+            tries -= 1
+        else:
+            oom.memcg(task, over)
+
+
+def _pass(task: Task, over: Memcg, pages: int) -> int:
+    """One attempt: the event, and reclaim below the cgroup that is full."""
+    over.count("max", max(pages // CLUSTER, 1) if pages > task.world.batch else 1)
+    task.world.say(Kind.MAX, over.path, proc=task.proc, stretch=True)
+    return shrink(task.world, over, pages, task)

@@ -1,0 +1,58 @@
+"""memory.high: the allocating task reclaims on its way back to user space, and sleeps if that was in vain.
+
+``mm/memcontrol.c:mem_cgroup_handle_over_high`` and ``reclaim_high`` (v6.12).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from memwarden.rules.high_delay import RETRY_PAGES, ROUNDS, delay_jiffies, overage
+from memwarden.sim.memory.shrink import shrink
+from memwarden.sim.result import Kind
+
+if TYPE_CHECKING:
+    from memwarden.sim.world.memcg import Memcg
+    from memwarden.sim.world.process import Task
+
+
+def owes(task: Task, memcg: Memcg, pages: int) -> None:
+    """After a charge: over any high, the task owes what it was charged (``try_charge_memcg``)."""
+    for above in memcg.chain:
+        if above.usage > above.high or above.swap > above.swap_high:
+            task.over_high += max(pages, task.world.batch)
+            return
+
+
+def handle_over_high(task: Task, memcg: Memcg) -> None:
+    """Reclaim, and sleep; the time goes on the task's account."""
+    charged, task.over_high = task.over_high, 0
+    world, rounds, want = task.world, ROUNDS, charged
+    while True:
+        freed = 0
+        for above in memcg.chain[:-1]:
+            if above.usage > above.high:
+                above.count("high")
+                freed += shrink(world, above, want, task)
+        jiffies = delay_jiffies(charged, _overages(memcg), hz=world.hz, batch_pages=world.batch)
+        if not jiffies:
+            return
+        want = RETRY_PAGES
+        if freed:
+            continue
+        rounds -= 1
+        if not rounds:
+            break
+    delay = jiffies * world.jiffy_us
+    task.wait += delay
+    task.proc.tally.throttled_us += delay
+    over = max(memcg.chain[:-1], key=lambda above: overage(above.usage, above.high))
+    world.say(Kind.THROTTLED, over.path, proc=task.proc, stretch=True)
+
+
+def _overages(memcg: Memcg) -> tuple[int, int]:
+    levels = memcg.chain[:-1]
+    return (
+        max([overage(above.usage, above.high) for above in levels], default=0),
+        max([overage(above.swap, above.swap_high) for above in levels], default=0),
+    )

@@ -1,0 +1,84 @@
+"""The OOM killer: whom ``rules.victim`` names, with its group, and what the waiting charge does then.
+
+``mm/oom_kill.c:out_of_memory``, ``oom_kill_process``; ``mm/memcontrol.c:mem_cgroup_oom`` (v6.12).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, NoReturn
+
+from memwarden.rules.scope import memcg_scope, system_scope
+from memwarden.rules.victim import rank
+from memwarden.sim.result import Kind
+from memwarden.sim.view import snapshot
+from memwarden.sim.world.process import Died, Proc, Retry
+
+if TYPE_CHECKING:
+    from memwarden.rules.scope import Scope
+    from memwarden.sim.world.memcg import Memcg
+    from memwarden.sim.world.process import Task
+    from memwarden.sim.world.world import World
+
+SPIN_US: Final = 5_000.0
+"""A fault that nobody can be killed for is tried again at once: 140 to 300 times a second were measured."""
+KILL_US: Final = 200.0
+"""Choosing a victim and writing the report."""
+
+
+def memcg(task: Task, over: Memcg) -> NoReturn:
+    """A charge at ``over`` failed for good."""
+    world = task.world
+    over.count("oom")
+    if _in_flight(over.subtree):
+        raise Retry(world.jiffy_us, spins=True)
+    killed = kill(world, over)
+    _after(task, killed, SPIN_US)
+
+
+def machine(task: Task) -> NoReturn:
+    """An allocation failed for good: anybody may die for it."""
+    world = task.world
+    if _in_flight(world.root.subtree):
+        raise Retry(world.jiffy_us, stalled=False)
+    _after(task, kill(world, None), SPIN_US)
+
+
+def _after(task: Task, killed: list[Proc], spin_us: float) -> NoReturn:
+    if task.proc in killed:
+        raise Died
+    raise Retry(KILL_US if killed else spin_us, spins=True)
+
+
+def _in_flight(domain: tuple[Memcg, ...]) -> bool:
+    """A victim that still holds memory: the scan is given up and nobody else dies (``oom_evaluate_task``)."""
+    return any(proc.dying for memcg in domain for proc in memcg.procs)
+
+
+def kill(world: World, over: Memcg | None) -> list[Proc]:
+    """Choose and kill; ``over`` is the cgroup whose limit was hit, ``None`` the machine."""
+    path = over.path if over else "/"
+    world.say(Kind.OOM, path, stretch=True)
+    seen = snapshot(world)
+    scope: Scope | None = memcg_scope(seen, over.path) if over else system_scope(seen)
+    assert scope is not None
+    ranking = rank(seen, scope)
+    if ranking.victim is None:
+        return []
+    victims = [world.procs[ranking.victim.process.pid]]
+    if ranking.group:
+        # The scan of the group counts the victim again (kernel.md, oom_kill is one too high).
+        _kill(world, victims[0], over)
+        world.groups[ranking.group.path].count("oom_group_kill")
+        victims = [world.procs[one.pid] for one in ranking.group.killed]
+    for proc in victims:
+        _kill(world, proc, over)
+    return victims
+
+
+def _kill(world: World, proc: Proc, over: Memcg | None) -> None:
+    proc.memcg.count("oom_kill")
+    world.oom_kills += 1
+    if not proc.dying:
+        where = over.path if over else "/"
+        world.say(Kind.OOM_KILL, proc.memcg.path, proc=proc, amount=proc.resident, detail=where)
+        proc.kill()

@@ -1,0 +1,1 @@
+"""What programs do, one file per kind of part."""

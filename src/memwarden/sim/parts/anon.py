@@ -1,0 +1,151 @@
+"""Anonymous memory: growth, steps, a collected heap, a spike, locked memory."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from memwarden.sim.memory.charge import take
+from memwarden.sim.parts.swapin import bring_back
+from memwarden.sim.scenario import Mlock
+from memwarden.sim.world.holding import Holding
+from memwarden.sim.world.memcg import NO_LIMIT, PAGE
+from memwarden.sim.world.process import Task, release
+from memwarden.units import SECOND_US
+
+if TYPE_CHECKING:
+    from memwarden.sim.scenario import Grow, Sawtooth, Spike, Steps
+    from memwarden.sim.world.process import Proc
+
+FAST_US: Final = 5_000
+"""What a task that has no pace of its own does at a time."""
+
+
+class Filler(Task):
+    """Takes pages into one holding: ``pace`` in pages per second, or ``None`` for as fast as it goes."""
+
+    __slots__ = ("held", "pace")
+
+    def __init__(self, proc: Proc, pace: float | None, kind: str = "anon") -> None:
+        super().__init__(proc)
+        self.pace = pace
+        self.held = Holding(proc.memcg, kind)
+        proc.holdings.append(self.held)
+
+    def fill(self, left: int) -> float:
+        """Take a chunk of what is left; how long to sleep to keep the pace."""
+        world, memcg = self.world, self.proc.memcg
+        if self.pace is None:
+            want = int(FAST_US / world.machine.fault_us)
+        else:
+            want = int(self.pace * world.chunk_us / SECOND_US)
+        got = take(self, memcg, max(min(want, left), 1), huge=world.machine.thp)
+        memcg.anon += got
+        if self.held.kind == "locked":
+            memcg.locked += got
+        self.held.resident += got
+        memcg.counts["pgfault"] += got
+        self.cpu += got * world.machine.fault_us
+        self.proc.tally.moved += got
+        if self.pace is None:
+            return 0.0
+        spent = self.cpu + self.reclaim + self.wait
+        self.proc.tally.wanted += got + max(spent * self.pace / SECOND_US - got, 0.0)
+        return max(got * SECOND_US / self.pace - spent, 0.0)
+
+
+class Growth(Filler):
+    """``Grow`` and ``Mlock``."""
+
+    __slots__ = ("limit",)
+
+    def __init__(self, proc: Proc, part: Grow | Mlock) -> None:
+        locked = isinstance(part, Mlock)
+        super().__init__(proc, pages_per_s(part.rate_bps), "locked" if locked else "anon")
+        amount = part.amount_bytes if isinstance(part, Mlock) else part.limit_bytes
+        self.limit = NO_LIMIT if amount is None else amount // PAGE
+
+    def work(self) -> float | None:
+        """Take more, up to the limit."""
+        left = self.limit - self.held.total
+        return self.fill(left) if left > 0 else None
+
+
+class Stepping(Filler):
+    """``Steps``."""
+
+    __slots__ = ("every_us", "limit", "next_us", "step", "top")
+
+    def __init__(self, proc: Proc, part: Steps) -> None:
+        super().__init__(proc, None)
+        self.step = max(part.step_bytes // PAGE, 1)
+        self.every_us = part.every_us
+        self.limit = NO_LIMIT if part.limit_bytes is None else part.limit_bytes // PAGE
+        self.top = 0
+        self.next_us = self.world.now
+
+    def work(self) -> float | None:
+        """Take the step, or wait for the next."""
+        held = self.held.total
+        if held < self.top:
+            return self.fill(self.top - held)
+        if held >= self.limit:
+            return None
+        if self.world.now < self.next_us:
+            return self.next_us - self.world.now
+        self.top = min(self.top + self.step, self.limit)
+        self.next_us += self.every_us
+        return self.fill(self.top - held)
+
+
+class Collected(Filler):
+    """``Sawtooth``: a heap that is used all over in every cycle."""
+
+    __slots__ = ("bottom", "top")
+
+    def __init__(self, proc: Proc, part: Sawtooth) -> None:
+        super().__init__(proc, pages_per_s(part.rate_bps))
+        self.top = max(part.top_bytes // PAGE, 1)
+        self.bottom = min(part.bottom_bytes // PAGE, self.top)
+        self.held.touch_us = max(self.top - self.bottom, 1) * SECOND_US / (self.pace or 1.0)
+
+    def work(self) -> float | None:
+        """Grow to the top; at the top, look at what lives and give the rest back."""
+        held = self.held
+        if held.total < self.top:
+            return self.fill(self.top - held.total)
+        alive = held.swapped * self.bottom // self.top
+        if alive:
+            bring_back(self, held, alive)
+        garbage = held.total - self.bottom
+        swapped = min(held.swapped, garbage)
+        release(self.world, held, garbage - swapped, swapped)
+        self.cpu += self.bottom * self.world.machine.fault_us / 5
+        return 0.0
+
+
+class Spiking(Filler):
+    """``Spike``."""
+
+    __slots__ = ("hold_us", "since", "top")
+
+    def __init__(self, proc: Proc, part: Spike) -> None:
+        super().__init__(proc, None)
+        self.top = part.top_bytes // PAGE
+        self.hold_us = part.hold_us
+        self.since: int | None = None
+
+    def work(self) -> float | None:
+        """Up, hold, down."""
+        held = self.held
+        if self.since is None:
+            if held.total < self.top:
+                return self.fill(self.top - held.total)
+            self.since = self.world.now
+            return float(self.hold_us)
+        release(self.world, held, held.resident, held.swapped)
+        return None
+
+
+def pages_per_s(rate_bps: float | None) -> float | None:
+    """A pace; never so slow that nothing ever happens."""
+    return None if rate_bps is None else max(rate_bps / PAGE, 1e-6)

@@ -1,0 +1,1 @@
+"""The state of a simulated machine: cgroups with pools of pages, tasks, devices, pressure."""

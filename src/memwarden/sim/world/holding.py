@@ -1,0 +1,80 @@
+"""Who holds which pages: anonymous memory and shmem of one owner, and the cached pages of one file."""
+
+from __future__ import annotations
+
+from math import inf
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from memwarden.sim.world.memcg import Memcg
+
+
+class Holding:
+    """Pages on the anonymous list that are used alike: ``touch_us`` apart, one with another.
+
+    ``resident``, ``swapped`` (of them ``zswapped`` in the compressed pool). ``kind`` is ``anon``, ``shmem``
+    or ``locked``.
+    """
+
+    __slots__ = ("kind", "memcg", "resident", "swapped", "touch_us", "zswapped")
+
+    def __init__(self, memcg: Memcg, kind: str = "anon", touch_us: float = inf) -> None:
+        self.memcg = memcg
+        self.kind = kind
+        self.touch_us = touch_us
+        self.resident = 0
+        self.swapped = 0
+        self.zswapped = 0
+        memcg.holdings.append(self)
+
+    @property
+    def total(self) -> int:
+        """Pages that were written to, wherever they are."""
+        return self.resident + self.swapped
+
+
+class FilePages:
+    """The cached pages of one file that are charged to one cgroup."""
+
+    __slots__ = ("active", "dirty", "inactive", "memcg", "name", "writeback")
+
+    def __init__(self, memcg: Memcg, name: str) -> None:
+        self.memcg = memcg
+        self.name = name
+        self.inactive = self.active = self.dirty = self.writeback = 0
+
+    @property
+    def cached(self) -> int:
+        """Pages that a read finds."""
+        return self.inactive + self.active + self.dirty + self.writeback
+
+
+class File:
+    """A file on disk; its pages are charged to whoever read or wrote them first."""
+
+    __slots__ = ("evicted", "name", "parts", "size")
+
+    def __init__(self, name: str, size: int) -> None:
+        self.name = name
+        self.size = size
+        self.parts: dict[str, FilePages] = {}
+        self.evicted = 0
+        """Pages that were cached once and were reclaimed: reading them again is a refault."""
+
+    def of(self, memcg: Memcg) -> FilePages:
+        """The pages charged to one cgroup."""
+        found = self.parts.get(memcg.path)
+        if found is None:
+            found = self.parts[memcg.path] = FilePages(memcg, self.name)
+            memcg.files[self.name] = found
+        return found
+
+    @property
+    def cached(self) -> int:
+        """Pages that a read finds."""
+        return sum([part.cached for part in self.parts.values()])
+
+    @property
+    def active(self) -> int:
+        """Of them those on active lists."""
+        return sum([part.active for part in self.parts.values()])

@@ -1,0 +1,249 @@
+"""Processes and their tasks: a part of a program is a thread that goes on by itself."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from memwarden.sim.result import Kind
+from memwarden.sim.world.chance import Chance
+from memwarden.sim.world.swapping import unswap
+
+if TYPE_CHECKING:
+    from memwarden.sim.scenario import Program
+    from memwarden.sim.world.holding import Holding
+    from memwarden.sim.world.memcg import Memcg
+    from memwarden.sim.world.tally import Tally
+    from memwarden.sim.world.world import World
+
+EXIT_US: Final = 300
+"""What a death takes besides giving pages back."""
+FREE_US: Final = 0.05
+"""What giving a page back takes (``exit_mmap``)."""
+
+
+class Died(Exception):  # noqa: N818 - no error: the task is no more
+    """The process of the task that charges was killed."""
+
+
+class Retry(Exception):  # noqa: N818 - not an error: the task waits
+    """The charge has to wait: ``wait_us``, as a memory stall or not."""
+
+    def __init__(self, wait_us: float, *, stalled: bool = True, spins: bool = False) -> None:
+        super().__init__()
+        self.wait_us = wait_us
+        self.stalled = stalled
+        self.spins = spins
+
+
+class Proc:
+    """A process. ``gone`` once its memory was given back; ``dying`` from SIGKILL to then."""
+
+    __slots__ = (
+        "chance", "dying", "gone", "holdings", "kernel", "memcg", "parent_pid", "pid", "program", "slab",
+        "sock",
+        "start_us", "stopping", "tally", "tasks", "world",
+    )  # fmt: skip
+
+    def __init__(self, world: World, program: Program, tally: Tally, parent_pid: int = 1) -> None:
+        self.world = world
+        self.program = program
+        self.tally = tally
+        self.memcg: Memcg = world.groups[program.cgroup]
+        self.pid = world.pid()
+        self.chance = Chance(world.scenario.seed, self.pid)
+        self.parent_pid = parent_pid
+        self.start_us = world.now
+        self.holdings: list[Holding] = []
+        self.slab = self.kernel = self.sock = 0
+        self.tasks: list[Task] = []
+        self.dying = self.gone = False
+        self.stopping = False
+        """Its supervisor wants it gone: it is not started again."""
+        self.memcg.procs.append(self)
+        world.procs[self.pid] = self
+
+    @property
+    def resident(self) -> int:
+        """RSS in pages."""
+        return sum([held.resident for held in self.holdings if held.kind != "shmem"])
+
+    @property
+    def swapped(self) -> int:
+        """Pages in swap (``swapents``)."""
+        return sum([held.swapped for held in self.holdings if held.kind != "shmem"])
+
+    @property
+    def pgtables(self) -> int:
+        """Pages of page tables: one per 512 pages mapped, and the levels above."""
+        return (self.resident + self.swapped) // 512 + 4
+
+    def kill(self, *, took_us: float = 0.0) -> None:
+        """SIGKILL: its tasks end where they are, and its memory comes back when it was unmapped."""
+        if self.dying:
+            return
+        self.dying = True
+        for task in self.tasks:
+            task.stop()
+        slow = max(1.0, (self.world.running + 1) / self.world.machine.cpus)
+        exit_us = EXIT_US + (self.resident + self.swapped) * FREE_US * slow
+        self.world.at(self.world.now + int(took_us + exit_us), self._gone)
+
+    def _gone(self, _token: int) -> None:
+        """``exit_mmap``: give everything back but what outlives a process: page cache and tmpfs."""
+        if self.gone:
+            return
+        self.gone = True
+        world, memcg, before = self.world, self.memcg, self.memcg.usage
+        for held in self.holdings:
+            if held.kind != "shmem":
+                release(world, held, held.resident, held.swapped)
+                memcg.holdings.remove(held)
+        self.slab = min(self.slab, memcg.slab)  # of dentries some may have been reclaimed
+        world.uncharge(memcg, self.slab + self.kernel + self.sock)
+        memcg.slab -= self.slab
+        memcg.kernel -= self.kernel
+        memcg.sock -= self.sock
+        memcg.procs.remove(self)
+        del world.procs[self.pid]
+        world.say(Kind.GONE, memcg.path, proc=self, amount=before - memcg.usage)
+        self.tally.deaths += 1
+        if self.program.restart_us is not None and not self.stopping and self.parent_pid == 1:
+            world.at(world.now + self.program.restart_us, self._restart)
+
+    def _restart(self, _token: int) -> None:
+        self.tally.restarts += 1
+        self.world.start(self.program, self.tally)
+
+
+def release(world: World, held: Holding, resident: int, swapped: int) -> None:
+    """Give pages of a holding back, from memory and from swap."""
+    memcg = held.memcg
+    held.resident -= resident
+    if held.kind == "shmem":
+        memcg.shmem -= resident
+    else:
+        memcg.anon -= resident
+        memcg.locked -= resident if held.kind == "locked" else 0
+    world.uncharge(memcg, resident)
+    if swapped:
+        unswap(world, held, swapped)
+
+
+class Task:
+    """One part of a program at work. A subclass says in :meth:`work` what it does next."""
+
+    __slots__ = (
+        "chance", "cpu", "done", "io", "over_high", "parked", "proc", "reclaim", "share", "stalled",
+        "stalled_for", "token", "wait", "world",
+    )  # fmt: skip
+
+    def __init__(self, proc: Proc) -> None:
+        self.proc = proc
+        self.world = proc.world
+        self.token = 0
+        self.cpu = self.reclaim = self.wait = self.io = 0.0
+        self.over_high = 0
+        self.share = 0.0
+        self.stalled = self.parked = self.done = False
+        self.stalled_for = 0.0
+        self.chance = proc.chance
+        proc.tasks.append(self)
+
+    def work(self) -> float | None:
+        """Do the next chunk; how long to sleep after it, ``None`` when all is done."""
+        raise NotImplementedError
+
+    def start(self) -> None:
+        """Go on at once."""
+        self.world.at(self.world.now, self.fire, self.token)
+
+    def stop(self) -> None:
+        """Nothing more."""
+        self.token += 1
+        self._settle(0.0, stalled=False)
+
+    def fire(self, token: int) -> None:
+        """The chunk before is through: do the next, and come back when that one is."""
+        if token != self.token:
+            return
+        self._settle(0.0, stalled=False)
+        if self.proc.memcg.live_frozen():
+            self.parked = True
+            return
+        self.cpu = self.reclaim = self.wait = self.io = 0.0
+        try:
+            idle = self.work()
+        except Died:
+            return
+        except Retry as retry:
+            if retry.spins:
+                self.reclaim += retry.wait_us
+            elif retry.stalled:
+                self.wait += retry.wait_us
+            else:
+                self.io += retry.wait_us
+            idle = 0.0
+        if idle is None:
+            self.done = True
+            if not (self.reclaim or self.wait):
+                return
+        self._pay(idle or 0.0)
+
+    def _pay(self, idle: float) -> None:
+        """Let the time pass that the chunk took: first what stalled, then what ran."""
+        world = self.world
+        slow = max(1.0, (world.running + 1.0) / world.machine.cpus) if self.cpu or self.reclaim else 1.0
+        stall = self.reclaim * slow + self.wait
+        ran = self.cpu * slow
+        rest = ran + self.io + idle
+        self.proc.tally.stalled_us += stall
+        whole = world.now + max(int(stall + rest), 1)
+        if stall:
+            self._impatient(stall)
+            self._settle(min(self.reclaim * slow / stall, 1.0), stalled=True)
+            if rest >= 1.0:
+                share = min(ran / rest, 1.0)
+                world.at(world.now + int(stall), lambda token: self._runs(token, share), self.token)
+        elif rest:
+            self.stalled_for = 0.0
+            self._settle(min(ran / rest, 1.0), stalled=False)
+        if not self.done:
+            world.at(whole, self.fire, self.token)
+        else:
+            world.at(whole, self._runs_out, self.token)
+
+    def _runs(self, token: int, share: float) -> None:
+        if token == self.token:
+            self._settle(share, stalled=False)
+
+    def _runs_out(self, token: int) -> None:
+        if token == self.token:
+            self._settle(0.0, stalled=False)
+
+    def _settle(self, share: float, *, stalled: bool) -> None:
+        """Tell the pressure of every cgroup above what this task does from now on."""
+        if share == self.share and stalled == self.stalled:
+            return
+        world = self.world
+        world.running += share - self.share
+        mine, was = (0.0 if stalled else share), (0.0 if self.stalled else self.share)
+        more = stalled - self.stalled
+        for memcg in self.proc.memcg.chain:
+            pressure = memcg.pressure
+            if pressure.stalled or more:
+                pressure.advance(world.now)
+            pressure.running += mine - was
+            pressure.stalled += more
+        self.share, self.stalled = share, stalled
+
+    def _impatient(self, stall: float) -> None:
+        """A supervisor that sees an allocation take too long kills the process."""
+        patience = self.proc.program.patience_us
+        before, self.stalled_for = self.stalled_for, self.stalled_for + stall
+        if patience is not None and before < patience <= self.stalled_for:
+            self.world.at(self.world.now + int(patience - before), self._given_up, self.token)
+
+    def _given_up(self, token: int) -> None:
+        if token == self.token and not self.proc.dying:
+            self.world.say(Kind.KILL, self.proc.memcg.path, proc=self.proc, detail="it stalled for too long")
+            self.proc.kill()

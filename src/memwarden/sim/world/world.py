@@ -1,0 +1,194 @@
+"""The machine: memory and what is free of it, swap, disks, files, cgroups, the queue, the events."""
+
+from __future__ import annotations
+
+from heapq import heappop, heappush
+from math import ceil
+from typing import TYPE_CHECKING, Final
+
+from memwarden.rules.watermarks import min_free_bytes, watermarks, zones
+from memwarden.sim.result import Event, Kind
+from memwarden.sim.scenario import Group
+from memwarden.sim.world.device import Device
+from memwarden.sim.world.holding import File
+from memwarden.sim.world.memcg import PAGE, Memcg
+from memwarden.sim.world.pressure import Pressure
+from memwarden.state.cgroup import ancestry
+from memwarden.units import SECOND_US
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from memwarden.sim.scenario import Program, Scenario
+    from memwarden.sim.world.process import Proc
+    from memwarden.sim.world.tally import Tally
+
+HZ: Final = 250
+BATCH: Final = 64
+STRETCH_US: Final = 5 * SECOND_US
+"""What happens again within so long of the last time is the same stretch, and said once."""
+FIRST_INODE: Final = 1000
+FIRST_PID: Final = 1000
+
+
+class World:
+    """Everything, at ``now``. Figures in pages."""
+
+    def __init__(self, scenario: Scenario) -> None:
+        machine = scenario.machine
+        self.scenario = scenario
+        self.machine = machine
+        self.hz = machine.traits.hz or HZ
+        self.batch = machine.traits.charge_batch_pages or BATCH
+        self.jiffy_us = SECOND_US // self.hz
+        self.ram = machine.ram_bytes // PAGE
+        self.kernel = machine.kernel_bytes // PAGE
+        least = machine.min_free_bytes
+        if least is None:
+            least = min_free_bytes(machine.ram_bytes, thp=machine.thp, zone_count=zones(machine.ram_bytes))
+        self.marks = watermarks(self.ram, least // PAGE, machine.watermark_scale_factor)
+        self.swap_total = machine.swap.size_bytes // PAGE if machine.swap else 0
+        self.swap_used = 0
+        self.disk = Device(machine.disk)
+        self.swap_disk = Device(machine.swap.disk) if machine.swap else self.disk
+        self.zswapped = 0
+        self.files: dict[str, File] = {}
+        self.now = 0
+        self.events: list[Event] = []
+        self.wakes = 0
+        self._said: dict[tuple[Kind, str], int] = {}
+        self._queue: list[tuple[int, int, Callable[[int], None], int]] = []
+        self._number = 0
+        self._next_pid = FIRST_PID
+        self.running = 0.0
+        """Processors' worth of tasks that run now."""
+        self.groups: dict[str, Memcg] = {}
+        self.root = self._grow_tree(scenario)
+        self.protected = False
+        self.note_protection()
+        self.procs: dict[int, Proc] = {}
+        self.tallies: dict[str, Tally] = {}
+        self.oom_kills = 0
+        self.chunk_us = 100_000
+        """How much a task that is far from everything does at a time."""
+        self.kswapd: Callable[[], None]
+        self.flush: Callable[[], None]
+        self.start: Callable[[Program, Tally], None]
+
+    def _grow_tree(self, scenario: Scenario) -> Memcg:
+        knobs = {group.path: group for group in scenario.groups}
+        wanted = {"/", *knobs, *(program.cgroup for program in scenario.programs)}
+        paths = sorted({above for path in wanted for above in ancestry(path)})
+        for number, path in enumerate(paths):
+            parent = None if path == "/" else self.groups[ancestry(path)[1]]
+            pressure = Pressure(self.machine.cpus, self.hz)
+            memcg = Memcg(knobs.get(path) or Group(path), parent, FIRST_INODE + number, pressure)
+            self.groups[path] = memcg
+            if parent is not None:
+                parent.children.append(memcg)
+        for path in reversed(paths):
+            memcg = self.groups[path]
+            memcg.subtree = (memcg, *(below for child in memcg.children for below in child.subtree))
+        return self.groups["/"]
+
+    def note_protection(self) -> None:
+        """Whether any cgroup has min or low."""
+        self.protected = any(memcg.min or memcg.low for memcg in self.groups.values())
+
+    # -- memory -------------------------------------------------------------------------------------------
+
+    @property
+    def zram(self) -> int:
+        """Pages that hold what was swapped to compressed memory."""
+        swap = self.machine.swap
+        if swap is None or swap.ram_ratio is None:
+            return 0
+        return ceil((self.swap_used - self.zswapped) / swap.ram_ratio)
+
+    @property
+    def free(self) -> int:
+        """MemFree: RAM that nobody has. This equation is what keeps pages conserved."""
+        return self.ram - self.kernel - self.root.usage - self.zram
+
+    @property
+    def swap_free(self) -> int:
+        """Swap slots that nobody has."""
+        return self.swap_total - self.swap_used
+
+    @property
+    def available(self) -> int:
+        """MemAvailable (``mm/show_mem.c:si_mem_available``)."""
+        free = self.free - self.marks.low_pages  # totalreserve_pages are about the sum of low
+        cache = sum([m.inactive_file + m.active_file + m.dirty + m.writeback for m in self.root.subtree])
+        cache -= min(cache // 2, self.marks.low_pages)
+        slab = sum([m.slab for m in self.root.subtree])
+        return max(free + cache + slab - min(slab // 2, self.marks.low_pages), 0)
+
+    def charge(self, memcg: Memcg, pages: int) -> None:
+        """Count pages here and above."""
+        for above in memcg.chain:
+            above.usage += pages
+            above.peak = max(above.peak, above.usage)
+
+    def uncharge(self, memcg: Memcg, pages: int) -> None:
+        """The pages are free again."""
+        for above in memcg.chain:
+            above.usage -= pages
+
+    def swap_room(self, memcg: Memcg) -> int:
+        """``mem_cgroup_get_nr_swap_pages``: slots that this cgroup may still take."""
+        room = self.swap_free
+        for above in memcg.chain:
+            room = min(room, above.swap_max - above.swap)
+        return max(room, 0)
+
+    def file(self, name: str, size_bytes: int) -> File:
+        """The file of that name, as large as its largest user says."""
+        pages = max(-(-size_bytes // PAGE), 1)
+        found = self.files.get(name)
+        if found is None:
+            found = self.files[name] = File(name, pages)
+        found.size = max(found.size, pages)
+        return found
+
+    # -- time ---------------------------------------------------------------------------------------------
+
+    def at(self, time_us: int, do: Callable[[int], None], token: int = 0) -> None:
+        """Call ``do(token)`` then; of equals, first come first served."""
+        self._number += 1
+        heappush(self._queue, (time_us, self._number, do, token))
+
+    def advance(self, until_us: int) -> bool:
+        """Do the next thing that is due by then; whether there was one."""
+        if not self._queue or self._queue[0][0] > until_us:
+            return False
+        time_us, _, do, token = heappop(self._queue)
+        self.now = time_us
+        self.wakes += 1
+        do(token)
+        return True
+
+    def pid(self) -> int:
+        """A pid that nobody had."""
+        self._next_pid += 1
+        return self._next_pid - 1
+
+    def say(
+        self,
+        kind: Kind,
+        cgroup: str = "/",
+        *,
+        proc: Proc | None = None,
+        amount: int = 0,
+        detail: str = "",
+        stretch: bool = False,
+    ) -> None:
+        """Write an event down; ``stretch``: only the first of many. ``amount`` in pages."""
+        if stretch:
+            key = (kind, cgroup)
+            last = self._said.get(key)
+            self._said[key] = self.now
+            if last is not None and self.now - last < STRETCH_US:
+                return
+        name, pid = (proc.program.name, proc.pid) if proc else ("", 0)
+        self.events.append(Event(self.now, kind, cgroup, name, pid, amount * PAGE, detail))
