@@ -2,7 +2,7 @@
 
 ``kernel/sched/psi.c`` (v6.12): each CPU is in *some* while a task of the group stalls on it, and in *full*
 while no other of them runs there; the group's time is the average over CPUs, weighted by how long each was
-not idle. Tasks are taken to be spread evenly: with ``n`` of them stalled and ``r`` running, each of the busy CPUs has
+not idle. Tasks are taken to be spread evenly: with ``n`` of them stalled and ``r`` running, each busy CPU has
 ``k = max(1, (n + r) / cpus)``, and of those a share ``p = n / (n + r)`` stalls.
 """
 

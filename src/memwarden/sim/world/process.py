@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Final
 
 from memwarden.sim.result import Kind
@@ -129,7 +130,7 @@ def release(world: World, held: Holding, resident: int, swapped: int) -> None:
         unswap(world, held, swapped)
 
 
-class Task:
+class Task(ABC):
     """One part of a program at work. A subclass says in :meth:`work` what it does next."""
 
     __slots__ = (
@@ -149,9 +150,9 @@ class Task:
         self.chance = proc.chance
         proc.tasks.append(self)
 
+    @abstractmethod
     def work(self) -> float | None:
         """Do the next chunk; how long to sleep after it, ``None`` when all is done."""
-        raise NotImplementedError
 
     def start(self) -> None:
         """Go on at once."""
