@@ -81,7 +81,11 @@ def _faults(arguments: argparse.Namespace) -> int:
     wanted = [kernel for kernel in found if not arguments.kernel or kernel.series in arguments.kernel]
     if not wanted:
         raise LabError(f"no kernel {arguments.kernel}; there are {[kernel.series for kernel in found]}")
-    return int(import_module("lab.faults").run(wanted, parallel=arguments.parallel))
+    return int(
+        import_module("lab.faults").run(
+            wanted, parallel=arguments.parallel, cgroups=arguments.cgroups, checks=arguments.check
+        )
+    )
 
 
 def _arena(arguments: argparse.Namespace) -> int:
@@ -120,6 +124,12 @@ def _parser() -> argparse.ArgumentParser:
         made[name].add_argument(
             "--scenario", action="append", default=[], choices=BY_NAME, metavar="NAME", help=text
         )
+    made["faults"].add_argument(
+        "--check", action="append", default=[], metavar="NAME", help="only this check"
+    )
+    made["faults"].add_argument(
+        "--cgroups", type=int, default=1000, help="how many of them the check of many makes (1000)"
+    )
     for name in ("run", "faults"):
         made[name].add_argument("--parallel", type=int, default=2, help="guests at a time (2)")
         made[name].add_argument(

@@ -11,6 +11,7 @@ import tempfile
 import textwrap
 import time
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,17 +24,28 @@ if TYPE_CHECKING:
 
     from lab.kernels import Kernel
 
-GUEST = vm.Guest(memory_mib=768, swap_mib=256, timeout_s=600)
+GUEST = vm.Guest(memory_mib=768, swap_mib=256, timeout_s=1200)
 
 
-def run(kernels: Sequence[Kernel], *, parallel: int = 2) -> int:
-    """Boot each kernel once, `parallel` at a time; print the table and what failed; 1 if anything did."""
+def run(
+    kernels: Sequence[Kernel], *, parallel: int = 2, cgroups: int = 1000, checks: Sequence[str] = ()
+) -> int:
+    """Boot each kernel once, `parallel` at a time; print the table and what failed; 1 if anything did.
+
+    ``checks``: only these. ``cgroups``: of the check of many.
+    """
     begin = time.monotonic()
     image.root_disk()
     for kernel in kernels:  # here, not in the threads
         image.initramfs(kernel)
     with ThreadPoolExecutor(max_workers=parallel) as pool:
-        found = dict(zip([kernel.series for kernel in kernels], pool.map(_boot, kernels), strict=True))
+        found = dict(
+            zip(
+                [kernel.series for kernel in kernels],
+                pool.map(partial(_boot, cgroups=cgroups, checks=checks), kernels),
+                strict=True,
+            )
+        )
     code = judge(found)
     print(f"faults: {len(kernels)} boots in {time.monotonic() - begin:.0f} s", flush=True)
     return code
@@ -55,12 +67,14 @@ def judge(found: dict[str, dict[str, dict[str, object]]]) -> int:
     return 1 if failed or not count else 0
 
 
-def _boot(kernel: Kernel) -> dict[str, dict[str, object]]:
+def _boot(kernel: Kernel, *, cgroups: int, checks: Sequence[str]) -> dict[str, dict[str, object]]:
     """What became of each check on one kernel."""
     with tempfile.TemporaryDirectory() as folder:
         job = Path(folder)
         shutil.copytree(LAB / "guest" / "faults", job, dirs_exist_ok=True)
         shutil.copytree(REPOSITORY / "src", job / "src", ignore=shutil.ignore_patterns("__pycache__"))
+        (job / "cgroups").write_text(str(cgroups))
+        (job / "only").write_text("\n".join(checks))
         try:
             result = vm.run_job(kernel, job, CACHE / "faults" / kernel.series, GUEST)
         except LabError as error:

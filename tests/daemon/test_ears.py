@@ -5,8 +5,13 @@ from __future__ import annotations
 import os
 import select
 
+import pytest
+
 from memwarden.daemon.ears import QUIET_US, Ears
+from memwarden.daemon.events import EventsFile
 from memwarden.daemon.loop import Heard
+from memwarden.errors import UnsupportedError
+from memwarden.host import psi
 from memwarden.testing.clock import ManualClock
 
 
@@ -45,25 +50,78 @@ def test_a_pressure_file_that_takes_no_trigger_is_named(tmp_path):
     assert "pressure is read at intervals instead" in ears.deaf[0]
 
 
+def events(text):
+    """A file in memory as memory.events."""
+    fd = os.memfd_create("events")
+    os.pwrite(fd, text, 0)
+    return fd
+
+
 def test_an_events_file_that_spoke_is_left_alone_for_a_while():
     clock = ManualClock(1)
     ears = Ears(clock)
-    # A pipe whose writer is gone is ready with POLLHUP: as good as a file that is removed.
-    reader, writer = os.pipe()
-    os.close(writer)
-    ears.watch_events([reader])
-    assert ears.wait(0).signalled
-    assert ears.wait(0) == Heard()
-    file = os.memfd_create("events")
-    ears.watch_events([file])
-    assert ears._heard(file, select.POLLPRI) == Heard(signalled=True)
-    assert list(ears._quiet) == [file]
+    fd = events(b"max 7\noom_kill 1\n")
+    ears.watch_events([EventsFile(fd, frozenset({"oom_kill"}))])
+    os.pwrite(fd, b"max 9\noom_kill 1\n", 0)
+    assert ears._heard(fd, select.POLLPRI) == Heard()  # page cache at a limit is no trouble
+    os.pwrite(fd, b"max 9\noom_kill 2\n", 0)
     ears.wait(0)
-    assert list(ears._quiet) == [file]
+    assert list(ears._quiet) == [fd]
     clock.sleep_us(QUIET_US)
     ears.wait(0)
     assert list(ears._quiet) == []
+    assert ears._heard(fd, select.POLLPRI) == Heard(signalled=True)
+    ears.watch_events([])
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        os.fstat(fd)
     ears.close()
+
+
+def test_an_events_file_that_is_gone_is_let_go_of():
+    reader, writer = os.pipe()  # cannot be read at an offset, as a removed file cannot be read at all
+    ears = Ears(ManualClock(1))
+    file = EventsFile(events(b"oom 0\n"), frozenset({"oom"}))
+    os.dup2(reader, file.fileno())
+    os.close(writer)
+    ears.watch_events([file])
+    assert ears.wait(0) == Heard(signalled=True)
+    assert ears.wait(0) == Heard()
+    os.close(reader)
+    ears.close()
+
+
+def test_triggers_of_cgroups_come_and_go_with_them(monkeypatch):
+    ends = {}
+
+    def arm(path, *, kind, stall_us, window_us):
+        if "/old/" in path:
+            raise UnsupportedError(f"{path}: none")
+        reader, writer = os.pipe()
+        ends[path] = writer
+        return psi.Trigger(reader, path, stall_us, window_us, psi.Granted.AS_ASKED)
+
+    monkeypatch.setattr(psi, "arm", arm)
+    ears = Ears(ManualClock(1))
+    one, other = ("/db", 7, "memory", "full"), ("/old", 8, "memory", "full")
+    ears.watch_stalls("/cg", {one: (50_000, 1_000_000), other: (50_000, 1_000_000)})
+    assert list(ends) == ["/cg/db/memory.pressure"]
+    assert ears.deaf == ["/cg/old/memory.pressure: none"]
+    assert ears._heard(next(iter(ears._triggers)), select.POLLPRI) == Heard(signalled=True)
+    ears.watch_stalls("/cg", {one: (50_000, 1_000_000), other: (50_000, 1_000_000)})
+    assert len(ears._triggers) == len(ears.deaf) == 1
+    os.close(ends.popitem()[1])
+    # Hung up as when the cgroup is removed: heard once, so that somebody looks, and let go of.
+    assert ears.wait(0) == Heard(signalled=True)
+    assert ears.wait(0) == Heard()
+    assert ears.blind
+    # Made anew, it has another inode.
+    ears.watch_stalls("/cg", {("/db", 9, "memory", "full"): (50_000, 1_000_000)})
+    assert not ears.blind
+    ears.watch_stalls("/cg", {})
+    assert ears.blind
+    ears.close()
+    for writer in ends.values():
+        os.close(writer)
 
 
 def test_the_kernels_log_wakes_when_it_speaks_of_memory():

@@ -67,7 +67,8 @@ def test_everything_is_one_object_a_line_in_order(state):
 
 
 def test_a_dry_run_is_marked(state):
-    kept = keeper(state, dry=True)
+    kept = keeper(state)
+    kept.pretend(True)
     kept.decided(KILL, ())
     kept.flush()
     assert read(state)[0]["dry"] is True

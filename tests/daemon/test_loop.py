@@ -54,6 +54,8 @@ class World:
             memory=self,
         )
 
+    blind = False
+
     # ears
     def wait(self, timeout_us):
         self.slept.append(timeout_us)
@@ -229,6 +231,33 @@ def test_being_late_is_measured():
     world.heard = Heard(signalled=True)
     assert world.loop.turn().signalled
     assert world.told[-1] == ("late", 700_000, True)
+
+
+def test_a_machine_that_was_suspended_is_not_late():
+    # CLOCK_MONOTONIC stands still meanwhile, as do PSI and poll's timer (kernel/time/timekeeping.c); the wall
+    # clock has gone on by a minute.
+    world = World()
+    world.loop.turn()
+    world.clock = world.loop._clock = ManualClock(world.clock.monotonic_us(), 60 * S)
+    world.loop.turn()
+    assert world.told[-1] == ("late", 0, False)
+    assert world.looks == []
+
+
+def test_a_pressure_file_that_goes_is_told_once_each_time():
+    world = World()
+    for blind in (False, True, True, False, True):
+        world.blind = blind
+        world.loop.turn()
+    told = [one for one in world.told if one[0] == "trouble"]
+    assert told == [("trouble", "pressure cannot be read: stalls are not seen, only growth is")] * 2
+
+
+def test_who_came_or_went_is_heeded_after_what_was_decided():
+    world = World(replies=[ALARM], steps=[Step((decision(Kill(CgroupId("/a", 1))),), (), False, TICK)])
+    world.loop.heed = lambda snapshot: world.told.append(("heed", snapshot.instant.monotonic_us))
+    world.loop.turn()
+    assert [one[0] for one in world.told][-2:] == ["decided", "heed"]
 
 
 class Effects:

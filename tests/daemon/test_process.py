@@ -112,6 +112,9 @@ def test_policies_of_any_language(tmp_path):
     (tmp_path / "p.toml").write_text("[guard\n")
     with pytest.raises(InputError, match=r"p\.toml"):
         policies.read(str(tmp_path / "p.toml"))
+    (tmp_path / "p.toml").write_text("")  # a disk that was full, an editor that was killed
+    with pytest.raises(InputError, match=r"p\.toml: there is no rule in it, and nothing would ever be done"):
+        policies.read(str(tmp_path / "p.toml"))
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="a guard that may act is run by root")

@@ -44,11 +44,15 @@ def test_everything_is_there_and_the_last_minutes_can_be_put_aside(options):
     assert keeper.counts() == {"ledger_dropped": 0, "ledger_lost": 0, "recorder_dropped": 0}
 
 
-def test_observing_is_a_dry_run(options):
-    keeper = opened(options._replace(observe=True))
+def test_a_dry_run_is_marked_wherever_it_is_kept(options):
+    keeper = opened(options)
+    keeper.pretend(True)
     keeper.decided(KILL, ())
+    name, _ = keeper.dump()
     keeper.close()
     assert lines(options)[0]["dry"] is True
+    with open(f"{options.state}/incidents/{name}/incident.json") as file:
+        assert [one["dry"] for one in json.load(file)["decisions"]] == [True]
 
 
 def test_a_disk_without_room_for_the_recorder_is_a_trouble(options, monkeypatch):

@@ -8,7 +8,7 @@ from memwarden.guard import ir
 from memwarden.guard.engine import REMEMBERED, Engine
 from memwarden.guard.sight import _sees
 from memwarden.guard.victims import Victims
-from memwarden.guard.watched import watched
+from memwarden.guard.watched import heeded, watched
 from memwarden.state.intents import (
     CgroupId,
     Freeze,
@@ -191,6 +191,24 @@ def test_who_is_watched():
     )
     sees = watched(ir.Policy("p", rules))
     assert [sees(path) for path in (DB, "/x/db.service", "/user.slice/a", "/")] == [False, True, True, False]
+
+
+def test_what_can_wake_the_guard():
+    detectors = (
+        ir.Stall(50, 70, cgroups=("db.service", "."), kind="some"),
+        ir.Stall(1),
+        ir.Events("max", cgroups=("/a",)),
+        ir.Events("high"),
+        ir.Dying(3),
+    )
+    found = heeded(ir.Policy("p", (ir.Rule("a", (ir.Group("g", detectors),), ()),)))
+    [stall] = found.stalls
+    assert stall[1:] == ("memory", "some", 50, 70)
+    assert [stall.fits(path) for path in (DB, "/x/db.service")] == [False, True]
+    [events] = found.events
+    assert (events.counter, events.fits("/a"), events.fits("/b")) == ("max", True, False)
+    assert found.everywhere == {"high"}
+    assert heeded(ir.Policy("p", ())) == ((), (), frozenset())
 
 
 def test_signals_of_the_machine_name_no_cgroup():

@@ -137,6 +137,15 @@ def test_where_there_is_no_pressure_file(tmp_path):
     )
 
 
+def test_an_ordinary_file_in_its_place_is_not_written_to(tmp_path):
+    file = tmp_path / "memory"
+    for content in ("", "anything"):
+        file.write_text(content)
+        with pytest.raises(UnsupportedError, match=r"memory: no trigger .* Operation not supported"):
+            psi.arm(str(file), kind="full", stall_us=1, window_us=1_000_000)
+        assert file.read_text() == content
+
+
 def test_no_link_is_written_through(tmp_path):
     (tmp_path / "victim").write_text("precious")
     (tmp_path / "memory.pressure").symlink_to("victim")

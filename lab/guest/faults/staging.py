@@ -9,7 +9,7 @@ import os
 import signal
 import time
 import traceback
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from memwarden.host.effects import Effects, Hands
@@ -53,6 +53,7 @@ class Group:
     """A cgroup of its own for one check; everybody in it is gone afterwards."""
 
     def __init__(self, name: str) -> None:
+        self.name = name
         self.path = f"{ROOT}/{name}"
         os.mkdir(self.path)
         self.started: list[int] = []
@@ -90,10 +91,12 @@ class Group:
         return pid
 
     def remove(self) -> None:
-        for pid in self.started:
-            with_suppressed(os.kill, pid, signal.SIGKILL)
-            with_suppressed(os.waitpid, pid, 0)
         with_suppressed(self.set, "cgroup.freeze", "0")
+        with suppress(OSError):
+            for pid in [*self.started, *map(int, self.file("cgroup.procs").split())]:
+                with_suppressed(os.kill, pid, signal.SIGKILL)
+        for pid in self.started:
+            with_suppressed(os.waitpid, pid, 0)
         wait_until(lambda: with_suppressed(os.rmdir, self.path) or not os.path.exists(self.path))
 
 
@@ -143,6 +146,12 @@ def frozen_disk() -> Iterator[None]:
     finally:
         fcntl.ioctl(fd, FITHAW, 0)
         os.close(fd)
+
+
+def written_later(name: str) -> None:
+    """Write to a file when everybody was told that all is ready."""
+    signal.signal(signal.SIGALRM, lambda *_: put(name, "x"))
+    signal.setitimer(signal.ITIMER_REAL, 0.1)
 
 
 def state_of(pid: int) -> str:

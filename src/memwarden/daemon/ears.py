@@ -1,17 +1,14 @@
 """What wakes the guard: pressure triggers, memory.events, the kernel log, its socket, signals; or the timer.
 
 One ``poll`` waits for all of them. Pressure triggers (``full`` and ``some`` of the machine, and of what the
-policy watches) tell of shortage within a tenth of their window. ``memory.events`` of the cgroups right below
-the root tell of limits that were met anywhere below, since events are counted in all ancestors; the kernel
-notifies at most once per 10 ms and file (``mm/memcontrol.c:memcg_memory_event``): still too often for
-a container that is throttled all day, so that a file that spoke is not listened to for a while.
+policy watches) tell of shortage within a tenth of their window. Which cgroups are listened to is for
+``following`` to say.
 """
 
 from __future__ import annotations
 
-import os
 import select
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from memwarden.daemon.loop import Heard
 from memwarden.errors import UnsupportedError
@@ -19,14 +16,19 @@ from memwarden.host import psi
 from memwarden.units import MILLISECOND_US, SECOND_US
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
+    from memwarden.daemon.events import EventsFile
     from memwarden.host.clock import Clock
     from memwarden.host.kmsg import Kmsg
 
 QUIET_US: Final = SECOND_US
 """How long a memory.events file is not listened to after it spoke."""
 GONE: Final = select.POLLNVAL | select.POLLHUP
+DEAF: Final = 16
+"""Sentences of what cannot be listened to that are kept."""
+Stall: TypeAlias = tuple[str, int, str, str]
+"""A cgroup by path and inode, whose pressure, and ``some`` or ``full``."""
 WANTED: Final = (("full", 20 * MILLISECOND_US), ("some", 100 * MILLISECOND_US))
 """Stall within a second that wakes us: what the pulse takes for an alarm."""
 
@@ -39,8 +41,9 @@ class Ears:
         self._poll = select.poll()
         self._callers: dict[int, Callable[[int], Heard]] = {}
         self._triggers: dict[int, psi.Trigger] = {}
-        self._events: dict[int, int] = {}
+        self._events: dict[int, EventsFile] = {}
         self._quiet: dict[int, int] = {}
+        self._stalls: dict[Stall, psi.Trigger | None] = {}
         self.deaf: list[str] = []
 
     @property
@@ -58,24 +61,56 @@ class Ears:
         if self._callers.pop(fd, None) is not None:
             self._poll.unregister(fd)
 
-    def arm(self, path: str, *, dir_fd: int | None = None, window_us: int = SECOND_US) -> None:
-        """Arm the triggers of a pressure file."""
+    def arm(self, path: str) -> None:
+        """Arm the triggers of the machine's pressure file."""
         for kind, stall_us in WANTED:
             try:
-                trigger = psi.arm(path, kind=kind, stall_us=stall_us, window_us=window_us, dir_fd=dir_fd)
+                trigger = psi.arm(path, kind=kind, stall_us=stall_us, window_us=SECOND_US)
             except UnsupportedError as error:
                 self.deaf.append(str(error))
             else:
-                self._triggers[trigger.fileno()] = trigger
-                self._poll.register(trigger.fileno(), select.POLLPRI)
+                self._add(trigger)
 
-    def watch_events(self, fds: Iterable[int]) -> None:
+    def _add(self, trigger: psi.Trigger) -> None:
+        self._triggers[trigger.fileno()] = trigger
+        self._poll.register(trigger.fileno(), select.POLLPRI)
+
+    def watch_stalls(self, root: str, wanted: Mapping[Stall, tuple[int, int]]) -> None:
+        """Have triggers in these cgroups, so much stall within so long, and no longer in others."""
+        for key in self._stalls.keys() - wanted.keys():
+            trigger = self._stalls.pop(key)
+            if trigger is not None:
+                self._poll.unregister(trigger.fileno())
+                self._triggers.pop(trigger.fileno()).close()
+        for key in wanted.keys() - self._stalls.keys():
+            path, _, resource, kind = key
+            stall_us, window_us = wanted[key]
+            self._stalls[key] = None
+            try:
+                trigger = psi.arm(
+                    f"{root}{path}/{resource}.pressure", kind=kind, stall_us=stall_us, window_us=window_us
+                )
+            except UnsupportedError as error:
+                if len(self.deaf) < DEAF:
+                    self.deaf.append(str(error))
+            else:
+                self._stalls[key] = trigger
+                self._add(trigger)
+
+    def _forget(self, trigger: psi.Trigger) -> None:
+        for key in [key for key, one in self._stalls.items() if one is trigger]:
+            self._stalls[key] = None  # its descriptor's number is another's soon
+        trigger.close()
+
+    def watch_events(self, files: Iterable[EventsFile]) -> None:
         """Listen to these memory.events files, which are ours to close, and no longer to those before."""
-        for fd in [*self._events, *self._quiet]:
-            self._drop(fd)
-        for fd in fds:
-            self._hush(fd)
-            self._events[fd] = 0
+        for fd, file in self._events.items():
+            if fd not in self._quiet:
+                self._poll.unregister(fd)
+            file.close()
+        self._quiet.clear()
+        self._events = {file.fileno(): file for file in files}
+        for fd in self._events:
             self._poll.register(fd, select.POLLPRI)
 
     def read_kernel_log(self, log: Kmsg, keep: Callable[[bytes], None] = lambda _record: None) -> None:
@@ -95,7 +130,6 @@ class Ears:
         now_us = self._clock.monotonic_us()
         for fd in [fd for fd, until_us in self._quiet.items() if until_us <= now_us]:
             del self._quiet[fd]
-            self._events[fd] = 0
             self._poll.register(fd, select.POLLPRI)
         signalled = stop = reload = False
         for fd, events in self._poll.poll(-(-timeout_us // 1000)):
@@ -105,40 +139,27 @@ class Ears:
 
     def _heard(self, fd: int, events: int) -> Heard:
         if fd in self._triggers:
-            if events & (select.POLLERR | GONE):  # its cgroup is gone
+            if events & (select.POLLERR | GONE):  # its cgroup is gone, and may be there anew
                 self._poll.unregister(fd)
-                self._triggers.pop(fd).close()
-                return Heard()
+                self._forget(self._triggers.pop(fd))
             return Heard(signalled=True)
         if fd in self._events:
-            # kernfs says POLLERR|POLLPRI for a change as for a removal; reading makes it quiet again.
+            # kernfs says POLLERR|POLLPRI for a change as for a removal.
             self._poll.unregister(fd)
-            del self._events[fd]
-            if self._hush(fd) and not events & GONE:
-                self._quiet[fd] = self._clock.monotonic_us() + QUIET_US
+            try:
+                rose = self._events[fd].rose()
+            except OSError:
+                self._events.pop(fd).close()
                 return Heard(signalled=True)
-            os.close(fd)
-            return Heard(signalled=True)
+            self._quiet[fd] = self._clock.monotonic_us() + QUIET_US
+            return Heard(signalled=rose)
         caller = self._callers.get(fd)
         return Heard() if caller is None else caller(events)
-
-    @staticmethod
-    def _hush(fd: int) -> bool:
-        try:
-            os.pread(fd, 512, 0)
-        except OSError:
-            return False
-        return True
-
-    def _drop(self, fd: int) -> None:
-        if self._events.pop(fd, None) is not None:
-            self._poll.unregister(fd)
-        self._quiet.pop(fd, None)
-        os.close(fd)
 
     def close(self) -> None:
         """Let go of triggers and files."""
         for trigger in self._triggers.values():
             trigger.close()
         self._triggers.clear()
+        self._stalls.clear()
         self.watch_events(())

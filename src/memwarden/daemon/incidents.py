@@ -51,6 +51,7 @@ class Incidents:
         self._latest = latest
         self._boot = boot
         self._since_us = since_us
+        self.dry = False
         self._seen: Snapshot | None = None
         self._counts: dict[str, tuple[int, int]] | None = None
         self._total: int | None = None
@@ -149,7 +150,7 @@ class Incidents:
             "message": _message(deaths),
             "deaths": deaths,
             "decisions": [
-                documents.decision(decision, outcomes, boot=self._boot)
+                documents.decision(decision, outcomes, boot=self._boot, dry=self.dry)
                 for decision, outcomes in self._decisions
                 if decision.at.monotonic_us >= earliest
             ],

@@ -38,14 +38,13 @@ class Ledger:
         lines: Lines | None = None,
         journald: Journald | None = None,
         kmsg_fd: int | None = None,
-        dry: bool = False,
         waiting: int = WAITING,
     ) -> None:
         self.boot = boot
         self._lines = lines
         self._journald = journald
         self._kmsg_fd = kmsg_fd
-        self._dry = dry
+        self.dry = False
         self._most = waiting
         self._waiting: list[Callable[[], tuple[dict[str, Any], dict[str, str]]]] = []
         self.dropped = 0
@@ -57,7 +56,7 @@ class Ledger:
         """Keep a decision and what became of it at once."""
 
         def make() -> tuple[dict[str, Any], dict[str, str]]:
-            document = documents.decision(decision, outcomes, boot=self.boot, dry=self._dry)
+            document = documents.decision(decision, outcomes, boot=self.boot, dry=self.dry)
             return document, documents.decision_fields(decision, document)
 
         self._put(make)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 from memwarden.errors import MemwardenError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from memwarden.daemon.beats import Beats
     from memwarden.guard.engine import Engine, Step
@@ -104,18 +104,22 @@ class Loop:
         eyes: Eyes,
         hands: Hands,
         memory: Memory,
+        heed: Callable[[Snapshot], None] = lambda _snapshot: None,
     ) -> None:
+        """``heed`` is given each snapshot when all is done: who came is listened to, who went no longer."""
         self._clock = clock
         self._beats = beats
         self._pulse = pulse
         self.engine = engine
         self._ears = ears
-        self._eyes = eyes
+        self.eyes = eyes
         self._hands = hands
         self._memory = memory
+        self.heed = heed
         self._sleep_us = 0
         self._took_us = 0
         self._busy = False
+        self._blind = False
         self.paused = False
         """Look and record, but decide nothing."""
         self.turns = 0
@@ -140,6 +144,9 @@ class Loop:
             self._sleep_us = UNKNOWN_US
             self._memory.trouble("the machine does not say how much memory is available")
             return heard
+        if self._beats.blind and not self._blind:
+            self._memory.trouble("pressure cannot be read: stalls are not seen, only growth is")
+        self._blind = self._beats.blind
         reply = self._pulse.feel(beat)
         self._memory.beat(beat, reply)
         self._sleep_us = reply.sleep_us
@@ -176,7 +183,7 @@ class Loop:
         return min(max(wanted, GREED * self._took_us), max(reply.lasts_us // 2, step.sleep_us // 2))
 
     def _step(self, reply: Reply, late_us: int, *, processes: bool) -> Step:
-        snapshot = self._eyes.look(processes=processes)
+        snapshot = self.eyes.look(processes=processes)
         self._memory.seen(snapshot)
         step = self.engine.step(
             snapshot,
@@ -189,6 +196,7 @@ class Loop:
             self._memory.result(result)
         for decision in step.decisions:
             self.carry(decision)
+        self.heed(snapshot)
         return step
 
     def carry(self, decision: Decision) -> None:

@@ -49,6 +49,12 @@ class Keeper:
         self._incidents = incidents
         self._told: dict[str, int] = {}
 
+    def pretend(self, dry: bool) -> None:
+        """Whether what is decided is not really done: it is kept with that mark."""
+        self._ledger.dry = dry
+        if self._incidents is not None:
+            self._incidents.dry = dry
+
     def beat(self, beat: Beat, reply: Reply) -> None:
         """A wake-up."""
         if self._recorder is not None:

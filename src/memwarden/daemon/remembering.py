@@ -40,7 +40,6 @@ def keeper(options: Options, clock: Clock) -> Keeper:
         lines=lines,
         journald=Journald(),
         kmsg_fd=kmsg_fd,
-        dry=options.dry_run or options.observe,
     )
     flight = kept = None
     try:

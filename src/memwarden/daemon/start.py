@@ -16,13 +16,14 @@ from memwarden.collect.focus import Focused
 from memwarden.daemon import control, policies, remembering
 from memwarden.daemon.beats import Beats
 from memwarden.daemon.ears import Ears
+from memwarden.daemon.following import Follower
 from memwarden.daemon.hands import Hands
 from memwarden.daemon.loop import Heard, Loop
 from memwarden.errors import InputError
 from memwarden.guard.engine import Engine
 from memwarden.guard.never import Guarded
 from memwarden.guard.pulse import Pulse
-from memwarden.guard.watched import watched
+from memwarden.guard.watched import heeded, watched
 from memwarden.guard.written import plain
 from memwarden.host import notify, own_files
 from memwarden.host import self as ourselves
@@ -55,12 +56,11 @@ class Process:
         self.clock = SystemClock()
         policy, self.notes = policies.read(options.policy, bug_compatible=options.bug_compatible)
         self.source = Live(options.proc, keep=FILES, clock=self.clock)
-        self.eyes = Focused(
-            self.source, cgroup_root=options.cgroup_root, glance=not policy.steady, watched=watched(policy)
-        )
+        self.eyes = self._eyes(policy)
         first = self.eyes.look(processes=False)
         self.root = first.cgroup_root
         dry = options.dry_run or options.observe or policy.dry_run
+        memory.pretend(dry)
         self.journal = None if dry else Journal(options.run)
         self.effects = Effects(
             self.root, journal=self.journal, dry_run=dry, proc=options.proc, allow_panic=options.allow_panic
@@ -77,6 +77,14 @@ class Process:
         self.loop = self._loop(policy)
         self.stopping = False
 
+    def _eyes(self, policy: Policy) -> Focused:
+        return Focused(
+            self.source,
+            cgroup_root=self.options.cgroup_root,
+            glance=not policy.steady,
+            watched=watched(policy),
+        )
+
     def _loop(self, policy: Policy) -> Loop:
         fill = ourselves.fill_rate_bps()
         self.hands = Hands(self.effects)
@@ -89,6 +97,7 @@ class Process:
             eyes=self.eyes,
             hands=self.hands,
             memory=self.memory,
+            heed=Follower(self.ears, heeded(policy)).heed,
         )
         loop.paused = self.options.observe
         return loop
@@ -119,7 +128,7 @@ class Process:
             ourselves.hurry(),
         ]
         # One look with everything, so that whatever it needs is imported, open and locked by now.
-        self.eyes.look(processes=True)
+        self.loop.heed(self.eyes.look(processes=True))
         self.grants.append(ourselves.freeze_collector())
         for grant in self.grants:
             if not grant.granted:
@@ -209,7 +218,7 @@ class Process:
         wrong = ""
         self.notify.reloading()
         try:
-            policy, notes = policies.read(self.options.policy, bug_compatible=self.options.bug_compatible)
+            policy, notes = self._reread()
         except Exception as error:  # noqa: BLE001 - whatever is wrong with it, the old one goes on
             wrong = f"the policy stays as it was: {error}"
             self.memory.trouble(wrong)
@@ -217,9 +226,20 @@ class Process:
             for sentence in notes:
                 self.memory.trouble(sentence)
             self.restore()
+            self.eyes = self.loop.eyes = self._eyes(policy)
+            self.eyes.look(processes=False)  # whose cgroup is ours is known by the look
             self.loop.engine = self._engine(policy)
+            self.loop.heed = Follower(self.ears, heeded(policy)).heed
         self.notify.ready(self._status())
         return wrong
+
+    def _reread(self) -> tuple[Policy, list[str]]:
+        policy, notes = policies.read(self.options.policy, bug_compatible=self.options.bug_compatible)
+        if policy.dry_run != self.loop.engine.policy.dry_run:
+            raise InputError(
+                f"{policy.name}: dry_run is settled when the guard starts; restart it to change that"
+            )
+        return policy, notes
 
     def restore(self) -> None:
         """Undo what this guard has changed."""

@@ -234,7 +234,8 @@ class Chain:
             step=self._at or 0,
             action=act.name,
             findings=findings,
-            need=scene.need.text,
+            # Where there is none, that is no reason to have done something.
+            need=scene.need.text if scene.need.reason or scene.need.text in act.withheld else "",
             candidates=act.candidates,
             intents=act.intents,
             withheld=act.withheld,

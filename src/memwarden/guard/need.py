@@ -59,7 +59,8 @@ def need(view: View, where: str, *, act_us: int) -> Need:
     if forecast is not None and forecast.ends.earliest_us <= act_us:
         text = f"memory ends in {forecast.ends.earliest_us / SECOND_US:.1f} s at the earliest"
         return Need("forecast", text, domain)
-    return Need("", "nothing stalls, the kernel does not reclaim, and memory does not end soon", domain)
+    lasts = f"memory lasts for more than {act_us / SECOND_US:.1f} s"
+    return Need("", f"nothing stalls, the kernel does not reclaim, and {lasts}", domain)
 
 
 def domain_of(view: View, where: str) -> str:

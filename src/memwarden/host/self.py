@@ -12,6 +12,7 @@ import mmap
 import os
 import resource
 import time
+from errno import EOPNOTSUPP
 from typing import Final, NamedTuple
 
 from memwarden.errors import MemwardenError
@@ -36,14 +37,20 @@ def open_trigger(path: str, trigger: bytes, *, dir_fd: int | None = None) -> int
     """Open a pressure file and write a trigger into it; closing the descriptor removes it.
 
     Raises ``OSError``: EINVAL for a window or threshold that this kernel refuses, EACCES, EOPNOTSUPP with
-    ``psi=0``, ENOENT.
+    ``psi=0`` and for what is no pressure file, ENOENT.
     """
     fd = os.open(path, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOFOLLOW, dir_fd=dir_fd)
     try:
-        os.write(fd, trigger)
+        # An ordinary file may lie over it, as in a container. It would take what is written, and never fire.
+        ordinary = os.pread(fd, 5, 0) != b"some "
+        if not ordinary:
+            os.write(fd, trigger)
     except OSError:
         os.close(fd)
         raise
+    if ordinary:
+        os.close(fd)
+        raise OSError(EOPNOTSUPP, os.strerror(EOPNOTSUPP))
     return fd
 
 

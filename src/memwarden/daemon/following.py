@@ -1,0 +1,87 @@
+"""Which cgroups are listened to, as they come and go.
+
+A service with an objective has pressure triggers of its own, so that a stall of 50 ms wakes us within a tenth
+of the window it is counted in, although the machine as a whole hardly stalls. ``memory.events`` tell of kills
+and of whatever counters the policy names; those of the cgroups right below the root tell of all below them,
+since an event is counted in all ancestors. What a policy names is looked for whenever the cgroups are read;
+on a calm machine that is when its memory has moved, as it does when a service starts.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Final
+
+from memwarden.daemon.events import EventsFile
+from memwarden.host import files
+
+if TYPE_CHECKING:
+    from memwarden.daemon.ears import Ears
+    from memwarden.guard.watched import Heeded
+    from memwarden.state.cgroup import Cgroup
+    from memwarden.state.snapshot import Snapshot
+
+KILLS: Final = frozenset(("oom", "oom_kill", "oom_group_kill"))
+"""Counters that matter in any case."""
+EVENTS: Final = "memory.events"
+EVERY_US: Final = 2_000_000
+"""Cgroups are not looked for more often: so often all of them are read (``collect.glances.WHOLE_US``)."""
+MOST: Final = 128
+"""Cgroups that are listened to, of either kind; the timer and the machine's triggers stand in for others."""
+
+
+class Follower:
+    """Keeps the ears where a policy wants them."""
+
+    def __init__(self, ears: Ears, heeded: Heeded) -> None:
+        self._ears = ears
+        self._heeded = heeded
+        self._looked_us: int | None = None
+        self._listening: frozenset[tuple[str, int]] = frozenset()
+
+    def heed(self, snapshot: Snapshot) -> None:
+        """Listen to what is there now."""
+        now_us = snapshot.instant.monotonic_us
+        if self._looked_us is not None and 0 <= now_us - self._looked_us < EVERY_US:
+            return
+        self._looked_us = now_us
+        stalls: dict[tuple[str, int, str, str], tuple[int, int]] = {}
+        counters: dict[tuple[str, int], frozenset[str]] = {}
+        for path, cgroup in snapshot.cgroups.items():
+            for stall in self._heeded.stalls:
+                if len(stalls) < MOST and stall.fits(path):
+                    key = (path, cgroup.inode, stall.resource, stall.kind)
+                    stalls.setdefault(key, (stall.above_us, stall.window_us))
+            wanted = self._counters(path, cgroup)
+            if wanted and len(counters) < MOST:
+                counters[path, cgroup.inode] = wanted
+        root = snapshot.cgroup_root
+        self._ears.watch_stalls(root, stalls)
+        if counters.keys() != self._listening:
+            self._listening = frozenset(counters)
+            self._ears.watch_events(_files(root, counters))
+
+    def _counters(self, path: str, cgroup: Cgroup) -> frozenset[str]:
+        found = KILLS | self._heeded.everywhere if path.count("/") == 1 and path != "/" else frozenset()
+        for events in self._heeded.events:
+            if events.fits(path):
+                found |= {events.counter}
+        return found if cgroup.events is not None else frozenset()
+
+
+def _files(root: str, wanted: dict[tuple[str, int], frozenset[str]]) -> list[EventsFile]:
+    """The files of those that are still there and still the same."""
+    found = []
+    for (path, inode), counters in wanted.items():
+        try:
+            directory = os.open(f"{root}{path}", files.DIRECTORY_FLAGS)
+        except OSError:
+            continue
+        try:
+            if os.fstat(directory).st_ino == inode:
+                found.append(EventsFile(os.open(EVENTS, files.FILE_FLAGS, dir_fd=directory), counters))
+        except OSError:
+            continue  # it is gone, or going
+        finally:
+            os.close(directory)
+    return found

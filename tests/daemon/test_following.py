@@ -1,0 +1,113 @@
+"""Which cgroups the guard listens to: those that its policy names, while they are there."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from memwarden.daemon.following import EVERY_US, KILLS, MOST, Follower
+from memwarden.guard import ir
+from memwarden.guard.watched import heeded
+from tests.guard.ticks import group, tick
+
+POLICY = ir.Policy(
+    "p",
+    (
+        ir.Rule(
+            "a",
+            (
+                ir.Group("g", (ir.Stall(50_000, cgroups=("db.service",), kind="some"), ir.Stall(1))),
+                ir.Group("h", (ir.Events("max", cgroups=("/a/b",)), ir.Events("high"))),
+            ),
+            (),
+        ),
+    ),
+)
+
+
+class Ears:
+    """Notes what it is told to listen to."""
+
+    def __init__(self):
+        self.stalls, self.files = {}, []
+
+    def watch_stalls(self, root, wanted):
+        self.root, self.stalls = root, dict(wanted)
+
+    def watch_events(self, files):
+        for file in self.files:
+            file.close()
+        self.files = list(files)
+
+
+@pytest.fixture
+def machine(tmp_path):
+    def made(*paths, at_us=1):
+        for path in paths:
+            (tmp_path / path).mkdir(parents=True, exist_ok=True)
+            (tmp_path / path / "memory.events").write_text("high 0\nmax 0\noom 0\noom_kill 0\n")
+        groups = [
+            group(f"/{path}", inode=os.stat(tmp_path / path).st_ino, events={"oom_kill": 0}) for path in paths
+        ]
+        return tick(at_us, group("/"), *groups, cgroup_root=str(tmp_path))
+
+    return made
+
+
+def test_what_a_policy_names_is_listened_to_and_kills_of_all(machine, tmp_path):
+    ears = Ears()
+    follower = Follower(ears, heeded(POLICY))
+    found = machine("a", "a/b", "a/db.service", "a/c")
+    follower.heed(found)
+    assert ears.root == str(tmp_path)
+    [(path, inode, resource, kind)] = ears.stalls
+    assert (path, resource, kind) == ("/a/db.service", "memory", "some")
+    assert inode == found.cgroups["/a/db.service"].inode
+    assert ears.stalls[path, inode, resource, kind] == (50_000, 1_000_000)
+    assert [file._counters for file in ears.files] == [KILLS | {"high"}, {"max"}]
+    before = ears.files
+    for file, rises in zip(before, (("oom_kill 1\n", True), ("oom 1\n", False)), strict=True):
+        os.pwrite(os.open(f"/proc/self/fd/{file.fileno()}", os.O_WRONLY), b"high 0\nmax 0\n", 0)
+        (tmp_path / ("a" if file is before[0] else "a/b") / "memory.events").write_text(rises[0])
+        assert file.rose() is rises[1]
+
+
+def test_they_are_looked_for_now_and_then(machine):
+    ears = Ears()
+    follower = Follower(ears, heeded(POLICY))
+    follower.heed(machine("a"))
+    follower.heed(machine("a", "a/db.service", at_us=EVERY_US))
+    assert ears.stalls == {}
+    follower.heed(machine("a", "a/db.service", at_us=EVERY_US + 1))
+    assert len(ears.stalls) == 1
+    files = ears.files
+    follower.heed(machine("a", at_us=2 * EVERY_US + 1))
+    assert ears.stalls == {}
+    assert ears.files is files  # nothing changed for them
+
+
+def test_who_is_gone_or_made_anew_meanwhile_is_left_out(machine, tmp_path):
+    ears = Ears()
+    seen = machine("a", "b", "c")
+    (tmp_path / "a" / "memory.events").unlink()
+    (tmp_path / "a").rmdir()
+    (tmp_path / "b").rename(tmp_path / "old")
+    (tmp_path / "b").mkdir()
+    (tmp_path / "c" / "memory.events").unlink()
+    Follower(ears, heeded(POLICY)).heed(seen)
+    assert ears.files == []
+
+
+def test_there_is_a_bound(machine):
+    ears = Ears()
+    Follower(ears, heeded(POLICY)).heed(machine(*(f"{n}" for n in range(MOST + 3))))
+    assert len(ears.files) == MOST
+
+
+def test_without_events_there_is_nothing_to_listen_to(machine):
+    ears = Ears()
+    seen = machine("a")
+    cgroups = {path: one._replace(events=None) for path, one in seen.cgroups.items()}
+    Follower(ears, heeded(POLICY)).heed(seen._replace(cgroups=cgroups))
+    assert ears.files == []
