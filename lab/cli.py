@@ -78,14 +78,16 @@ def _faults(arguments: argparse.Namespace) -> int:
     found = _bootable(arguments)
     if not found:
         return 0
-    wanted = [kernel for kernel in found if not arguments.kernel or kernel.series in arguments.kernel]
+    faults = import_module("lab.faults")
+    known = faults.boots(found, tuple(arguments.check))
+    wanted = [boot for boot in known if not arguments.kernel or boot.name in arguments.kernel]
     if not wanted:
-        raise LabError(f"no kernel {arguments.kernel}; there are {[kernel.series for kernel in found]}")
-    return int(
-        import_module("lab.faults").run(
-            wanted, parallel=arguments.parallel, cgroups=arguments.cgroups, checks=arguments.check
-        )
-    )
+        raise LabError(f"no boot named {arguments.kernel}; there are {[boot.name for boot in known]}")
+    if not (arguments.kernel or arguments.require_all):
+        for boot in [boot for boot in wanted if boot.guest.root and not boot.guest.root.exists()]:
+            print(f"lab: {boot.name} skipped, its root disk is not made yet: --kernel {boot.name} makes it")
+            wanted.remove(boot)
+    return int(faults.run(wanted, parallel=arguments.parallel, cgroups=arguments.cgroups))
 
 
 def _arena(arguments: argparse.Namespace) -> int:

@@ -1,6 +1,7 @@
 """The guard's acts on real kernels: what it kills, freezes and limits, and what is left when somebody dies.
 
-``guest/faults/checks.py`` has the checks; one boot per kernel runs them all.
+``guest/faults`` has the checks of its acts and of the whole daemon; one boot per kernel runs them all.
+``guest/unit`` has those of the unit, in a guest that systemd starts.
 """
 
 from __future__ import annotations
@@ -13,11 +14,12 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from lab import image, vm
+from lab.arena import image as systemd
 from lab.errors import LabError
-from lab.paths import CACHE, LAB, REPOSITORY
+from lab.paths import CACHE, LAB, REPOSITORY, fingerprint
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,29 +27,54 @@ if TYPE_CHECKING:
     from lab.kernels import Kernel
 
 GUEST = vm.Guest(memory_mib=768, swap_mib=256, timeout_s=1200)
+SERIES = "6.12"
+"""The kernel of the boots that are not made with all of them."""
+SYSTEMD = CACHE / "root" / f"arena-{fingerprint(Path(systemd.__file__))}.ext4"
+"""What ``lab.arena.image`` makes: it takes minutes."""
+UNIT = REPOSITORY / "deploy" / "memwarden-guard.service"
 
 
-def run(
-    kernels: Sequence[Kernel], *, parallel: int = 2, cgroups: int = 1000, checks: Sequence[str] = ()
-) -> int:
-    """Boot each kernel once, `parallel` at a time; print the table and what failed; 1 if anything did.
+class Boot(NamedTuple):
+    """One guest: the folder of its job, how it is booted, and which checks; none named is all of them."""
 
-    ``checks``: only these. ``cgroups``: of the check of many.
+    name: str
+    kernel: Kernel
+    guest: vm.Guest
+    folder: Path
+    checks: tuple[str, ...] = ()
+
+
+def boots(kernels: Sequence[Kernel], checks: tuple[str, ...] = ()) -> list[Boot]:
+    """Every kernel; one of them without PSI, and once under systemd."""
+    faults, unit = LAB / "guest" / "faults", LAB / "guest" / "unit"
+    found = [Boot(kernel.series, kernel, GUEST, faults, checks) for kernel in kernels]
+    for kernel in kernels:
+        if kernel.series == SERIES:
+            blind = ("leak-is-killed", "kernel-kill-is-kept", "stopped-for-a-while", "policy-emptied")
+            without = GUEST._replace(append="psi=0")
+            found.append(Boot(f"{SERIES}-nopsi", kernel, without, faults, checks or blind))
+            init = "lab.init=systemd systemd.show_status=0"
+            own = vm.Guest(memory_mib=900, append=init, timeout_s=1200, root=SYSTEMD)
+            found.append(Boot(f"{SERIES}-systemd", kernel, own, unit))
+    return found
+
+
+def run(wanted: Sequence[Boot], *, parallel: int = 2, cgroups: int = 1000) -> int:
+    """Boot each guest once, `parallel` at a time; print the table and what failed; 1 if anything did.
+
+    ``cgroups``: of the check of many.
     """
     begin = time.monotonic()
     image.root_disk()
-    for kernel in kernels:  # here, not in the threads
-        image.initramfs(kernel)
+    for boot in wanted:  # here, not in the threads
+        image.initramfs(boot.kernel)
+        if boot.guest.root:
+            systemd.root_disk()
     with ThreadPoolExecutor(max_workers=parallel) as pool:
-        found = dict(
-            zip(
-                [kernel.series for kernel in kernels],
-                pool.map(partial(_boot, cgroups=cgroups, checks=checks), kernels),
-                strict=True,
-            )
-        )
+        results = pool.map(partial(_boot, cgroups=cgroups), wanted)
+        found = dict(zip([boot.name for boot in wanted], results, strict=True))
     code = judge(found)
-    print(f"faults: {len(kernels)} boots in {time.monotonic() - begin:.0f} s", flush=True)
+    print(f"faults: {len(wanted)} boots in {time.monotonic() - begin:.0f} s", flush=True)
     return code
 
 
@@ -67,16 +94,18 @@ def judge(found: dict[str, dict[str, dict[str, object]]]) -> int:
     return 1 if failed or not count else 0
 
 
-def _boot(kernel: Kernel, *, cgroups: int, checks: Sequence[str]) -> dict[str, dict[str, object]]:
-    """What became of each check on one kernel."""
+def _boot(boot: Boot, *, cgroups: int) -> dict[str, dict[str, object]]:
+    """What became of each check of one guest."""
     with tempfile.TemporaryDirectory() as folder:
         job = Path(folder)
-        shutil.copytree(LAB / "guest" / "faults", job, dirs_exist_ok=True)
+        shutil.copytree(boot.folder, job, dirs_exist_ok=True)
+        shutil.copy(LAB / "arena" / "guest" / "units.py", job)
+        shutil.copy(UNIT, job)
         shutil.copytree(REPOSITORY / "src", job / "src", ignore=shutil.ignore_patterns("__pycache__"))
         (job / "cgroups").write_text(str(cgroups))
-        (job / "only").write_text("\n".join(checks))
+        (job / "only").write_text("\n".join(boot.checks))
         try:
-            result = vm.run_job(kernel, job, CACHE / "faults" / kernel.series, GUEST)
+            result = vm.run_job(boot.kernel, job, CACHE / "faults" / boot.name, boot.guest)
         except LabError as error:
             return {"boot": {"ok": False, "detail": str(error)}}
     file = result.out / "checks.json"

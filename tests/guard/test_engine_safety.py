@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from memwarden.guard import ir, written
 from memwarden.guard.engine import REMEMBERED, RESTORE_US, Engine
 from memwarden.guard.never import Guarded
@@ -25,6 +27,7 @@ from memwarden.state.intents import (
 )
 from memwarden.state.snapshot import HostFacts, Instant, Snapshot
 from memwarden.units import MAX, MIB
+from tests.guard.policy.test_default import LOADED
 from tests.guard.test_engine import (
     DB,
     EVERYBODY,
@@ -528,3 +531,19 @@ def test_signals_of_the_machine_slow_down_and_kill_somebody():
     assert said == [
         ("throttle", slower), ("freeze", slower), ("reclaim", slower), ("kill", "somebody would be killed"),
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("stalled_s", [0, 10, 30, 55])
+def test_a_guard_that_was_stopped_for_a_minute_kills_nobody_for_what_is_over(stalled_s):
+    world, engine = World(), Engine(LOADED.policy, GUARDED)
+    calm(engine, world, 50)
+    world.go(60 * S)
+    world.held[LEAK] += 200
+    world.full_us += stalled_s * S
+    world.scanned += 10_000
+    decisions = []
+    for turn in range(30):
+        step = engine.step(world.snapshot(), calm=False, late_us=0 if turn else 60 * S, with_processes=True)
+        decisions += step.decisions
+        world.go()
+    assert decisions == []
