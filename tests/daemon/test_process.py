@@ -14,7 +14,7 @@ import sys
 import jsonschema
 import pytest
 
-from memwarden.daemon import policies
+from memwarden.daemon import policies, reading
 from memwarden.daemon.options import Options, pack, unpack
 from memwarden.errors import InputError
 from memwarden.present.ctl import schema
@@ -101,7 +101,8 @@ def test_a_policy_that_is_wrong_is_said_in_one_sentence(tmp_path, places):
     assert err.count(b"\n") == 1
 
 
-def test_policies_of_any_language(tmp_path):
+@pytest.mark.parametrize("policies", [policies, reading], ids=["by a child", "here"])
+def test_policies_of_any_language(tmp_path, policies):
     (tmp_path / "earlyoom").write_text('EARLYOOM_ARGS="-m 5"\n')
     policy, notes = policies.read(str(tmp_path / "earlyoom"))
     assert policy.steady
@@ -180,3 +181,20 @@ def test_the_capabilities_of_the_unit_are_enough(tmp_path, places, cli):
     assert 0 < effective.bit_count() <= len(names) < everything.bit_count()
     assert with_these == as_root
     assert cannot_with_these == cannot
+
+
+def test_a_reader_of_policies_that_dies_is_one_sentence(monkeypatch, tmp_path):
+    broken = tmp_path / "reading.py"
+    broken.write_text("raise SystemExit(1)\n")
+    monkeypatch.setattr(policies, "READER", str(broken))
+    with pytest.raises(InputError, match="its reader died; try: memwarden policy check"):
+        policies.read(None)
+
+
+def test_a_reader_that_does_not_end_is_given_up(monkeypatch, tmp_path):
+    slow = tmp_path / "reading.py"
+    slow.write_text("import signal; signal.pause()\n")
+    monkeypatch.setattr(policies, "READER", str(slow))
+    monkeypatch.setattr(policies, "LIMIT_MS", 1)
+    with pytest.raises(InputError, match="its reader died"):
+        policies.read(None)

@@ -15,3 +15,18 @@ def test_detectors_import_next_to_nothing():
         capture_output=True, text=True, check=True,
     )  # fmt: skip
     assert sorted(set(HEAVY) & set(found.stdout.split())) == []
+
+
+POLICY_READERS = ("tomllib", "difflib", "memwarden.guard.foreign", "memwarden.guard.policy")
+
+
+def test_what_reads_policies_is_never_in_the_guards_process():
+    program = (
+        "from memwarden.daemon import start, policies;"
+        "policy, _ = policies.read(None); assert policy.rules; print(*sys.modules)"
+    )
+    found = subprocess.run(
+        [sys.executable, "-I", "-S", "-c", f"import sys; sys.path[:] = {sys.path!r}; {program}"],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert sorted(set(POLICY_READERS) & set(found.stdout.split())) == []

@@ -26,6 +26,8 @@ ALLOWED = {
     ("cli/main.py", "run"): "points standard output at /dev/null after its reader has left",
     ("cli/record.py", "_opened"): "writes a recording of many snapshots, which is read while it grows",
     ("daemon/__main__.py", "<module>"): "says on standard error why it ends",
+    ("daemon/policies.py", "_ask"): "reads the policy in a child, with Python and a file of ours; no shell",
+    ("daemon/reading.py", "<module>"): "that child prints what it read",
     ("daemon/start.py", "_signals"): "SIGTERM and SIGHUP wake the loop",
     ("host/kmsg.py", "open_to_write"): "a guard that is told --kmsg says there what it did",
     ("host/kmsg.py", "say"): "the same",

@@ -1,0 +1,57 @@
+"""Reads a policy, in whatever language it is written; as a program, for a guard that has no room for it.
+
+``python -I -S FILE POLICY BUGS`` prints the policy without its classes (:mod:`memwarden.guard.flat`), as
+``marshal`` writes it: what reads policies is a fifth of a guard's memory and is needed for a moment.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+if __name__ == "__main__":
+    sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
+
+from typing import TYPE_CHECKING
+
+from memwarden.errors import InputError, MemwardenError
+from memwarden.guard import foreign
+from memwarden.guard.policy import load
+from memwarden.host import policy_files
+from memwarden.words.document import Text
+
+if TYPE_CHECKING:
+    from memwarden.guard.ir import Policy
+
+
+def read(where: str | None, *, bug_compatible: bool = False) -> tuple[Policy, list[str]]:
+    """The policy, and what is odd about it in words. Raises :class:`InputError` with all that is wrong."""
+    found = policy_files.read_policy(where)
+    notes = [f"{path}: {note}" for path, note in found.notes]
+    name, text = found.texts[0]
+    kind = None if name.endswith(".toml") else foreign.recognise(name, text)
+    if kind is not None:
+        policy = foreign.load(kind, dict(found.texts), bug_compatible=bug_compatible)
+        return policy, [*notes, *policy.notes]
+    loaded = load.load([Text(*one) for one in found.texts], name=found.name)
+    if loaded.policy is None:
+        raise InputError("; ".join(str(problem) for problem in loaded.problems if not problem.warning))
+    return loaded.policy, [*notes, *(str(problem) for problem in loaded.problems)]
+
+
+def answer(where: str | None, *, bug_compatible: bool) -> bytes:
+    """What the program prints: a policy and its notes, or one sentence."""
+    import marshal  # noqa: PLC0415 - only here
+
+    from memwarden.guard.flat import flatten  # noqa: PLC0415 - only here
+
+    try:
+        policy, notes = read(where, bug_compatible=bug_compatible)
+    except MemwardenError as error:
+        return marshal.dumps(str(error))
+    return marshal.dumps((flatten(policy), notes))
+
+
+if __name__ == "__main__":
+    with os.fdopen(1, "wb") as out:
+        out.write(answer(sys.argv[1] or None, bug_compatible=sys.argv[2] == "1"))
