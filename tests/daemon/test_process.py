@@ -10,6 +10,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import jsonschema
 import pytest
@@ -42,9 +43,11 @@ def places(tmp_path):
     ]  # fmt: skip
 
 
-def start(*words):
+def start(*words, under=()):
     return subprocess.Popen(
-        [sys.executable, "-m", "memwarden", "guard", *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        [*under, sys.executable, "-m", "memwarden", "guard", *words],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
     )
 
 
@@ -99,6 +102,18 @@ def test_a_policy_that_is_wrong_is_said_in_one_sentence(tmp_path, places):
     assert err.startswith(b"memwarden: ")
     assert b"idle.toml:2" in err
     assert err.count(b"\n") == 1
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="a guard that may act is run by root")
+def test_it_may_open_as_many_files_as_it_is_allowed_to(tmp_path, places):
+    guard = start(*places, under=("prlimit", "--nofile=256:8192"))
+    try:
+        until_locked(tmp_path, guard)
+        limits = Path(f"/proc/{guard.pid}/limits").read_text()
+    finally:
+        guard.terminate()
+        guard.communicate(timeout=60)
+    assert re.search(r"Max open files +(\d+) +\1 ", limits), limits
 
 
 @pytest.mark.parametrize("policies", [policies, reading], ids=["by a child", "here"])

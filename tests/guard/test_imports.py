@@ -35,4 +35,4 @@ def test_what_reads_policies_is_never_in_the_guards_process():
         [sys.executable, "-I", "-S", "-c", f"import sys; sys.path[:] = {sys.path!r}; {program}"],
         capture_output=True, text=True, check=True,
     )  # fmt: skip
-    assert sorted(set(READERS) & set(found.stdout.split())) == []
+    assert sorted(set(POLICY_READERS) & set(found.stdout.split())) == []
