@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import marshal
 import os
 import sys
 
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from memwarden.errors import InputError, MemwardenError
 from memwarden.guard import foreign
+from memwarden.guard.flat import flatten
 from memwarden.guard.policy import load
 from memwarden.host import policy_files
 from memwarden.words.document import Text
@@ -41,10 +43,6 @@ def read(where: str | None, *, bug_compatible: bool = False) -> tuple[Policy, li
 
 def answer(where: str | None, *, bug_compatible: bool) -> bytes:
     """What the program prints: a policy and its notes, or one sentence."""
-    import marshal  # noqa: PLC0415 - only here
-
-    from memwarden.guard.flat import flatten  # noqa: PLC0415 - only here
-
     try:
         policy, notes = read(where, bug_compatible=bug_compatible)
     except MemwardenError as error:
