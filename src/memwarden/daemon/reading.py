@@ -38,6 +38,11 @@ def read(where: str | None, *, bug_compatible: bool = False) -> tuple[Policy, li
     loaded = load.load([Text(*one) for one in found.texts], name=found.name)
     if loaded.policy is None:
         raise InputError("; ".join(str(problem) for problem in loaded.problems if not problem.warning))
+    if not loaded.policy.rules:
+        raise InputError(
+            f"{name}: there is no rule in it, and nothing would ever be done; remove it, and the built-in "
+            "policy holds"
+        )
     return loaded.policy, [*notes, *(str(problem) for problem in loaded.problems)]
 
 
