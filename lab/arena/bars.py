@@ -10,6 +10,7 @@ other daemon, peak RSS below nohang's.
 
 from __future__ import annotations
 
+import math
 import statistics
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -42,12 +43,16 @@ class Spread(NamedTuple):
 
 
 def figure(value: float) -> str:
-    """A figure as people write it: whole from 100 on, else with three digits.
+    """A figure as people write it: whole from 100 on, else three digits, at most three after the point.
 
-    >>> figure(1053.98), figure(86.679), figure(4.992), figure(0.0)
+    >>> figure(1053.98), figure(86.679), figure(4.992), figure(0.00028)
     ('1054', '86.7', '4.99', '0')
+
+    What was never measured, as a latency of requests that were not answered, is "-".
     """
-    return f"{value:.0f}" if value >= 100 else f"{value:.3g}"
+    if value == math.inf:
+        return "-"
+    return f"{value:.0f}" if value >= 100 else f"{round(value, 3):.3g}"
 
 
 class Cell(NamedTuple):
@@ -129,6 +134,8 @@ def _paid(cells: Table, column: str, scenario: str, what: tuple[str, str, str]) 
     asked = f"{words}: the best's, and a third of the median"
     if cell is None or idle is None or not all((name, scenario) in cells for name in OTHERS):
         return Bar(column, scenario, asked, "not all run", None)
+    if not cell.database_lived:
+        return Bar(column, scenario, asked, "the database was killed", held=False)
     ours, floor = cell.spread(field), idle.spread(field)
     measured = f"{figure(ours.median)} {unit}"
     # One that is missed is missed; that one holds is said only after all seeds.
@@ -154,7 +161,9 @@ def _idle(cells: Table, column: str) -> list[Bar]:
             return Bar(column, "idle", words, "not all run", None)
         mine = ours.spread(field).median
         least = min(cell.spread(field).median for cell in theirs)
-        return Bar(column, "idle", words, f"{figure(mine)} {unit} against {figure(least)}", mine < least)
+        whole = all(len(one.turns) >= SEEDS for one in (ours, *theirs)) or None
+        measured = f"{figure(mine)} {unit} against {figure(least)}"
+        return Bar(column, "idle", words, measured, whole if mine < least else False)
 
     return [
         compare("CPU time in a minute: below every daemon's", "cpu_ms", "ms", PEERS),
@@ -165,14 +174,14 @@ def _idle(cells: Table, column: str) -> list[Bar]:
 def _objective(cells: Table) -> Bar:
     """The stall of the database's cgroup, as the kernel counts it, second by second."""
     column = OURS[-1]
-    found = [
-        cells[column, scenario.name]
-        for scenario in scenarios.SCENARIOS
-        if scenario.kind == scenarios.MUST and (column, scenario.name) in cells
-    ]
+    asked_of = [scenario.name for scenario in scenarios.SCENARIOS if scenario.kind == scenarios.MUST]
+    found = [cells[column, name] for name in asked_of if (column, name) in cells]
     asked = "no second in which the database stalls for more than 50 ms"
     if not found:
         return Bar(column, "all that must be acted on", asked, "not run", None)
+    whole = (len(found) == len(asked_of) and all(len(cell.turns) >= SEEDS for cell in found)) or None
     late = sum(turn.waited_s for cell in found for turn in cell.turns)
     seconds = sum(scenarios.BY_NAME[turn.scenario].window_s for cell in found for turn in cell.turns)
-    return Bar(column, "all that must be acted on", asked, f"{late} of {seconds} seconds", held=late == 0)
+    return Bar(
+        column, "all that must be acted on", asked, f"{late} of {seconds} seconds", False if late else whole
+    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from lab.arena import judged, picture, runs, scenarios
+from lab.arena import columns, judged, picture, runs, scenarios
 from lab.arena.bars import OURS, SEEDS, Cell, bars, figure, table
 from lab.paths import REPOSITORY
 
@@ -29,6 +29,8 @@ FIGURES = (
 )
 MEMORY, NS, LATE = runs.MEMORY_MIB, runs.INSTRUCTION_NS, judged.LATE_US // 1000
 SHORT, STALL = f"{judged.SHORT_SHARE:.0%}", f"{judged.STALL_SHARE:.0%}"
+MARK = " (earlier version)"
+"""After columns some of whose results were made with other programs than those that are here."""
 HEAD = f"""\
 # The arena
 
@@ -46,15 +48,20 @@ the others run with the configuration of their package. `memwarden` is the defau
 
 The guest's clock counts instructions ({NS} ns each), so that what else the host does is not seen in a
 latency; its processors are emulated. Times are those of a slow machine, and only comparisons between
-columns mean anything.
+columns mean anything. What differs from seed to seed is seen in the ranges: a difference between two
+columns that is smaller than these is noise.
 
-How to read the tables. *Right*: in how many seeds the outcome is the one asked for; where something must
-be done, that is a permitted victim, nobody else, the database alive, and no kill by the kernel. *Full
-stall*: seconds of the window in which all tasks waited for memory (PSI). *Trouble*: seconds from the
-first to the last moment in which less than {SHORT} of memory was available or more than {STALL} of the
-time was full stall. *Late*: seconds in which some request took more than {LATE} ms. *Waits*: seconds in
-which the database's cgroup stalled for more than 50 ms. CPU and RSS are the daemon's. Medians over seeds;
-the range in brackets where there is one.
+How to read the tables. *Right*: in how many seeds the outcome is the one asked for; where something must be
+done, that is a permitted victim, nobody else, the database alive, and no kill by the kernel (*too slow*).
+*Only in part*: some process of a permitted victim died and the rest went on. *Died* names units and, as far
+as the daemon's own log tells, single processes, collateral ones in bold. *Full stall*: seconds of the
+window in which all tasks waited for memory (PSI). *Trouble*: seconds from the first to the last moment in
+which less than {SHORT} of memory was available or more than {STALL} of the time was full stall: from onset
+to relief, or to the end of the window. *Late*: seconds in which some request took more than {LATE} ms.
+*Waits*: seconds in which the database's cgroup stalled for more than 50 ms. CPU and RSS are the daemon's.
+Medians over seeds; the range in brackets where there is one. "-": no request was answered. Latencies of a
+database that was killed are those until then. *{MARK.strip()}* after a name: made with other programs than those
+beside this page, as an earlier memwarden; `make arena` runs it again.
 """
 
 
@@ -97,14 +104,18 @@ def _picture(scenario: Scenario, results: list[dict[str, Any]], turns: list[Judg
 
 
 def _versions(results: list[dict[str, Any]]) -> list[str]:
+    if not results:
+        return ["Nothing has been run yet.", ""]
     kernels = sorted({found["kernel"] for found in results})
     packages = sorted({f"{found['column']} {found['package']}" for found in results if found["package"]})
-    return [f"Kernel {', '.join(kernels)}; {', '.join(packages)}.", ""]
+    seeds = max(found["seed"] for found in results)
+    return [f"{'; '.join(['Kernel ' + ', '.join(kernels), *packages])}; seeds 1 to {seeds}.", ""]
 
 
 def _verdicts(turns: list[Judged]) -> list[str]:
     """The bars, those that are missed first."""
-    found = bars(table(turns))
+    cells = table(turns)
+    found = bars(cells)
     held = [bar for bar in found if bar.held]
     missed = [bar for bar in found if bar.held is False]
     lines = [
@@ -121,7 +132,7 @@ def _verdicts(turns: list[Judged]) -> list[str]:
     words = {False: "**missed**", None: "open", True: "holds"}
     for state in (False, None, True):
         lines += [
-            f"| {words[state]} | {bar.column} | {bar.scenario} | {bar.asked} | {bar.measured} |"
+            f"| {words[state]} | {bar.column}{_mark(cells.get((bar.column, bar.scenario)))} | {bar.scenario} | {bar.asked} | {bar.measured} |"
             for bar in found
             if bar.held is state
         ]
@@ -143,6 +154,15 @@ def _sections(turns: list[Judged]) -> list[str]:
     return lines
 
 
+def _mark(cell: Cell | None) -> str:
+    """Says so where some of the results were not made with what is here now; that is the same for all seeds."""
+    if cell is None:
+        return ""
+    turn = cell.turns[0]
+    now = runs.inputs(runs.Turn(columns.BY_NAME[turn.column], scenarios.BY_NAME[turn.scenario], 1))
+    return MARK if {one.inputs for one in cell.turns} != {now} else ""
+
+
 def _capital(text: str) -> str:
     return text[0].upper() + text[1:]
 
@@ -157,11 +177,13 @@ def _asked(scenario: Scenario) -> str:
 def _row(cell: Cell) -> str:
     first = cell.turns[0]
     words = sorted({turn.word for turn in cell.turns})
-    died = sorted({name for turn in cell.turns for name in (*turn.killed, *turn.wrongly)})
+    died = sorted({name for turn in cell.turns for name in (*turn.killed, *turn.in_part)})
+    died += sorted({f"**{name}**" for turn in cell.turns for name in turn.wrongly})
     if not cell.database_lived:
         died.insert(0, "**database**")
     mixed = len({turn.inputs for turn in cell.turns}) > 1
     name = f"{first.column} (seeds of several versions)" if mixed else first.column
+    name += _mark(cell)
     figures = (_spread(cell, field) for _, field in FIGURES)
     ours = f"**{name}**" if first.column in OURS else name
     return (

@@ -1,16 +1,18 @@
 """One result, judged: who died, who should have, what everybody else paid.
 
 ``died`` of a result is when a unit's cgroup became empty. A load that ends by itself (``spike``) counts as
-killed where it ended earlier than under the kernel alone, which acts on none.
+killed where it ended earlier than under the kernel alone, which acts on none. Deaths that leave a cgroup
+populated, and those of other services, are known from the daemon's journal (:mod:`lab.arena.said`).
 """
 
 from __future__ import annotations
 
 import itertools
 import json
+import math
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from lab.arena import runs, scenarios
+from lab.arena import runs, said, scenarios
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
     from lab.arena.scenarios import Scenario
 
 DATABASE = "postgresql@16-main.service"
+PROGRAM = "postgres"
+"""The name of the database's process."""
 SHORT_SHARE = 0.05
 """Of the machine's memory: less than so much available is a shortage."""
 STALL_SHARE = 0.1
@@ -28,7 +32,9 @@ LATE_US = 50_000
 """A request that took longer is late."""
 WAIT_US = 50_000
 """The objective of the column that has one: so long may the database stall in any second."""
-ACTING = ("kill", "terminate", "throttle", "freeze", "restart", "set-high", "reclaim")
+DEADLY = ("kill", "term", "restart", "panic")
+ACTING = (*DEADLY, "hook", "throttle", "freeze", "reclaim")
+"""Actions beyond a notice, as memwarden's decisions name them."""
 
 
 class Judged(NamedTuple):
@@ -39,6 +45,8 @@ class Judged(NamedTuple):
     seconds in which some request of the database was late. ``acts`` are memwarden's own, beyond notices.
     ``waited_s`` counts those in which some task of the database waited for memory for longer than
     ``WAIT_US``.
+    ``in_part`` are permitted victims of which some process was killed, and others went on. Latencies are
+    infinite where no request was answered.
     ``inputs`` is what the turn was made with, see :func:`lab.arena.runs.inputs`.
     """
 
@@ -46,6 +54,7 @@ class Judged(NamedTuple):
     scenario: str
     seed: int
     killed: tuple[str, ...]
+    in_part: tuple[str, ...]
     wrongly: tuple[str, ...]
     database_lived: bool
     kernel_kills: int
@@ -85,6 +94,8 @@ class Judged(NamedTuple):
         if self.kernel_kills:
             return "kernel killed" if self.column == "kernel" else "too slow"
         if scenario.kind == scenarios.MUST:
+            if not self.killed and self.in_part:
+                return "only in part"
             return "right" if self.killed else "never acts"
         return "acts" if self.killed or self.acts else "right"
 
@@ -114,20 +125,27 @@ def undisturbed(found: list[dict[str, Any]]) -> dict[tuple[str, str], float]:
 
 def judge(found: dict[str, Any], turn: runs.Turn, ends: dict[tuple[str, str], float]) -> Judged:
     """Judge one result. ``ends``: see :func:`undisturbed`."""
-    scenario = turn.scenario
-    dead = tuple(name for name, at_s in found["died"].items() if not _by_itself(scenario, name, at_s, ends))
-    permitted = {f"{name}.service" for name in scenario.permitted}
+    scenario, processes = turn.scenario, said.killed(found["column"], found["said"])
+    permitted = set(scenario.permitted)
+    dead = tuple(
+        name.removesuffix(".service")
+        for name, at_s in found["died"].items()
+        if name != DATABASE
+        and (name.removesuffix(".service") in processes or not _by_itself(scenario, name, at_s, ends))
+    )
+    others = tuple(name for name in processes if name not in dead and name != PROGRAM)
     samples, latency = found["samples"], found["latency"]
     return Judged(
         found["column"], found["scenario"], found["seed"],
-        tuple(name.removesuffix(".service") for name in dead if name in permitted),
-        tuple(name.removesuffix(".service") for name in dead if name not in permitted and name != DATABASE),
+        tuple(name for name in dead if name in permitted),
+        tuple(name for name in others if name in permitted),
+        tuple(name for name in (*dead, *others) if name not in permitted),
         DATABASE not in found["died"],
         found["kernel_kills"],
-        sum(1 for one in found["decisions"] if _acted(one)),
+        sum(1 for one in found["decisions"] if acted(one)),
         (samples[-1][4] - samples[0][4]) / 1e6,
         trouble_s(samples),
-        latency["p50"] / 1e3, latency["p99"] / 1e3, latency["max"] / 1e3,
+        *((latency.get(rank) or math.inf) / 1e3 for rank in ("p50", "p99", "max")),
         sum(1 for worst in latency["worst_per_s"] if worst > LATE_US),
         waits(samples),
         found["guard"]["cpu_us"] / 1e3,
@@ -145,7 +163,8 @@ def _by_itself(scenario: Scenario, name: str, at_s: float, ends: dict[tuple[str,
     return end is None or at_s > end - EARLY_S
 
 
-def _acted(line: dict[str, Any]) -> bool:
+def acted(line: dict[str, Any]) -> bool:
+    """Whether a line of memwarden's decisions is more than a notice, and was done."""
     return bool(line.get("intents")) and not line.get("dry") and line.get("action") in ACTING
 
 

@@ -1,8 +1,8 @@
 """One picture per scenario: what every column's machine went through, on one axis of time.
 
 Available memory is a line, free swap a dashed one, full stall a bar for each sample, a death a dashed upright
-line with its name, a kill by memwarden a triangle. Shapes and dashes say the same as the colours (those of
-Okabe and Ito, which the colour-blind tell apart).
+line with its name, a kill by memwarden a filled triangle and a milder act of it an open one. Shapes and
+dashes say the same as the colours (those of Okabe and Ito, which the colour-blind tell apart).
 """
 
 from __future__ import annotations
@@ -11,18 +11,18 @@ import itertools
 from typing import TYPE_CHECKING, Any
 from xml.sax.saxutils import escape
 
-from lab.arena import runs
 from lab.arena.bars import figure
-from lab.arena.judged import DATABASE, Judged
+from lab.arena.judged import DATABASE, DEADLY, Judged, acted
 
 if TYPE_CHECKING:
     from lab.arena.scenarios import Scenario
 
-WIDTH, LEFT, RIGHT, TOP, PANEL, GAP = 900, 170, 24, 58, 78, 20
-BLUE, ORANGE, RED, GREY, GREEN = "#0072B2", "#E69F00", "#D55E00", "#888888", "#009E73"
+WIDTH, LEFT, RIGHT, TOP, PANEL, GAP = 900, 170, 58, 76, 78, 20
+BLUE, ORANGE, RED, GREY, GREEN = "#0072B2", "#E69F00", "#D55E00", "#555555", "#007A5A"
 KIB = 1024
 PLOT = WIDTH - LEFT - RIGHT
 PLOT_HEIGHT = PANEL - 4
+HALO = 'stroke="white" stroke-width="3" paint-order="stroke"'
 FONT = 'font-family="sans-serif" font-size="11" role="img"'
 
 
@@ -34,10 +34,12 @@ def draw(scenario: Scenario, found: list[dict[str, Any]], verdicts: list[Judged]
         f"<title>{escape(scenario.name)}: {escape(scenario.why)}</title>",
         f'<rect width="{WIDTH}" height="{height}" fill="white"/>',
         _text(LEFT, 18, f"{scenario.name} ({scenario.kind})", size=14, bold=True),
-        *_legend(LEFT, 40),
+        _text(LEFT, 36, scenario.why, colour=GREY),
+        *_legend(LEFT, 58, swap=bool(scenario.swap_mib)),
     ]
+    scale_mib = _scale_mib(scenario, found)
     for place, (one, verdict) in enumerate(zip(found, verdicts, strict=True)):
-        parts += _panel(scenario, one, verdict, TOP + place * (PANEL + GAP))
+        parts += _panel(scenario, one, verdict, TOP + place * (PANEL + GAP), scale_mib)
     parts += _axis(scenario.window_s, TOP + len(found) * (PANEL + GAP) - GAP)
     return "\n".join([*parts, "</svg>", ""])
 
@@ -46,8 +48,15 @@ def _x(scenario_s: float, at_s: float) -> float:
     return round(LEFT + PLOT * min(at_s / scenario_s, 1.0), 1)
 
 
-def _panel(scenario: Scenario, one: dict[str, Any], verdict: Judged, top: float) -> list[str]:
-    full_kib, window, bottom = runs.MEMORY_MIB * KIB, scenario.window_s, top + PANEL
+def _scale_mib(scenario: Scenario, found: list[dict[str, Any]]) -> int:
+    """What the height of a panel stands for: the most that was available or free, to the next hundred."""
+    figures = (2, 1) if scenario.swap_mib else (1,)
+    most = max((now[place] for one in found for now in one["samples"] for place in figures), default=0)
+    return max(100, -(-most // KIB // 100) * 100)
+
+
+def _panel(scenario: Scenario, one: dict[str, Any], verdict: Judged, top: float, scale_mib: int) -> list[str]:
+    full_kib, window, bottom = scale_mib * KIB, scenario.window_s, top + PANEL
     samples = one["samples"]
 
     def y(kib: float) -> float:
@@ -56,8 +65,16 @@ def _panel(scenario: Scenario, one: dict[str, Any], verdict: Judged, top: float)
     parts = [
         f'<rect x="{LEFT}" y="{top}" width="{PLOT}" height="{PANEL}" fill="none" stroke="#cccccc"/>',
         _text(LEFT - 8, top + 18, one["column"], anchor="end", bold=True),
-        _text(LEFT - 8, top + 34, verdict.word, anchor="end", colour=GREEN if verdict.right else RED),
-        _text(LEFT - 8, top + 50, f"stall {figure(verdict.stall_s)} s", anchor="end", colour=GREY),
+        _text(
+            LEFT - 8,
+            top + 34,
+            f"{'✓' if verdict.right else '✗'} {verdict.word}",
+            anchor="end",
+            colour=GREEN if verdict.right else RED,
+        ),
+        _text(WIDTH - RIGHT + 4, top + 10, f"{scale_mib} MiB", colour=GREY),
+        _text(WIDTH - RIGHT + 4, bottom, "0", colour=GREY),
+        _text(LEFT - 8, top + 50, f"full stall {figure(verdict.stall_s)} s", anchor="end", colour=GREY),
         _text(LEFT - 8, top + 66, f"p99 {figure(verdict.p99_ms)} ms", anchor="end", colour=GREY),
     ]
     for before, now in itertools.pairwise(samples):
@@ -69,7 +86,7 @@ def _panel(scenario: Scenario, one: dict[str, Any], verdict: Judged, top: float)
     parts.append(_line([(_x(window, now[0]), y(now[1])) for now in samples], BLUE))
     if scenario.swap_mib:
         parts.append(_line([(_x(window, now[0]), y(now[2])) for now in samples], BLUE, dashes="4 3"))
-    return [*parts, *_deaths(one, window, top), *_kills(one, window, top)]
+    return [*parts, *_deaths(one, window, top), *_acts(one, window, top)]
 
 
 def _deaths(one: dict[str, Any], window: float, top: float) -> list[str]:
@@ -95,13 +112,14 @@ def _deaths(one: dict[str, Any], window: float, top: float) -> list[str]:
     return parts
 
 
-def _kills(one: dict[str, Any], window: float, top: float) -> list[str]:
-    """Triangles where memwarden decided to kill."""
+def _acts(one: dict[str, Any], window: float, top: float) -> list[str]:
+    """Triangles where memwarden acted: filled for a kill, open for what can be undone."""
     parts = []
     for line in one["decisions"]:
-        if line.get("action") == "kill" and line.get("intents"):
+        if acted(line):
+            fill = "black" if line["action"] in DEADLY else "white"
             x = _x(window, max(0.0, (line["at"]["monotonic_us"] - one["begin_us"]) / 1e6))
-            parts.append(f'<path d="M{x - 4} {top - 7}h8l-4 7z" fill="black"/>')
+            parts.append(f'<path d="M{x - 4} {top - 7}h8l-4 7z" fill="{fill}" stroke="black"/>')
     return parts
 
 
@@ -115,17 +133,19 @@ def _axis(window: float, bottom: float) -> list[str]:
     return parts
 
 
-def _legend(x: float, y: float) -> list[str]:
+def _legend(x: float, y: float, *, swap: bool) -> list[str]:
+    dashed = [_line([(x + 146, y - 4), (x + 170, y - 4)], BLUE, dashes="4 3"), _text(x + 176, y, "swap free")]
     return [
         _line([(x, y - 4), (x + 24, y - 4)], BLUE),
-        _text(x + 30, y, f"memory available (of {runs.MEMORY_MIB} MiB)"),
-        _line([(x + 210, y - 4), (x + 234, y - 4)], BLUE, dashes="4 3"),
-        _text(x + 240, y, "swap free"),
-        f'<rect x="{x + 310}" y="{y - 9}" width="10" height="10" fill="{ORANGE}"/>',
-        _text(x + 326, y, "time in which all tasks stall, from above"),
-        _text(x + 586, y, "✕ death", colour=RED),
-        f'<path d="M{x + 640} {y - 8}h8l-4 7z" fill="black"/>',
-        _text(x + 651, y, "kill"),
+        _text(x + 30, y, "memory available"),
+        *(dashed if swap else ()),
+        f'<rect x="{x + 246}" y="{y - 9}" width="10" height="10" fill="{ORANGE}"/>',
+        _text(x + 262, y, "share of time in which all tasks stall"),
+        _text(x + 472, y, "✕ death", colour=RED),
+        f'<path d="M{x + 532} {y - 8}h8l-4 7z" fill="black"/>',
+        _text(x + 544, y, "memwarden kills"),
+        f'<path d="M{x + 644} {y - 8}h8l-4 7z" fill="white" stroke="black"/>',
+        _text(x + 656, y, "acts"),
     ]
 
 
@@ -142,5 +162,5 @@ def _text(
     weight = ' font-weight="bold"' if bold else ""
     return (
         f'<text x="{round(x, 1)}" y="{round(y, 1)}" font-size="{size}" text-anchor="{anchor}"'
-        f' fill="{colour}"{weight}>{escape(words)}</text>'
+        f' fill="{colour}"{weight} {HALO}>{escape(words)}</text>'
     )

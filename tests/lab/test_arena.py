@@ -5,6 +5,7 @@ import json
 import pytest
 
 from lab.arena import bars, columns, document, judged, picture, runs, scenarios
+from memwarden.guard import ledger
 
 MIB = 1024  # of the samples' KiB
 
@@ -132,6 +133,41 @@ def test_a_column_whose_database_died_is_no_rival():
     assert p99_bar(table).held is True
 
 
+def test_figures_of_a_database_that_was_killed_hold_no_bar():
+    table = cells((1.0,) * 5)
+    dead = [turn._replace(database_lived=False) for turn in table["memwarden", "fast-leak"].turns]
+    table["memwarden", "fast-leak"] = bars.Cell(tuple(dead))
+    assert p99_bar(table).held is False
+
+
+def idle_bar(seeds, cpu_ms):
+    found = [verdict(result(name, "idle", seed)) for name in (*bars.OURS, *bars.OTHERS) for seed in seeds]
+    found = [turn._replace(cpu_ms=cpu_ms) if turn.column in bars.OURS else turn for turn in found]
+    return next(bar for bar in bars.bars(bars.table(found)) if "CPU" in bar.asked)
+
+
+@pytest.mark.parametrize(
+    ("seeds", "cpu_ms", "held"),
+    [
+        (range(5), 1999.0, True),
+        (range(4), 1999.0, None),
+        (range(5), 2000.0, False),
+        (range(1), 2001.0, False),
+    ],
+)
+def test_what_an_idle_minute_costs_is_less_than_anybody_elses(seeds, cpu_ms, held):
+    assert idle_bar(seeds, cpu_ms).held is held  # the others take two seconds
+
+
+def test_an_objective_is_held_when_all_was_run():
+    def objective(stages):
+        turns = [verdict(result(bars.OURS[-1], name, seed)) for name in stages for seed in range(5)]
+        return bars.bars(bars.table(turns))[-1].held
+
+    must = [one.name for one in scenarios.SCENARIOS if one.kind == scenarios.MUST]
+    assert (objective(must), objective(must[1:])) == (True, None)
+
+
 def test_what_was_not_run_is_open():
     assert {bar.held for bar in bars.bars({})} == {None}
 
@@ -144,10 +180,51 @@ def test_a_picture_names_who_died_and_says_so_of_the_database_most_of_all():
 
 
 def test_the_page_is_what_the_results_say():
-    if not runs.RESULTS.exists():
-        pytest.skip("nothing was run")
-    stale = [path.name for path, text in document.make().items() if path.read_text() != text]
+    """Whether a result is old depends on every source; that mark is renewed with the page, not with them."""
+    stale = [
+        path.name
+        for path, text in document.make().items()
+        if not path.exists() or path.read_text().replace(document.MARK, "") != text.replace(document.MARK, "")
+    ]
     assert not stale, "run `python -m lab arena report`"
+
+
+def test_what_was_made_with_other_programs_is_marked():
+    assert document.MARK in "".join(document._sections([verdict(result(inputs="old"))]))
+    turn = runs.Turn(columns.BY_NAME["memwarden"], scenarios.BY_NAME["fast-leak"], 1)
+    assert document.MARK not in "".join(document._sections([verdict(result(inputs=runs.inputs(turn)))]))
+
+
+EARLYOOM = 'sending SIGKILL to process 442 uid 0 "{}": oom_score 669, VmRSS 3 MiB, cmdline "storm"'
+
+
+def test_a_process_of_a_permitted_victim_is_a_part_of_it():
+    found = verdict(result("earlyoom", "fork-storm", said=[EARLYOOM.format("storm")]))
+    assert (found.killed, found.in_part, found.word, found.right) == ((), ("storm",), "only in part", False)
+
+
+@pytest.mark.parametrize("scenario", ["fork-storm", "backup"])
+def test_the_death_of_a_service_that_nobody_watched_is_known_from_the_daemons_journal(scenario):
+    found = verdict(result("earlyoom", scenario, said=[EARLYOOM.format("(sd-rmrf)")]))
+    assert (found.wrongly, found.word, found.right) == (("(sd-rmrf)",), "wrong victim", False)
+    found = verdict(result("nohang", scenario, said=["[ OK ] Sending SIGKILL to systemd-logind: 1"]))
+    assert found.wrongly == ("systemd-logind",)
+
+
+def test_the_database_that_a_daemon_killed_is_no_second_victim():
+    killed = result("earlyoom", died={judged.DATABASE: 2.0}, said=[EARLYOOM.format("postgres")])
+    assert (verdict(killed).wrongly, verdict(killed).word) == ((), "database killed")
+
+
+def test_every_act_of_memwarden_counts():
+    assert set(judged.ACTING) == set(ledger.ACTS) - {"restore"}
+
+
+def test_latencies_of_a_database_that_never_answered_are_not_there():
+    dead = verdict(
+        result(died={judged.DATABASE: 0.5}, latency={"requests": 0, "max": None, "worst_per_s": []})
+    )
+    assert bars.figure(dead.p99_ms) == "-"
 
 
 def test_seeds_that_were_made_with_different_programs_are_marked():
