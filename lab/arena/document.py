@@ -60,8 +60,8 @@ which less than {SHORT} of memory was available or more than {STALL} of the time
 to relief, or to the end of the window. *Late*: seconds in which some request took more than {LATE} ms.
 *Waits*: seconds in which the database's cgroup stalled for more than 50 ms. CPU and RSS are the daemon's.
 Medians over seeds; the range in brackets where there is one. "-": no request was answered. Latencies of a
-database that was killed are those until then. *{MARK.strip()}* after a name: made with other programs than those
-beside this page, as an earlier memwarden; `make arena` runs it again.
+database that was killed are those until then. *{MARK.strip()}* after a name: made with
+other programs than those beside this page, as an earlier memwarden; `make arena` runs it again.
 """
 
 
@@ -132,9 +132,10 @@ def _verdicts(turns: list[Judged]) -> list[str]:
     words = {False: "**missed**", None: "open", True: "holds"}
     for state in (False, None, True):
         lines += [
-            f"| {words[state]} | {bar.column}{_mark(cells.get((bar.column, bar.scenario)))} | {bar.scenario} | {bar.asked} | {bar.measured} |"
+            f"| {words[state]} | {bar.column}{mark} | {bar.scenario} | {bar.asked} | {bar.measured} |"
             for bar in found
             if bar.held is state
+            for mark in [_mark(cells.get((bar.column, bar.scenario)))]
         ]
     return [*lines, ""]
 
@@ -155,7 +156,7 @@ def _sections(turns: list[Judged]) -> list[str]:
 
 
 def _mark(cell: Cell | None) -> str:
-    """Says so where some of the results were not made with what is here now; that is the same for all seeds."""
+    """Says so where some results were not made with what is here now; what that is does not depend on seeds."""
     if cell is None:
         return ""
     turn = cell.turns[0]
