@@ -156,7 +156,7 @@ def _sections(turns: list[Judged]) -> list[str]:
 
 
 def _mark(cell: Cell | None) -> str:
-    """Says so where some results were not made with what is here now; what that is does not depend on seeds."""
+    """Says so where some results were not made with what is here now, which is the same for all seeds."""
     if cell is None:
         return ""
     turn = cell.turns[0]
