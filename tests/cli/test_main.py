@@ -16,7 +16,7 @@ from memwarden import cli as package
 from memwarden.cli import main, policy
 from memwarden.errors import InputError, ParseError, UnsupportedError, UsageError
 
-NOT_VERBS = {"__init__", "main", "parser", "common"}
+NOT_VERBS = {"__init__", "main", "parser", "common", "inside"}
 
 
 class Pretend:

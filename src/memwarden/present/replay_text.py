@@ -124,6 +124,11 @@ def _why(taken: Taken) -> str:
     return f"{decision.rule}: " + ("; ".join(one.text for one in decision.findings) or decision.need)
 
 
+def said(taken: Taken) -> str:
+    """One decision on one line: what is done, and why."""
+    return f"{_words(taken)} - {escape(_why(taken))}"
+
+
 def _words(taken: Taken) -> str:
     decision = taken.decision
     if decision.withheld in (NOBODY, NOBODY_SLOWER):

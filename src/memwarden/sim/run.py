@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from memwarden.sim import knobs, timeline
 from memwarden.sim.effects import Effects
 from memwarden.sim.memory.machine import Kswapd
+from memwarden.sim.memory.writeback import Flusher
 from memwarden.sim.parts.kinds import task_of
 from memwarden.sim.result import Kind, Result, Sample
 from memwarden.sim.view import snapshot
@@ -50,7 +51,7 @@ class Run:
         self._every = timeline.spacing_us(scenario, len(world.groups))
         world.chunk_us = max(min(self._every, LONGEST_CHUNK_US), SHORTEST_CHUNK_US)
         world.kswapd = Kswapd(world).wake
-        world.flush = lambda: None
+        world.flush = Flusher(world).wake
         world.start = self._start
         world.at(0, self._sample)
         for program in scenario.programs:
@@ -79,7 +80,7 @@ class Run:
             scenario=self.scenario,
             samples=tuple(self.samples),
             events=tuple(world.events),
-            work=tuple(tally.work() for tally in world.tallies.values()),
+            work=tuple(tally.work(end) for tally in world.tallies.values()),
             counters={path: dict(memcg.events) for path, memcg in world.groups.items() if path != "/"},
             notes=tuple(self.notes),
         )

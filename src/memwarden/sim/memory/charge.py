@@ -84,7 +84,9 @@ def _fit(task: Task, memcg: Memcg, want: int, *, huge: bool) -> int:
             pages = min(pages, margin)
             continue
         pages = min(want, max(world.batch, _easy(memcg)))
-        if _pass(task, over, max(pages, CLUSTER)) or over.usage < over.max:
+        # More than a batch stands for many charges, each of which had a pass of its own.
+        times = pages // CLUSTER if pages > world.batch else 1
+        if _pass(task, over, max(pages, CLUSTER), times) or over.usage < over.max:
             continue
         if any(below.writeback or below.dirty for below in over.subtree):
             world.flush()
@@ -97,8 +99,8 @@ def _fit(task: Task, memcg: Memcg, want: int, *, huge: bool) -> int:
             oom.memcg(task, over)
 
 
-def _pass(task: Task, over: Memcg, pages: int) -> int:
-    """One attempt: the event, and reclaim below the cgroup that is full."""
-    over.count("max", max(pages // CLUSTER, 1) if pages > task.world.batch else 1)
+def _pass(task: Task, over: Memcg, pages: int, times: int = 1) -> int:
+    """One attempt (or several at once): the event, and reclaim below the cgroup that is full."""
+    over.count("max", times)
     task.world.say(Kind.MAX, over.path, proc=task.proc, stretch=True)
     return shrink(task.world, over, pages, task)

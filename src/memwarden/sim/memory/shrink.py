@@ -101,7 +101,9 @@ def _lists(
         file = memcg.inactive_file + memcg.active_file
         anon = _anon(world, memcg, target, swappiness)
         size: float = file + anon
-        if not size and not memcg.slab:
+        if not size:
+            size = memcg.slab
+        if not size:
             continue
         room: float = inf
         if (least or low) and memcg is not target:

@@ -48,9 +48,7 @@ class Filler(Task):
         self.proc.tally.moved += got
         if self.pace is None:
             return 0.0
-        spent = self.cpu + self.reclaim + self.wait
-        self.proc.tally.wanted += got + max(spent * self.pace / SECOND_US - got, 0.0)
-        return max(got * SECOND_US / self.pace - spent, 0.0)
+        return max(got * SECOND_US / self.pace - self.cpu - self.reclaim - self.wait, 0.0)
 
 
 class Growth(Filler):

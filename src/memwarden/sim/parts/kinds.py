@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from memwarden.sim import scenario as words
-from memwarden.sim.parts import anon
+from memwarden.sim.parts import anon, files, others, serving
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,6 +18,12 @@ TASKS: Final[dict[type, Callable[..., Task]]] = {
     words.Steps: anon.Stepping,
     words.Sawtooth: anon.Collected,
     words.Spike: anon.Spiking,
+    words.WorkingSet: serving.Serving,
+    words.ReadFile: files.Reading,
+    words.WriteFile: files.Writing,
+    words.Tmpfs: others.Filling,
+    words.KernelMemory: others.Kernel,
+    words.Forks: others.Forking,
 }
 
 

@@ -36,12 +36,14 @@ class Holding:
 class FilePages:
     """The cached pages of one file that are charged to one cgroup."""
 
-    __slots__ = ("active", "dirty", "inactive", "memcg", "name", "writeback")
+    __slots__ = ("active", "dirty", "inactive", "memcg", "name", "since_us", "writeback")
 
     def __init__(self, memcg: Memcg, name: str) -> None:
         self.memcg = memcg
         self.name = name
         self.inactive = self.active = self.dirty = self.writeback = 0
+        self.since_us = 0
+        """When the oldest dirty page became so."""
 
     @property
     def cached(self) -> int:

@@ -6,10 +6,12 @@ from math import log2
 from typing import TYPE_CHECKING, Final
 
 from memwarden.sim.result import Work
+from memwarden.sim.scenario import Forks, Mlock, ReadFile, Spike, Steps, WorkingSet, WriteFile
 from memwarden.sim.world.memcg import PAGE
+from memwarden.units import SECOND_US
 
 if TYPE_CHECKING:
-    from memwarden.sim.scenario import Program
+    from memwarden.sim.scenario import Part, Program
 
 STEPS: Final = 16
 """Classes of latency per doubling: each is 4 % wide."""
@@ -19,14 +21,13 @@ class Tally:
     """Counts of one program, all its processes and restarts."""
 
     __slots__ = (
-        "deaths", "due", "latencies", "longest_us", "moved", "program", "refaulted", "requests", "restarts",
-        "stalled_us", "swapped_in", "throttled_us", "wanted",
+        "deaths", "latencies", "longest_us", "moved", "program", "refaulted", "requests", "restarts",
+        "stalled_us", "swapped_in", "throttled_us",
     )  # fmt: skip
 
     def __init__(self, program: Program) -> None:
         self.program = program
         self.moved = self.refaulted = self.swapped_in = 0
-        self.wanted = self.due = 0.0
         self.requests = self.deaths = self.restarts = 0
         self.stalled_us = self.throttled_us = 0.0
         self.latencies: dict[int, int] = {}
@@ -48,15 +49,16 @@ class Tally:
                 return round(min(2 ** (bucket / STEPS), self.longest_us))
         return None
 
-    def work(self) -> Work:
-        """As it stands in the result."""
+    def work(self, end_us: int) -> Work:
+        """As it stands in the result of a run that ended then."""
+        wanted, due = expected(self.program, end_us)
         return Work(
             program=self.program.name,
             cgroup=self.program.cgroup,
             moved_bytes=self.moved * PAGE,
-            wanted_bytes=round(self.wanted) * PAGE,
+            wanted_bytes=wanted,
             requests=self.requests,
-            requests_due=round(self.due),
+            requests_due=due,
             p50_us=self.quantile(0.5),
             p99_us=self.quantile(0.99),
             max_us=round(self.longest_us) if self.requests else None,
@@ -67,3 +69,47 @@ class Tally:
             deaths=self.deaths,
             restarts=self.restarts,
         )
+
+
+def expected(program: Program, end_us: int) -> tuple[int, int]:
+    """Bytes and requests of a program on a machine that is never short, up to then.
+
+    No bytes where a part goes as fast as it can without an end.
+    """
+    alive_s = max(min(program.stop_us or end_us, end_us) - program.start_us, 0) / SECOND_US
+    size, requests, bounded = 0.0, 0.0, True
+    for part in program.parts:
+        if isinstance(part, WorkingSet):
+            requests += part.requests_per_s * alive_s
+            continue
+        rate, most = _rate(part), _most(part)
+        if rate is None and most is None:
+            bounded = False
+        moved = most if rate is None else rate * alive_s
+        size += min(moved or 0.0, moved or 0.0 if most is None else most)
+    return round(size * program.instances) if bounded else 0, round(requests * program.instances)
+
+
+def _rate(part: Part) -> float | None:
+    """Bytes per second, ``None`` for as fast as it goes."""
+    if isinstance(part, Steps):
+        return part.step_bytes * SECOND_US / part.every_us
+    if isinstance(part, Forks):
+        return part.each_bytes * part.per_s
+    return getattr(part, "rate_bps", None)
+
+
+def _most(part: Part) -> int | None:
+    """Bytes after which it has an end, ``None`` if it has none."""
+    match part:
+        case ReadFile() | WriteFile():
+            return None if part.times is None else part.times * part.file_bytes
+        case Spike():
+            return part.top_bytes
+        case Mlock():
+            return part.amount_bytes
+        case Forks():
+            return part.children * part.each_bytes
+        case _:
+            found: int | None = getattr(part, "limit_bytes", None)
+            return found

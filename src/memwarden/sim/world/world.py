@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from memwarden.sim.scenario import Program, Scenario
-    from memwarden.sim.world.process import Proc
+    from memwarden.sim.world.process import Proc, Task
     from memwarden.sim.world.tally import Tally
 
 HZ: Final = 250
@@ -69,6 +69,7 @@ class World:
         self.procs: dict[int, Proc] = {}
         self.tallies: dict[str, Tally] = {}
         self.oom_kills = 0
+        self._writers: dict[Task, int] = {}
         self.chunk_us = 100_000
         """How much a task that is far from everything does at a time."""
         self.kswapd: Callable[[], None]
@@ -150,6 +151,12 @@ class World:
             found = self.files[name] = File(name, pages)
         found.size = max(found.size, pages)
         return found
+
+    def writers(self, task: Task) -> int:
+        """How many tasks wrote to files in about the last second, this one among them."""
+        self._writers[task] = self.now
+        self._writers = {one: at for one, at in self._writers.items() if self.now - at <= SECOND_US}
+        return len(self._writers)
 
     # -- time ---------------------------------------------------------------------------------------------
 

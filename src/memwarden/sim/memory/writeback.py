@@ -1,0 +1,134 @@
+"""Dirty pages: the flusher that writes them back, and writers that have to wait for it.
+
+``mm/page-writeback.c:balance_dirty_pages``, ``domain_dirty_limits``; ``fs/fs-writeback.c:wb_workfn``;
+``mm/memcontrol.c:mem_cgroup_wb_stats`` (v6.12).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from memwarden.sim.world.memcg import PAGE
+from memwarden.units import SECOND_US
+
+if TYPE_CHECKING:
+    from memwarden.sim.world.holding import FilePages
+    from memwarden.sim.world.memcg import Memcg
+    from memwarden.sim.world.process import Task
+    from memwarden.sim.world.world import World
+
+DIRTY: Final = 0.2
+"""``vm.dirty_ratio``."""
+BACKGROUND: Final = 0.1
+"""``vm.dirty_background_ratio``."""
+PERIOD_US: Final = 5 * SECOND_US
+"""``vm.dirty_writeback_centisecs``."""
+EXPIRE_US: Final = 30 * SECOND_US
+"""``vm.dirty_expire_centisecs``."""
+CHUNK_US: Final = 20_000
+"""What the flusher writes at a time, as time of the disk."""
+LONGEST_US: Final = 200_000.0
+"""``MAX_PAUSE``: a writer waits no longer at once."""
+
+
+def balance_dirty_pages(task: Task, pages: int) -> None:
+    """A writer waits as the kernel makes it wait: not at all up to the middle of both thresholds.
+
+    Between there and the threshold it writes at the disk's speed, faster or slower the farther it is from the
+    middle of that stretch. This is no memory stall.
+    """
+    world = task.world
+    worst = min(_position(world, task.proc.memcg), _position(world, world.root))
+    if worst >= 2.0:
+        return
+    world.flush()
+    pace = world.disk.disk.write_bps / PAGE * max(worst, 0.05) / max(world.writers(task), 1)
+    task.io += min(pages * SECOND_US / pace, max(LONGEST_US, pages * SECOND_US / (pace * 4)))
+
+
+def _position(world: World, memcg: Memcg) -> float:
+    """``pos_ratio``: 1 at the set point, 0 at the threshold, 2 and free below the middle."""
+    dirty, background, limit = thresholds(world, memcg)
+    free_run = (background + limit) / 2
+    if dirty <= free_run:
+        return 2.0
+    return 2.0 * max(limit - dirty, 0.0) / max(limit - free_run, 1.0) if dirty < limit else 0.0
+
+
+def thresholds(world: World, memcg: Memcg) -> tuple[int, float, float]:
+    """Dirty pages and pages under writeback below a cgroup, and its two thresholds."""
+    cache = sum([m.inactive_file + m.active_file + m.dirty + m.writeback for m in memcg.subtree])
+    dirty = sum([m.dirty + m.writeback for m in memcg.subtree])
+    room = max(world.free - world.marks.high_pages, 0)
+    for above in memcg.chain[:-1]:
+        room = min(room, max(min(above.max, above.high) - above.usage, 0))
+    return dirty, BACKGROUND * (room + cache), DIRTY * (room + cache)
+
+
+class Flusher:
+    """The disk's flusher thread. Awake while there is more dirty than the background threshold, or old."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.awake = False
+        self.asked = False
+        world.at(PERIOD_US, self._period)
+
+    def wake(self) -> None:
+        """Somebody needs clean pages."""
+        self.asked = True
+        self._start()
+
+    def _start(self) -> None:
+        if not self.awake:
+            self.awake = True
+            self.world.at(self.world.now, self._run)
+
+    def _period(self, _token: int) -> None:
+        self.world.at(self.world.now + PERIOD_US, self._period)
+        if self._parts():
+            self._start()
+
+    def _parts(self) -> list[FilePages]:
+        return [
+            part for memcg in self.world.groups.values() if memcg.dirty for part in memcg.files.values()
+            if part.dirty
+        ]  # fmt: skip
+
+    def _run(self, _token: int) -> None:
+        """Begin to write the next pages; come back when they are clean."""
+        world = self.world
+        parts = self._parts()
+        part = self._next(parts)
+        if part is None:
+            self.awake = self.asked = False
+            return
+        room = int(world.disk.disk.write_bps * CHUNK_US / SECOND_US / PAGE)
+        pages = max(min(part.dirty, room), 1)
+        part.dirty -= pages
+        part.memcg.dirty -= pages
+        part.writeback += pages
+        part.memcg.writeback += pages
+        took = int(world.disk.write_us(world.now, pages * PAGE)) + 1
+        world.at(world.now + took, lambda token: self._written(part, pages, token))
+
+    def _next(self, parts: list[FilePages]) -> FilePages | None:
+        """The file that has been dirty for longest, if anything needs to be written."""
+        if not parts:
+            return None
+        oldest = min(parts, key=lambda part: part.since_us)
+        world = self.world
+        if self.asked or world.now - oldest.since_us >= EXPIRE_US:
+            return oldest
+        for memcg in (world.root, *dict.fromkeys(part.memcg for part in parts)):
+            dirty, background, _ = thresholds(world, memcg)
+            if dirty > background:
+                return next((part for part in parts if part.memcg in memcg.subtree), oldest)
+        return None
+
+    def _written(self, part: FilePages, pages: int, token: int) -> None:
+        part.writeback -= pages
+        part.memcg.writeback -= pages
+        part.inactive += pages
+        part.memcg.inactive_file += pages
+        self._run(token)
