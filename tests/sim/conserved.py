@@ -1,6 +1,7 @@
 """What holds at every instant of a simulated machine."""
 
 from memwarden.sim.run import Run
+from memwarden.sim.view import POOLS
 
 
 def check(world):
@@ -20,8 +21,7 @@ def check(world):
         assert memcg.active_file == sum(part.active for part in files), memcg.path
         assert memcg.dirty == sum(part.dirty for part in files), memcg.path
         assert memcg.writeback == sum(part.writeback for part in files), memcg.path
-        pools = (memcg.anon, memcg.shmem, memcg.locked, memcg.inactive_file, memcg.active_file, memcg.dirty,
-                 memcg.writeback, memcg.slab, memcg.kernel, memcg.sock, memcg.swap_own, memcg.zswap_pool)  # fmt: skip
+        pools = [getattr(memcg, name) for name in POOLS]
         assert min(pools) >= 0, (memcg.path, pools)
         assert memcg.usage <= memcg.max or memcg.max < memcg.peak, memcg.path
         for part in files:
