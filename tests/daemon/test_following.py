@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from memwarden.daemon.following import EVERY_US, KILLS, MOST, Follower
+from memwarden.daemon.following import ABSENT_US, EVERY_US, KILLS, MOST, Follower
 from memwarden.guard import ir
 from memwarden.guard.watched import heeded
 from tests.guard.ticks import group, tick
@@ -97,6 +97,19 @@ def test_who_is_gone_or_made_anew_meanwhile_is_left_out(machine, tmp_path):
     (tmp_path / "c" / "memory.events").unlink()
     Follower(ears, heeded(POLICY)).heed(seen)
     assert ears.files == []
+
+
+def test_a_service_that_is_not_there_is_looked_for(machine):
+    follower = Follower(Ears(), heeded(POLICY))
+    assert follower.due(ABSENT_US)
+    follower.heed(machine("a", at_us=ABSENT_US))
+    assert not follower.due(2 * ABSENT_US - 1)
+    assert follower.due(2 * ABSENT_US)
+    follower.heed(machine("a", "a/db.service", at_us=2 * ABSENT_US))
+    assert not follower.due(9 * ABSENT_US)
+    follower.heed(machine("a", at_us=9 * ABSENT_US))
+    assert follower.due(10 * ABSENT_US)
+    assert not Follower(Ears(), heeded(ir.Policy("p", ()))).due(ABSENT_US)
 
 
 def test_there_is_a_bound(machine):

@@ -35,6 +35,7 @@ class World:
     def __init__(self, replies=(CALM,), steps=(QUIET,), *, look_us=0):
         self.clock = ManualClock(S, 0)
         self.replies, self.steps, self.look_us = list(replies), list(steps), look_us
+        self.heeded = []
         self.slept, self.looks, self.told, self.reported = [], [], [], []
         self.heard = Heard()
         self.beaten = Beat(0, 100, 50, 0)
@@ -52,9 +53,18 @@ class World:
             eyes=self,
             hands=self,
             memory=self,
+            follower=self,
         )
 
     blind = False
+    missing = False
+
+    # follower
+    def heed(self, snapshot):
+        self.heeded.append(snapshot.instant.monotonic_us)
+
+    def due(self, _now_us):
+        return self.missing
 
     # ears
     def wait(self, timeout_us):
@@ -253,11 +263,13 @@ def test_a_pressure_file_that_goes_is_told_once_each_time():
     assert told == [("trouble", "pressure cannot be read: stalls are not seen, only growth is")] * 2
 
 
-def test_who_came_or_went_is_heeded_after_what_was_decided():
-    world = World(replies=[ALARM], steps=[Step((decision(Kill(CgroupId("/a", 1))),), (), False, TICK)])
-    world.loop.heed = lambda snapshot: world.told.append(("heed", snapshot.instant.monotonic_us))
+def test_who_came_or_went_is_heeded_at_each_look_and_looked_for():
+    world = World(replies=[CALM])
     world.loop.turn()
-    assert [one[0] for one in world.told][-2:] == ["decided", "heed"]
+    assert world.heeded == []
+    world.missing = True
+    world.loop.turn()
+    assert len(world.heeded) == len(world.looks) == 1
 
 
 class Effects:

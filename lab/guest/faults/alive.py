@@ -36,24 +36,28 @@ HAS_PSI = os.path.exists(PSI)
 CGROUPS = int(get("cgroups"))
 """How many there are in the check of many."""
 PRESSED = """
+[guard]
+steady = true
+tick = "{tick}"
 [[rule]]
 name = "pressed"
 pause = "60s"
   [[rule.when]]
-  exists = {{ cgroup = "{cgroup}" }}
+  {when}
   [[rule.do]]
-  {act}
-"""
-STEADY = """
-[guard]
-steady = true
-tick = "50ms"
+  {act} = {{ {words}, cgroup = "{cgroup}" }}
 """
 
 
-def pressing(group: Group, act: str) -> str:
-    """A policy that does something to the group as soon as it is there, without any shortage."""
-    return STEADY + PRESSED.format(cgroup=group.name, act=act)
+def pressing(cgroup: str, act: str, words: str, *, when: str = "", tick: str = "50ms") -> str:
+    """A policy that does something to a cgroup as soon as it is there, without any shortage."""
+    when = when or f'exists = {{ cgroup = "{cgroup}" }}'
+    return PRESSED.format(cgroup=cgroup, act=act, words=words, when=when, tick=tick)
+
+
+def holding(cgroup: str) -> str:
+    """When it holds more than 8 MiB."""
+    return f'usage = {{ above = "8MiB", cgroup = "{cgroup}" }}'
 
 
 def leak(rate_mib: int, most_mib: int) -> Callable[[], object]:
@@ -165,7 +169,7 @@ def killed_while_throttling(group: Group, guard: Daemon) -> str:
     """SIGKILL while a cgroup is throttled: the next guard gives the limit back at its start."""
     group.start(anon(16 * MIB))
     group.set("memory.high", str(300 * MIB))
-    guard.write(pressing(group, 'throttle = { within = "60s" }'))
+    guard.write(pressing(group.name, "throttle", 'within = "60s"'))
     guard.start()
     assert wait_until(lambda: group.file("memory.high") != str(300 * MIB)), guard.ledger()
     limit = int(group.file("memory.high"))
@@ -177,7 +181,7 @@ def killed_while_throttling(group: Group, guard: Daemon) -> str:
 def killed_while_freezing(group: Group, guard: Daemon) -> str:
     """SIGKILL while a cgroup is frozen: the next guard thaws it at its start."""
     group.start(anon(MIB))
-    guard.write(pressing(group, 'freeze = { within = "60s" }'))
+    guard.write(pressing(group.name, "freeze", 'within = "60s"'))
     guard.start()
     assert wait_until(lambda: "frozen 1" in group.file("cgroup.events")), guard.ledger()
     return _restored(guard, lambda: "frozen 0" in group.file("cgroup.events"))
@@ -200,7 +204,7 @@ def _restored(guard: Daemon, what: Callable[[], bool]) -> str:
 def stopped_while_throttling(group: Group, guard: Daemon) -> str:
     """SIGTERM restores, and so does a pause."""
     group.start(anon(16 * MIB))
-    guard.write(pressing(group, 'throttle = { within = "60s" }'))
+    guard.write(pressing(group.name, "throttle", 'within = "60s"'))
     guard.start()
     assert wait_until(lambda: group.file("memory.high") != "max"), guard.ledger()
     guard.ask("pause")
@@ -216,13 +220,8 @@ def stopped_while_throttling(group: Group, guard: Daemon) -> str:
 def removed_before_the_kill(group: Group, guard: Daemon) -> str:
     """Decided, a hook runs, and meanwhile the victim is removed and its name given to somebody else."""
     first = group.start(anon(MIB))
-    guard.write(
-        pressing(
-            group,
-            'kill = { hook = ["/bin/sleep", "2"], hook_meanwhile = "nothing", even_without_need = true, '
-            f'cgroup = "{group.name}" }}',
-        )
-    )
+    hook = 'hook = ["/bin/sleep", "2"], hook_meanwhile = "nothing", even_without_need = true'
+    guard.write(pressing(group.name, "kill", hook))
     guard.start()
     assert wait_until(lambda: kinds(guard.acts()) == ["hook"]), guard.ledger()
     os.kill(first, signal.SIGKILL)
@@ -247,11 +246,7 @@ def _removed(group: Group) -> bool:
 
 def clock_steps(group: Group, guard: Daemon) -> str:
     """The wall clock steps by an hour, ahead and back: nothing is done for it, and what follows still is."""
-    guard.write(
-        pressing(group, f'kill = {{ even_without_need = true, cgroup = "{group.name}" }}').replace(
-            "exists", 'usage = { above = "8MiB", cgroup = "' + group.name + '" }\n  exists'
-        )
-    )
+    guard.write(pressing(group.name, "kill", "even_without_need = true", when=holding(group.name)))
     group.start(anon(MIB))
     guard.start()
     steps = [3600, -7200, 3600]
@@ -287,7 +282,7 @@ def stopped_for_a_while(group: Group, guard: Daemon) -> str:
 
 def policy_emptied(group: Group, guard: Daemon) -> str:
     """The policy's file is emptied, then broken: the old policy stays, and that is said."""
-    guard.write(pressing(group, 'freeze = { within = "60s" }').replace(group.name, "nobody"))
+    guard.write(pressing("nobody", "freeze", 'within = "60s"'))
     guard.start()
     name, rules = guard.status()["policy"], guard.status()["rules"]
     said = []
@@ -296,15 +291,18 @@ def policy_emptied(group: Group, guard: Daemon) -> str:
         guard.send(signal.SIGHUP)
         guard.hear("RELOADING=1")
         guard.hear("READY=1")
-        assert wait_until(lambda: any("stays as it was" in one for one in guard.troubles())), guard.ledger()
+        assert wait_until(lambda known=said: len(_stayed(guard)) > len(known)), guard.ledger()
         assert (guard.status()["policy"], guard.status()["rules"]) == (name, rules), (text, guard.status())
-        said = [one for one in guard.troubles() if "stays as it was" in one]
-    assert len(said) == 2, said
-    guard.write(pressing(group, 'freeze = { within = "60s" }'))
+        said = _stayed(guard)
+    guard.write(pressing(group.name, "freeze", 'within = "60s"'))
     group.start(anon(MIB))
     assert guard.ask("reload")["error"] == ""
     assert wait_until(lambda: "frozen 1" in group.file("cgroup.events")), guard.ledger()
     return said[0]
+
+
+def _stayed(guard: Daemon) -> list[str]:
+    return [one for one in guard.troubles() if "stays as it was" in one]
 
 
 def pressure_file_disappears(group: Group, guard: Daemon) -> str:
@@ -369,12 +367,9 @@ def many_cgroups(group: Group, guard: Daemon) -> str:
         os.mkdir(path)
     victim = Group(f"{group.name}/leaky")
     try:
-        guard.write(
-            STEADY.replace("50ms", "1s")
-            + PRESSED.format(
-                cgroup="leaky", act='kill = { rank = "growth", least = "8MiB", even_without_need = true }'
-            ).replace("exists = { cgroup", 'growth = { above = "8MiB/s", in = "2s", cgroup')
-        )
+        words = 'rank = "growth", least = "8MiB", even_without_need = true'
+        when = 'growth = { above = "8MiB/s", in = "2s", cgroup = "leaky" }'
+        guard.write(pressing("/**", "kill", words, when=when, tick="1s"))
         guard.start()
         victim.start(leak(30, 400))
         assert wait_until(lambda: not victim.populated(), 120), guard.ledger()
@@ -393,11 +388,8 @@ def many_cgroups(group: Group, guard: Daemon) -> str:
 def victim_in_the_kernel(group: Group, guard: Daemon) -> str:
     """A victim that sleeps in the kernel does not go: the guard says so and lives."""
     writer = group.start(lambda: (anon(32 * MIB)(), written_later("/out/written-while-frozen")))
-    guard.write(
-        pressing(
-            group, f'kill = {{ even_without_need = true, cgroup = "{group.name}", within = "1s" }}'
-        ).replace("exists", 'usage = { above = "8MiB", cgroup = "' + group.name + '" }\n  exists')
-    )
+    words = 'even_without_need = true, within = "1s"'
+    guard.write(pressing(group.name, "kill", words, when=holding(group.name)))
     with frozen_disk():
         assert wait_until(lambda: state_of(writer) == "D"), state_of(writer)
         guard.start()

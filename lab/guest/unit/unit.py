@@ -35,7 +35,7 @@ pause = "60s"
   [[rule.when]]
   exists = {{ cgroup = "{unit}" }}
   [[rule.do]]
-  {act}
+  {act} = {{ {words} cgroup = "{unit}", rank = "size" }}
 """
 VICTIM = "victim.service"
 
@@ -70,9 +70,9 @@ def eventually(what: Callable[[], object], limit_s: float = 40) -> bool:
     return True
 
 
-def pressed(act: str) -> None:
+def pressed(act: str, words: str) -> None:
     """A policy that does this to the victim without any shortage."""
-    put(POLICY, PRESSED.format(unit=VICTIM, act=act))
+    put(POLICY, PRESSED.format(unit=VICTIM, act=act, words=words))
 
 
 def victim() -> str:
@@ -110,7 +110,7 @@ def capabilities() -> str:
 def reloaded() -> str:
     """``systemctl reload`` takes a new policy, and keeps the old one where the new one is wrong."""
     rules = status()["rules"]
-    pressed('notify = { text = "seen" }')
+    pressed("kill", "dry = true,")
     call("systemctl", "reload", UNIT)
     assert eventually(lambda: status()["rules"] == rules + 1), shown("StatusText")
     put(POLICY, "[guard]\ntick = 5\n")
@@ -124,7 +124,7 @@ def reloaded() -> str:
 def throttled_and_restored() -> str:
     """It throttles somebody of another user with those capabilities, and ``systemctl stop`` restores it."""
     path = victim()
-    pressed('throttle = { within = "60s" }')
+    pressed("throttle", 'within = "60s",')
     call("systemctl", "restart", UNIT)
     assert eventually(lambda: text(f"{path}/memory.high").strip() != "max"), _journal()
     call("systemctl", "stop", UNIT)
@@ -157,7 +157,7 @@ def stuck() -> str:
 
 def killed() -> str:
     """It kills somebody of another user, and the journal of the victim's unit says so."""
-    pressed(f'kill = {{ even_without_need = true, cgroup = "{VICTIM}" }}')
+    pressed("kill", "even_without_need = true,")
     call("systemctl", "restart", UNIT)
     assert eventually(lambda: call("systemctl", "show", "-P", "ActiveState", VICTIM).strip() != "active"), (
         _journal()

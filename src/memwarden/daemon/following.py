@@ -3,8 +3,8 @@
 A service with an objective has pressure triggers of its own, so that a stall of 50 ms wakes us within a tenth
 of the window it is counted in, although the machine as a whole hardly stalls. ``memory.events`` tell of kills
 and of whatever counters the policy names; those of the cgroups right below the root tell of all below them,
-since an event is counted in all ancestors. What a policy names is looked for whenever the cgroups are read;
-on a calm machine that is when its memory has moved, as it does when a service starts.
+since an event is counted in all ancestors. What a policy names is looked for whenever the cgroups are read,
+and every few seconds while it is not there.
 """
 
 from __future__ import annotations
@@ -26,6 +26,8 @@ KILLS: Final = frozenset(("oom", "oom_kill", "oom_group_kill"))
 EVENTS: Final = "memory.events"
 EVERY_US: Final = 2_000_000
 """Cgroups are not looked for more often: so often all of them are read (``collect.glances.WHOLE_US``)."""
+ABSENT_US: Final = 10_000_000
+"""How often the cgroups are read on a calm machine while a service with an objective is not there."""
 MOST: Final = 128
 """Cgroups that are listened to, of either kind; the timer and the machine's triggers stand in for others."""
 
@@ -38,6 +40,11 @@ class Follower:
         self._heeded = heeded
         self._looked_us: int | None = None
         self._listening: frozenset[tuple[str, int]] = frozenset()
+        self._absent = bool(heeded.stalls)
+
+    def due(self, now_us: int) -> bool:
+        """Whether to look for a service that was not there, or is there no longer."""
+        return self._absent and not 0 <= now_us - (self._looked_us or 0) < ABSENT_US
 
     def heed(self, snapshot: Snapshot) -> None:
         """Listen to what is there now."""
@@ -55,6 +62,8 @@ class Follower:
             wanted = self._counters(path, cgroup)
             if wanted and len(counters) < MOST:
                 counters[path, cgroup.inode] = wanted
+        found = [path for path, *_ in stalls]
+        self._absent = any(not any(map(stall.fits, found)) for stall in self._heeded.stalls)
         root = snapshot.cgroup_root
         self._ears.watch_stalls(root, stalls)
         if counters.keys() != self._listening:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 from memwarden.errors import MemwardenError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from memwarden.daemon.beats import Beats
     from memwarden.guard.engine import Engine, Step
@@ -65,6 +65,16 @@ class Hands(Protocol):
         """What was still running and is over now, such as hooks: decision and outcome."""
 
 
+class Follower(Protocol):
+    """What listens to the cgroups that the policy names."""
+
+    def heed(self, snapshot: Snapshot) -> None:
+        """Who came is listened to, who went no longer."""
+
+    def due(self, now_us: int) -> bool:
+        """Whether the cgroups are to be read, since somebody who is named was not there."""
+
+
 class Memory(Protocol):
     """What keeps it all for later."""
 
@@ -104,9 +114,8 @@ class Loop:
         eyes: Eyes,
         hands: Hands,
         memory: Memory,
-        heed: Callable[[Snapshot], None] = lambda _snapshot: None,
+        follower: Follower,
     ) -> None:
-        """``heed`` is given each snapshot when all is done: who came is listened to, who went no longer."""
         self._clock = clock
         self._beats = beats
         self._pulse = pulse
@@ -115,7 +124,7 @@ class Loop:
         self.eyes = eyes
         self._hands = hands
         self._memory = memory
-        self.heed = heed
+        self.follower = follower
         self._sleep_us = 0
         self._took_us = 0
         self._busy = False
@@ -150,7 +159,8 @@ class Loop:
         reply = self._pulse.feel(beat)
         self._memory.beat(beat, reply)
         self._sleep_us = reply.sleep_us
-        if reply.alarm or reply.sweep or self._busy or self.engine.policy.steady:
+        wanted = reply.sweep or self._busy or self.follower.due(beat.now_us)
+        if reply.alarm or wanted or self.engine.policy.steady:
             self._look(reply, late_us)
         return heard
 
@@ -196,7 +206,7 @@ class Loop:
             self._memory.result(result)
         for decision in step.decisions:
             self.carry(decision)
-        self.heed(snapshot)
+        self.follower.heed(snapshot)
         return step
 
     def carry(self, decision: Decision) -> None:

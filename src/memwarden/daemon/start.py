@@ -99,7 +99,7 @@ class Process:
             eyes=self.eyes,
             hands=self.hands,
             memory=self.memory,
-            heed=Follower(self.ears, heeded(policy)).heed,
+            follower=Follower(self.ears, heeded(policy)),
         )
         loop.paused = self.options.observe
         return loop
@@ -130,7 +130,7 @@ class Process:
             ourselves.hurry(),
         ]
         # One look with everything, so that whatever it needs is imported, open and locked by now.
-        self.loop.heed(self.eyes.look(processes=True))
+        self.loop.follower.heed(self.eyes.look(processes=True))
         self.grants.append(ourselves.freeze_collector())
         for grant in self.grants:
             if not grant.granted:
@@ -231,7 +231,7 @@ class Process:
             self.eyes = self.loop.eyes = self._eyes(policy)
             self.eyes.look(processes=False)  # whose cgroup is ours is known by the look
             self.loop.engine = self._engine(policy)
-            self.loop.heed = Follower(self.ears, heeded(policy)).heed
+            self.loop.follower = Follower(self.ears, heeded(policy))
         self.notify.ready(self._status())
         return wrong
 
