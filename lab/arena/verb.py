@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING
 
 from lab.arena import document, judged, runs
 from lab.arena.bars import SEEDS, bars, table
-from lab.errors import LabError
 
 if TYPE_CHECKING:
     import argparse
     from pathlib import Path
 
-AT_ONCE = 6
-"""Scenarios to a boot: a guest that dies loses no more than these."""
+AT_ONCE = 3
+"""Scenarios to a boot: a guest that dies loses no more than these, and a boot takes less than one of them."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -44,15 +43,19 @@ def main(arguments: argparse.Namespace) -> int:
     return 1 if failed or any(bar.held is False for bar in found) else 0
 
 
-def _run(arguments: argparse.Namespace) -> int:
-    turns = runs.wanted(
-        arguments.column, arguments.scenario, range(1, arguments.seeds + 1), again=arguments.again
-    )
-    boots = [
+def _boots(turns: list[runs.Turn]) -> list[list[runs.Turn]]:
+    return [
         batch[first : first + AT_ONCE]
         for batch in runs.batches(turns)
         for first in range(0, len(batch), AT_ONCE)
     ]
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    turns = runs.wanted(
+        arguments.column, arguments.scenario, range(1, arguments.seeds + 1), again=arguments.again
+    )
+    boots = _boots(turns)
     begin, failed = time.monotonic(), 0
     for number, batch in enumerate(boots, 1):
         turn, names = batch[0], ", ".join(turn.scenario.name for turn in batch)
@@ -61,7 +64,7 @@ def _run(arguments: argparse.Namespace) -> int:
         )
         try:
             runs.run(batch)
-        except LabError as error:
+        except Exception as error:
             failed += 1
             print(f"FAILED {error}", flush=True)
         left_s = (time.monotonic() - begin) / number * (len(boots) - number)

@@ -1,10 +1,12 @@
 """How the arena judges: on results made by hand, whose verdicts are plain to see."""
 
+import argparse
 import json
 
 import pytest
 
-from lab.arena import bars, columns, document, judged, picture, runs, scenarios
+from lab.arena import bars, columns, document, judged, picture, runs, scenarios, verb
+from lab.errors import LabError
 from memwarden.guard import ledger
 
 MIB = 1024  # of the samples' KiB
@@ -231,6 +233,30 @@ def test_seeds_that_were_made_with_different_programs_are_marked():
     turns = [verdict(result(seed=seed, inputs=str(seed))) for seed in (1, 2)]
     assert "several versions" in "".join(document._sections(turns))
     assert "several versions" not in "".join(document._sections(turns[:1]))
+
+
+def test_a_boot_is_one_column_and_one_seed_and_few_scenarios():
+    turns = runs.wanted(["nohang", "oomd"], [], [1, 2], again=True)
+    boots = verb._boots(turns)
+    assert [turn for boot in boots for turn in boot] == turns
+    assert all(len({(turn.column, turn.seed) for turn in boot}) == 1 for boot in boots)
+    assert max(map(len, boots)) == verb.AT_ONCE
+
+
+@pytest.mark.parametrize("error", [LabError("the guest died"), OSError("no space left")])
+def test_a_boot_that_fails_costs_its_own_turns_only(monkeypatch, capsys, error):
+    tried = []
+
+    def boot(batch):
+        tried.extend(batch)
+        if batch[0].column.name == "nohang":
+            raise error
+
+    monkeypatch.setattr(runs, "run", boot)
+    arguments = argparse.Namespace(column=["nohang", "oomd"], scenario=["idle"], seeds=1, again=True)
+    assert verb._run(arguments) == 1
+    assert [turn.column.name for turn in tried] == ["nohang", "oomd"]
+    assert f"FAILED {error}" in capsys.readouterr().out
 
 
 def test_results_are_whole():
