@@ -43,6 +43,8 @@ VICTIM = "victim.service"
 def install() -> None:
     """As README says: the package, the program, the unit."""
     shutil.copytree("/job/src", "/usr/lib/memwarden")
+    # As a package does it: under ProtectSystem=strict nothing can be compiled later.
+    call("python3", "-m", "compileall", "-q", "/usr/lib/memwarden")
     put("/usr/bin/memwarden", PROGRAM)
     os.chmod("/usr/bin/memwarden", 0o755)
     shutil.copy(f"/job/{UNIT}", FOLDER)
