@@ -166,11 +166,18 @@ def test_a_steady_policy_looks_always_at_its_own_tick():
     assert (world.looks, world.slept) == ([False, False], [0, 5 * S])
 
 
-def test_looking_takes_at_most_a_quarter_of_a_cpu():
-    world = World([ALARM], look_us=80_000)
+@pytest.mark.parametrize(
+    ("lasts_us", "times"),
+    [
+        (None, 9),  # a tenth of a CPU while memory is not filling
+        (2 * S, 3),  # a quarter
+    ],
+)
+def test_looking_does_not_take_the_cpu_that_others_need(lasts_us, times):
+    world = World([ALARM._replace(lasts_us=lasts_us)], look_us=80_000)
     world.loop.turn()
     world.loop.turn()
-    assert world.slept == [0, 3 * 80_000]
+    assert world.slept == [0, times * 80_000]
 
 
 @pytest.mark.parametrize(

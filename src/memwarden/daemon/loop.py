@@ -28,6 +28,8 @@ UNKNOWN_US: Final = 1_000_000
 
 GREED: Final = 3
 """Sleep at least so many times as long as a look took."""
+PATIENCE: Final = 9
+"""The same while memory is not filling."""
 LOOKS: Final = 20
 """Looks that there shall be before memory ends."""
 LONGEST_TICK_US: Final = 1_000_000
@@ -184,11 +186,12 @@ class Loop:
     def _rest(self, step: Step, reply: Reply) -> int:
         """How long to sleep in trouble: a tick, less often while memory lasts, and never for all of a CPU.
 
-        A shortage is often a shortage of CPU too, so that looking takes at most a quarter of one, unless
+        A shortage is often a shortage of CPU too, so that looking takes at most a quarter of one, and a tenth
+        while memory is not filling: a backup lets tasks stall a little for hours. Not so when
         memory ends sooner than that lets us look again.
         """
         if reply.lasts_us is None:
-            return max(step.sleep_us, GREED * self._took_us)
+            return max(step.sleep_us, PATIENCE * self._took_us)
         wanted = max(step.sleep_us, min(reply.lasts_us // LOOKS, LONGEST_TICK_US))
         return min(max(wanted, GREED * self._took_us), max(reply.lasts_us // 2, step.sleep_us // 2))
 
