@@ -62,7 +62,7 @@ def status() -> dict[str, Any]:
     return dict(json.loads(call("/usr/bin/memwarden", "ctl", "status", "--format", "json"))["status"])
 
 
-def eventually(what: Callable[[], object], limit_s: float = 40) -> bool:
+def eventually(what: Callable[[], object], limit_s: float = 120) -> bool:
     """Whether it comes true in time."""
     until = time.monotonic() + limit_s
     while not what():
@@ -142,12 +142,14 @@ def stuck() -> str:
     put(f"{FOLDER}/{UNIT}.d/watchdog.conf", "[Service]\nWatchdogSec=8\n")
     call("systemctl", "daemon-reload")
     call("systemctl", "start", UNIT)
-    assert eventually(lambda: text(f"{path}/memory.high").strip() != "max"), _journal()
     time.sleep(12)
-    first = main_pid(UNIT)
     assert shown("NRestarts") == "0", "a guard that works was killed by the watchdog"
-    os.unlink(POLICY)
+    call("systemctl", "restart", UNIT)  # what it throttles is given back after a while, all being calm
+    assert eventually(lambda: text(f"{path}/memory.high").strip() != "max"), _journal()
+    first = main_pid(UNIT)
     os.kill(first, signal.SIGSTOP)
+    os.unlink(POLICY)
+    assert text(f"{path}/memory.high").strip() != "max"
     assert eventually(lambda: main_pid(UNIT) not in (0, first)), shown("ActiveState")
     assert eventually(lambda: shown("ActiveState") == "active"), _journal()
     assert shown("NRestarts") == "1"
