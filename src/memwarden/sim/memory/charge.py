@@ -42,7 +42,8 @@ def take(task: Task, memcg: Memcg, want: int, *, huge: bool = False) -> int:
     if room < want * NEAR:
         unit = HUGE if huge and want >= HUGE else world.batch
         if room < unit:
-            return _slow(task, memcg, min(want, max(unit, _easy(memcg) // unit * unit)), huge=unit == HUGE)
+            bulk = min(_easy(memcg), (world.free - world.marks.min_pages) // 4) // unit * unit
+            return _slow(task, memcg, min(want, max(unit, bulk)), huge=unit == HUGE)
         want = min(want, max(unit, room // NEAR // unit * unit))
     world.charge(memcg, want)
     return want

@@ -98,22 +98,27 @@ class Stepping(Filler):
 class Collected(Filler):
     """``Sawtooth``: a heap that is used all over in every cycle."""
 
-    __slots__ = ("bottom", "top")
+    __slots__ = ("alive", "bottom", "top")
 
     def __init__(self, proc: Proc, part: Sawtooth) -> None:
         super().__init__(proc, pages_per_s(part.rate_bps))
         self.top = max(part.top_bytes // PAGE, 1)
         self.bottom = min(part.bottom_bytes // PAGE, self.top)
+        self.alive: int | None = None
+        """Pages that a collection has still to bring back from swap."""
         self.held.touch_us = max(self.top - self.bottom, 1) * SECOND_US / (self.pace or 1.0)
 
     def work(self) -> float | None:
         """Grow to the top; at the top, look at what lives and give the rest back."""
         held = self.held
         if held.total < self.top:
+            self.alive = None
             return self.fill(self.top - held.total)
-        alive = held.swapped * self.bottom // self.top
-        if alive:
-            bring_back(self, held, alive)
+        if self.alive is None:
+            self.alive = held.swapped * self.bottom // self.top
+        if self.alive and held.swapped:
+            self.alive -= bring_back(self, held, min(self.alive, held.swapped))
+            return 0.0
         garbage = held.total - self.bottom
         swapped = min(held.swapped, garbage)
         release(self.world, held, garbage - swapped, swapped)

@@ -1,0 +1,113 @@
+"""Who dies, and what follows."""
+
+import pytest
+
+from memwarden.sim.result import Kind
+from memwarden.sim.scenario import Change, Forks, Group, Grow, Machine, Program, Scenario
+from memwarden.units import GIB, MIB
+from tests.sim.conserved import run
+
+MACHINE = Machine(ram_bytes=GIB, thp=False)
+
+
+def outcome(*programs, groups, seconds=10, changes=(), machine=MACHINE):
+    return run(Scenario("oom", machine, groups, programs, changes, duration_us=seconds * 1_000_000))[1]
+
+
+def killed(result):
+    return [event.program for event in result.events if event.kind is Kind.OOM_KILL]
+
+
+@pytest.mark.parametrize(("adj", "victim"), [(300, "big"), (330, "small")])
+def test_badness_of_a_64_mib_limit(adj, victim):
+    # kernel.md 1.1: T = 16384 pages, so that a point of adj is 16 pages. 30 MiB are 7680 pages; 10 MiB with
+    # adj 300 are 2560 + 4800 = 7360, with adj 330 they are 7840.
+    big = Program("big", "/a", (Grow(None, 30 * MIB),))
+    small = Program("small", "/a", (Grow(None, 10 * MIB),), oom_score_adj=adj)
+    spare = Program("spare", "/a", (Grow(1 * MIB),), oom_score_adj=-500, start_us=1_000_000)
+    result = outcome(big, small, spare, groups=(Group("/a", max_bytes=64 * MIB),), seconds=60)
+    assert killed(result)[0] == victim
+
+
+def test_a_group_dies_as_a_whole_and_is_counted_once_too_often():
+    programs = (Program("p", "/a", (Grow(50 * MIB),)), Program("q", "/a", (Grow(None, 5 * MIB),)))
+    result = outcome(*programs, groups=(Group("/a", max_bytes=60 * MIB, oom_group=True),))
+    assert sorted(killed(result)) == ["p", "q"]
+    # kernel.md 1.5: killing two processes gives oom_kill 3
+    assert result.counters["/a"]["oom_kill"] == 3
+    assert result.counters["/a"]["oom_group_kill"] == 1
+
+
+def test_a_flag_above_the_limit_has_no_effect():
+    programs = (Program("p", "/s/a", (Grow(50 * MIB),)), Program("q", "/s/b", (Grow(None, 5 * MIB),)))
+    groups = (Group("/s", oom_group=True), Group("/s/a", max_bytes=60 * MIB))
+    assert killed(outcome(*programs, groups=groups)) == ["p"]
+
+
+def test_nobody_to_kill_spins_and_counts():
+    program = Program("p", "/a", (Grow(50 * MIB),), oom_score_adj=-1000)
+    result = outcome(program, groups=(Group("/a", max_bytes=20 * MIB),), seconds=5)
+    counts = result.counters["/a"]
+    # kernel.md 1.6: 140 to 300 oom events a second, 18 passes for each, nobody dies; full after 0.4 s
+    assert 140 * 4.6 <= counts["oom"] <= 300 * 4.6
+    assert counts["max"] == 18 * counts["oom"]
+    assert counts["oom_kill"] == 0
+    assert result.work[0].stalled_us == pytest.approx(4_600_000, rel=0.01)
+
+
+def test_of_equals_the_youngest_dies():
+    result = outcome(
+        Program("first", "/a", (Grow(None, 20 * MIB),)),
+        Program("second", "/a", (Grow(None, 20 * MIB),), start_us=100_000),
+        Program("third", "/a", (Grow(1 * MIB),), start_us=200_000),
+        groups=(Group("/a", max_bytes=45 * MIB),),
+    )
+    assert killed(result)[0] == "second"
+
+
+def test_one_victim_at_a_time():
+    forks = Program("storm", "/a", (Forks(50, 10, 5 * MIB),))
+    result = outcome(forks, groups=(Group("/a", max_bytes=100 * MIB),))
+    deaths = [e for e in result.events if e.kind in {Kind.OOM_KILL, Kind.GONE}]
+    # nobody is chosen before the memory of the one before came back
+    assert [e.kind for e in deaths] == [Kind.OOM_KILL, Kind.GONE] * (len(deaths) // 2)
+    assert len(deaths) == 2 * 30
+
+
+def test_memory_max_below_usage_kills_and_memory_high_does_not():
+    program = Program("p", "/a", (Grow(None, 50 * MIB),))
+    lowered = Change(2_000_000, "/a", "memory.max", 20 * MIB)
+    result = outcome(program, groups=(), changes=(lowered,))
+    assert killed(result) == ["p"]
+    assert result.counters["/a"]["oom"] >= 1
+    high = Change(2_000_000, "/a", "memory.high", 20 * MIB)
+    result = outcome(program, groups=(), changes=(high,))
+    assert killed(result) == []
+    assert result.samples[-1].groups["/a"].usage.anon == 50 * MIB
+
+
+def test_lowering_below_what_only_the_unkillable_hold_ends():
+    program = Program("p", "/a", (Grow(None, 50 * MIB),), oom_score_adj=-1000)
+    lowered = Change(2_000_000, "/a", "memory.max", 20 * MIB)
+    result = outcome(program, groups=(), changes=(lowered,))
+    assert killed(result) == []
+    assert result.counters["/a"]["oom"] == 1
+
+
+def test_a_supervisor_starts_it_again_and_an_impatient_one_kills_it():
+    again = Program("p", "/a", (Grow(50 * MIB),), restart_us=1_000_000)
+    result = outcome(again, groups=(Group("/a", max_bytes=50 * MIB),), seconds=20)
+    # a second to fill, a second to restart: ten deaths in 20 s
+    assert result.work[0].deaths == 10
+    assert result.work[0].restarts in {9, 10}
+    hurried = Program("p", "/a", (Grow(50 * MIB),), patience_us=2_000_000)
+    result = outcome(hurried, groups=(Group("/a", high_bytes=100 * MIB),), seconds=20)
+    assert [e.detail for e in result.events if e.kind is Kind.KILL] == ["it stalled for too long"]
+    assert killed(result) == []
+
+
+def test_what_is_stopped_is_not_started_again():
+    program = Program("p", "/a", (Grow(None, 50 * MIB),), stop_us=3_000_000, restart_us=100_000)
+    result = outcome(program, groups=())
+    assert [e.kind for e in result.events] == [Kind.STARTED, Kind.STOPPED, Kind.GONE]
+    assert result.samples[-1].groups["/a"].usage.total == 0

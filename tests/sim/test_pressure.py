@@ -1,0 +1,72 @@
+"""Who counts as stalled, and for how long."""
+
+import pytest
+
+from memwarden.sim.scenario import Group, Grow, Machine, Program, Sawtooth, Scenario
+from memwarden.sim.world.pressure import Pressure
+from memwarden.units import GIB, MIB
+from tests.sim.conserved import run
+
+TABLE = {1: 18.1, 2: 33.0, 3: 45.1, 4: 55.0, 5: 63.2, 6: 69.9, 7: 75.3, 10: 86.5}
+
+
+def test_averages_of_a_full_stall_are_the_kernels():
+    pressure = Pressure(cpus=2, hz=250)
+    pressure.stalled = 1
+    for periods, avg10 in TABLE.items():
+        read = pressure.read(periods * 2_004_000)
+        assert read.some.avg10_pct == pytest.approx(avg10, abs=0.1)
+        assert read.full.total_us == read.some.total_us == periods * 2_004_000
+
+
+def test_a_long_calm_forgets():
+    pressure = Pressure(cpus=2, hz=250)
+    pressure.stalled = 1
+    pressure.advance(10 * 2_004_000)
+    pressure.stalled = 0
+    assert pressure.read(11 * 2_004_000).some.avg10_pct == pytest.approx(86.5 * 1677 / 2048, abs=0.1)
+    assert pressure.read(2_000 * 2_004_000).some.avg10_pct == 0.0
+    assert pressure.read(2_000 * 2_004_000).some.total_us == 10 * 2_004_000
+
+
+@pytest.mark.parametrize(
+    ("cpus", "stalled", "running", "some", "full"),
+    [
+        (2, 1, 0.0, 1.0, 1.0),
+        (2, 1, 1.0, 0.5, 0.5),  # each on a processor of its own: half of what was not idle
+        (4, 1, 3.0, 0.25, 0.25),
+        (1, 1, 1.0, 0.75, 0.25),  # two on one processor: 1 - 1/2**2 and 1/2**2
+        (2, 3, 1.0, 0.9375, 0.5625),
+    ],
+)
+def test_some_and_full_are_shares_of_busy_processors(cpus, stalled, running, some, full):
+    pressure = Pressure(cpus=cpus, hz=250)
+    pressure.stalled, pressure.running = stalled, running
+    pressure.advance(1_000_000)
+    assert (pressure.some_us, pressure.full_us) == (some * 1e6, full * 1e6)
+
+
+def test_sleep_at_memory_high_is_a_stall_of_the_cgroup_and_all_above():
+    groups = (Group("/s"), Group("/s/a", high_bytes=50 * MIB))
+    program = Program("p", "/s/a", (Grow(None),))
+    machine = Machine(ram_bytes=GIB, thp=False)
+    _, result = run(Scenario("psi", machine, groups, (program,), duration_us=30_000_000))
+    last = result.samples[-1]
+    slept = result.work[0].throttled_us
+    assert last.groups["/s/a"].some_us == last.groups["/s"].some_us == last.some_us
+    # the last sleep goes on beyond the end
+    assert slept - 2_000_000 <= last.some_us <= result.work[0].stalled_us
+    assert last.full_us == last.some_us
+    assert last.some_avg10 > 80
+
+
+def test_tasks_that_want_more_processors_than_there_are_take_turns():
+    def gc_moved(instances):
+        program = Program("p", "/a", (Sawtooth(1e12, 64 * MIB, 0),), instances=instances)
+        machine = Machine(ram_bytes=2 * GIB, cpus=2)
+        _, result = run(Scenario("cpu", machine, (), (program,), duration_us=300_000), limit=200_000)
+        return result.work[0].moved_bytes
+
+    one, two, four = gc_moved(1), gc_moved(2), gc_moved(4)
+    assert two == pytest.approx(2 * one, rel=0.1)
+    assert four == pytest.approx(2 * one, rel=0.1)

@@ -1,0 +1,185 @@
+"""What holds for every scenario: pages are conserved, protection protects, more limit is no worse."""
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from memwarden.rules.protection import effective_protections
+from memwarden.sim.memory.protected import protections
+from memwarden.sim.result import Kind
+from memwarden.sim.run import simulate
+from memwarden.sim.scenario import (
+    Forks,
+    Group,
+    Grow,
+    KernelMemory,
+    Machine,
+    Mlock,
+    Program,
+    ReadFile,
+    Sawtooth,
+    Scenario,
+    Spike,
+    SwapDevice,
+    Tmpfs,
+    WorkingSet,
+    WriteFile,
+    Zswap,
+)
+from memwarden.sim.view import snapshot
+from memwarden.state.traits import KernelTraits
+from memwarden.units import MAX, MIB
+from tests.sim.conserved import check, run
+
+PATHS = ("/a", "/a/x", "/a/y", "/b")
+
+
+def make(record, *values, **named):
+    """A record of these strategies; what is not named keeps its default."""
+    drawn = st.tuples(st.tuples(*values), st.fixed_dictionaries(named))
+    return drawn.map(lambda both: record(*both[0], **both[1]))
+
+
+FEW = settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+mib = st.integers(4, 120).map(lambda n: n * MIB)
+rates = st.one_of(st.none(), st.integers(5, 200).map(lambda n: n * MIB))
+limits = st.one_of(st.just(MAX), st.integers(16, 200).map(lambda n: n * MIB))
+guards = st.one_of(st.just(0), mib, st.just(MAX))
+parts = st.one_of(
+    make(Grow, rates, mib),
+    make(Sawtooth, mib, mib, st.just(4 * MIB)),
+    make(Spike, mib, st.integers(1000, 1_000_000)),
+    make(WorkingSet, mib, st.just(4 * MIB), st.just(0.8), st.just(16 * MIB)),
+    make(ReadFile, st.sampled_from("fg"), mib, rates),
+    make(WriteFile, st.sampled_from("gh"), mib, rates),
+    make(Tmpfs, rates, mib),
+    make(Mlock, st.integers(1, 40).map(lambda n: n * MIB)),
+    make(KernelMemory, st.sampled_from(["sock", "dentries", "other"]), rates, mib),
+    make(Forks, st.integers(1, 5), st.just(5.0), st.just(8 * MIB)),
+)
+groups = st.tuples(
+    *(
+        make(
+            Group,
+            st.just(path),
+            guards,
+            guards,
+            limits,
+            limits,
+            st.just(MAX),
+            limits,
+            st.just(MAX),
+            st.booleans(),
+        )
+        for path in PATHS
+    )
+)
+machines = make(
+    Machine,
+    ram_bytes=st.integers(200, 500).map(lambda n: n * MIB),
+    kernel_bytes=st.just(40 * MIB),
+    swap=st.one_of(st.none(), st.just(SwapDevice(100 * MIB)), st.just(SwapDevice(100 * MIB, ram_ratio=3.0))),
+    zswap=st.one_of(st.none(), st.just(Zswap())),
+    thp=st.booleans(),
+    traits=make(
+        KernelTraits,
+        mglru=st.booleans(),
+        recursive_protection=st.booleans(),
+        charge_batch_pages=st.sampled_from([32, 64]),
+    ),
+)
+programs = st.lists(
+    make(
+        Program,
+        name=st.just("p"),
+        cgroup=st.sampled_from(PATHS),
+        parts=st.lists(parts, min_size=1, max_size=3).map(tuple),
+        oom_score_adj=st.sampled_from([0, 0, 500, -1000]),
+        restart_us=st.one_of(st.none(), st.just(300_000)),
+    ),
+    min_size=1,
+    max_size=4,
+).map(lambda many: tuple(one._replace(name=f"p{at}") for at, one in enumerate(many)))
+scenarios = make(
+    Scenario,
+    st.just("any"),
+    machines,
+    groups,
+    programs,
+    duration_us=st.just(2_000_000),
+    seed=st.integers(0, 9),
+)
+
+
+@FEW
+@given(scenarios)
+def test_every_page_is_somewhere_once_at_every_event(scenario):
+    run(scenario)
+
+
+@FEW
+@given(scenarios)
+def test_the_same_seed_gives_the_same_result(scenario):
+    assert simulate(scenario) == simulate(scenario)
+
+
+@FEW
+@given(scenarios)
+def test_below_the_first_level_protection_is_never_above_usage_and_is_the_rules_own(scenario):
+    scenario = scenario._replace(duration_us=500_000)
+
+    def protected(world):
+        check(world)
+        for memcg, (least, low) in protections(world, world.root).items():
+            if memcg.depth > 1 and not world.machine.traits.recursive_protection:
+                assert least <= memcg.usage
+                assert low <= memcg.usage
+
+    simulation, _ = run(scenario, each=protected)
+    world = simulation.world
+    ours = {memcg.path: pages for memcg, pages in protections(world, world.root).items()}
+    for path, (least, low) in effective_protections(snapshot(world)).items():
+        usage = world.groups[path].usage
+        if usage:
+            assert min(ours[path][0], usage) * 4096 == min(least, usage * 4096), path
+            assert min(ours[path][1], usage) * 4096 == min(low, usage * 4096), path
+
+
+grown = st.one_of(make(Grow, rates, st.none()), make(ReadFile, st.just("f"), mib, rates), make(Mlock, mib))
+
+
+@FEW
+@given(st.lists(grown, min_size=1, max_size=2), st.integers(20, 100), st.integers(1, 100))
+def test_a_higher_limit_never_brings_the_first_oom_earlier(parts, limit, more):
+    def first(limit_mib):
+        scenario = Scenario(
+            "limit",
+            Machine(ram_bytes=2000 * MIB, thp=False),
+            (Group("/a", max_bytes=limit_mib * MIB),),
+            (Program("p", "/a", tuple(parts)),),
+            duration_us=5_000_000,
+        )
+        found = [event.time_us for event in simulate(scenario).events if event.kind is Kind.OOM]
+        return found[0] if found else scenario.duration_us + 1
+
+    assert first(limit) <= first(limit + more)
+
+
+@FEW
+@given(scenarios)
+def test_nothing_below_its_effective_min_is_reclaimed_from_above(scenario):
+    before = {}
+
+    def guarded(world):
+        check(world)
+        for memcg, (least, _) in protections(world, world.root).items():
+            now = (memcg.counts["pgsteal"], memcg.usage, least)
+            was = before.get(memcg.path)
+            own_limit = any(above.usage > min(above.high, above.max) - 1024 for above in memcg.chain[:-1])
+            if was and not own_limit and was[1] <= was[2] and memcg.usage <= least:
+                assert now[0] == was[0], memcg.path
+            before[memcg.path] = now
+
+    # Only the machine reclaims from above here: no limits, and the tree is flat.
+    free = tuple(Group(path, min_bytes=MAX if path == "/a" else 0) for path in PATHS)
+    run(scenario._replace(groups=free), each=guarded)
