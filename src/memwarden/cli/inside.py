@@ -1,12 +1,18 @@
-"""A policy inside a simulation: the engine that the daemon runs, in the shape that ``sim`` asks for."""
+"""A policy inside a simulation: the engine that the daemon runs, in the shape that ``sim`` asks for.
+
+As in the daemon's loop the pulse is felt at each wake-up, and the cgroups are looked at when it says so. That
+looking takes time, and that a busy machine may not let it, is left out.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from memwarden.guard.driver import Driver
+from memwarden.daemon.loop import LONGEST_TICK_US, LOOKS, UNKNOWN_US
+from memwarden.guard.engine import Engine
 from memwarden.guard.never import Guarded
 from memwarden.guard.played import Taken
+from memwarden.guard.pulse import Pulse, of_snapshot
 from memwarden.present.replay_text import said
 from memwarden.sim.guarded import Reply
 from memwarden.sim.result import Note
@@ -21,15 +27,30 @@ class Inside:
     """One policy acting on one simulated machine; ours or another tool's."""
 
     def __init__(self, policy: Policy) -> None:
-        self._driver = Driver(policy, Guarded(policy.never, policy.protect))
+        self._engine = Engine(policy, Guarded(policy.never, policy.protect))
+        self._pulse = Pulse()
+        self._busy = False
 
     def look(self, snapshot: Snapshot) -> Reply:
-        """One tick of the engine."""
-        step = self._driver.step(snapshot)
+        """One wake-up."""
+        beat = of_snapshot(snapshot)
+        if beat is None:
+            return Reply((), UNKNOWN_US)
+        pulse, steady = self._pulse.feel(beat), self._engine.policy.steady
+        if not (pulse.alarm or pulse.sweep or self._busy or steady):
+            return Reply((), pulse.sleep_us)
+        step = self._engine.step(snapshot, calm=not pulse.alarm)
+        self._busy = step.busy
+        sleep_us = pulse.sleep_us
+        if steady:
+            sleep_us = step.sleep_us
+        elif pulse.alarm or step.busy:
+            spare = 0 if pulse.lasts_us is None else min(pulse.lasts_us // LOOKS, LONGEST_TICK_US)
+            sleep_us = max(step.sleep_us, spare)
         now = snapshot.instant.monotonic_us
         return Reply(
             tuple((decision.id, intent) for decision in step.decisions for intent in decision.intents),
-            step.sleep_us,
+            sleep_us,
             tuple(
                 Note(now, decision.id, decision.rule, said(Taken("", now, decision)))
                 for decision in step.decisions
@@ -38,4 +59,4 @@ class Inside:
 
     def report(self, decision: str, outcome: Outcome) -> None:
         """What became of an act."""
-        self._driver.engine.report(decision, outcome)
+        self._engine.report(decision, outcome)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, cast
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Final, TypeVar, cast
 
 from memwarden.kernel.swaps import SwapArea
 from memwarden.rules.badness import TaskMemory, oom_badness
@@ -14,12 +15,17 @@ from memwarden.state.snapshot import CgroupMode, HostFacts, Instant, Snapshot
 from memwarden.units import MAX, Limit
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     from memwarden.kernel.meminfo import Meminfo
     from memwarden.kernel.memory_events import MemoryEvents, SwapEvents
     from memwarden.kernel.memory_stat import MemoryStat
     from memwarden.kernel.vmstat import Vmstat
     from memwarden.sim.world.process import Proc
     from memwarden.sim.world.world import World
+
+K = TypeVar("K")
+V = TypeVar("V")
 
 TICKS: Final = 100
 """``CLK_TCK``."""
@@ -53,9 +59,38 @@ def snapshot(world: World) -> Snapshot:
         else (),
         memory_pressure=world.root.pressure.read(world.now),
         sysctl={"swappiness": world.machine.swappiness, "panic_on_oom": 0, "oom_kill_allocating_task": 0},
-        cgroups={path: _cgroup(world, memcg, sums[path]) for path, memcg in world.groups.items()},
-        processes={pid: _process(world, proc) for pid, proc in world.procs.items()},
+        cgroups=Later(
+            lambda: {path: _cgroup(world, memcg, sums[path]) for path, memcg in world.groups.items()}
+        ),
+        processes=Later(lambda: {pid: _process(world, proc) for pid, proc in world.procs.items()}),
     )
+
+
+class Later(Mapping[K, V]):
+    """A mapping that is made when it is first looked into: a calm guard looks at neither.
+
+    It shows the world as it is at that moment, so that whoever keeps it looks into it at once.
+    """
+
+    __slots__ = ("_found", "_make")
+
+    def __init__(self, make: Callable[[], dict[K, V]]) -> None:
+        self._make = make
+        self._found: dict[K, V] | None = None
+
+    def _all(self) -> dict[K, V]:
+        if self._found is None:
+            self._found = self._make()
+        return self._found
+
+    def __getitem__(self, key: K) -> V:
+        return self._all()[key]
+
+    def __iter__(self) -> Iterator[K]:
+        return iter(self._all())
+
+    def __len__(self) -> int:
+        return len(self._all())
 
 
 def totals(world: World) -> dict[str, dict[str, int]]:

@@ -8,8 +8,12 @@ not idle. Tasks are taken to be spread evenly: with ``n`` of them stalled and ``
 
 from __future__ import annotations
 
+from typing import Final
+
 from memwarden.kernel.psi import Psi, PsiLine
 from memwarden.rules.psi_load import Averages, calc_avgs, idle, period_us
+
+_CALM: Final = Averages()
 
 
 class Pressure:
@@ -48,6 +52,9 @@ class Pressure:
 
     def _average(self, now: int) -> None:
         """Close the periods that are over: the first with what stalled, those after it too."""
+        if not self.stalled and self._mark_some == self.some_us and self._avg_some == _CALM:
+            self._next += ((now - self._next) // self._period + 1) * self._period
+            return
         while now >= self._next:
             self._integrate(self._next)
             self._avg_some = calc_avgs(self._avg_some, int(self.some_us - self._mark_some), self._period)
