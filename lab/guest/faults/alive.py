@@ -367,8 +367,8 @@ def many_cgroups(group: Group, guard: Daemon) -> str:
         os.mkdir(path)
     victim = Group(f"{group.name}/leaky")
     try:
-        words = 'rank = "growth", least = "8MiB", even_without_need = true'
-        when = 'growth = { above = "8MiB/s", in = "2s", cgroup = "leaky" }'
+        words = 'rank = "size", even_without_need = true'
+        when = 'usage = { above = "64MiB", cgroup = "**/leaky" }'
         guard.write(pressing("/**", "kill", words, when=when, tick="1s"))
         guard.start()
         victim.start(leak(30, 400))
