@@ -7,10 +7,15 @@ import os
 import platform
 import sys
 
-from bench import explain, snapshot, startup
+from bench import explain, simulate, snapshot, startup
 from bench.report import Claim, table
 
-BENCHES = {"startup": startup.claims, "explain": explain.claims, "snapshot": snapshot.claims}
+BENCHES = {
+    "startup": startup.claims,
+    "explain": explain.claims,
+    "snapshot": snapshot.claims,
+    "simulate": simulate.claims,
+}
 DOCUMENT = "docs/benchmarks.md"
 
 

@@ -28,6 +28,7 @@ def check(world):
             assert world.files[part.name].cached <= world.files[part.name].size
     assert 0 <= world.swap_used == world.root.swap <= world.swap_total
     assert world.free >= 0
+    assert world.unclean == sum(m.dirty + m.writeback for m in world.groups.values())
 
 
 def run(scenario, guard=None, *, each=check, limit=60_000):

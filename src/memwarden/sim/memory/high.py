@@ -44,8 +44,9 @@ def handle_over_high(task: Task, memcg: Memcg) -> None:
         if not rounds:
             break
     delay = jiffies * world.jiffy_us
+    begins = world.now + task.reclaim + task.wait
+    task.proc.throttled.add(begins, begins + delay)
     task.wait += delay
-    task.proc.tally.throttled_us += delay
     over = max(memcg.chain[:-1], key=lambda above: overage(above.usage, above.high))
     world.say(Kind.THROTTLED, over.path, proc=task.proc, stretch=True)
 

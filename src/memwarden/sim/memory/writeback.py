@@ -48,6 +48,8 @@ def balance_dirty_pages(task: Task, pages: int) -> None:
 
 def _position(world: World, memcg: Memcg) -> float:
     """``pos_ratio``: 1 at the set point, 0 at the threshold, 2 and free below the middle."""
+    if memcg is world.root and _little(world):
+        return 2.0
     dirty, background, limit = thresholds(world, memcg)
     free_run = (background + limit) / 2
     if dirty <= free_run:
@@ -63,6 +65,11 @@ def thresholds(world: World, memcg: Memcg) -> tuple[int, float, float]:
     for above in memcg.chain[:-1]:
         room = min(room, max(min(above.max, above.high) - above.usage, 0))
     return dirty, BACKGROUND * (room + cache), DIRTY * (room + cache)
+
+
+def _little(world: World) -> bool:
+    """Whether so little is dirty that it is below the machine's background threshold without looking."""
+    return world.unclean <= BACKGROUND * (world.free - world.marks.high_pages)
 
 
 class Flusher:
@@ -121,6 +128,8 @@ class Flusher:
         if self.asked or world.now - oldest.since_us >= EXPIRE_US:
             return oldest
         for memcg in (world.root, *dict.fromkeys(part.memcg for part in parts)):
+            if memcg is world.root and _little(world):
+                continue
             dirty, background, _ = thresholds(world, memcg)
             if dirty > background:
                 return next((part for part in parts if part.memcg in memcg.subtree), oldest)
@@ -128,6 +137,7 @@ class Flusher:
 
     def _written(self, part: FilePages, pages: int, token: int) -> None:
         part.writeback -= pages
+        self.world.unclean -= pages
         part.memcg.writeback -= pages
         part.inactive += pages
         part.memcg.inactive_file += pages

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from memwarden.sim.scenario import ReadFile, WriteFile
     from memwarden.sim.world.holding import File, FilePages
     from memwarden.sim.world.process import Proc
+    from memwarden.sim.world.world import World
 
 COPY_US: Final = 0.4
 """What copying a cached page to the reader takes."""
@@ -158,7 +159,7 @@ class Writing(Task):
             done = min(want, part.inactive + part.active) or want
             self._clean_to_dirty(part, done)
         if new:
-            dirty(part, done, self.world.now)
+            dirty(self.world, part, done)
         self.left -= done
         self.cpu += done * COPY_US + (done if new else 0) * self.world.machine.fault_us
         self.proc.tally.moved += done
@@ -173,7 +174,7 @@ class Writing(Task):
         memcg.inactive_file -= first
         part.active -= second
         memcg.active_file -= second
-        dirty(part, first + second, self.world.now)
+        dirty(self.world, part, first + second)
 
     def _chunk(self) -> int:
         pace = self.pace or self.world.disk.disk.write_bps / PAGE
@@ -181,10 +182,11 @@ class Writing(Task):
         return max(min(int(pace * chunk / SECOND_US), self.left, self.file.size), 1)
 
 
-def dirty(part: FilePages, pages: int, now: int) -> None:
+def dirty(world: World, part: FilePages, pages: int) -> None:
     """Pages that have to be written back."""
     if not part.dirty:
-        part.since_us = now
+        part.since_us = world.now
+    world.unclean += pages
     part.dirty += pages
     part.memcg.dirty += pages
 

@@ -36,13 +36,38 @@ class Retry(Exception):  # noqa: N818 - not an error: the task waits
         self.spins = spins
 
 
+class Spans:
+    """Time that a process spent in one way, in any of its tasks: the union, and nothing beyond the end."""
+
+    __slots__ = ("_end", "_name", "_tally", "_until")
+
+    def __init__(self, tally: Tally, name: str, end_us: int) -> None:
+        self._tally = tally
+        self._name = name
+        self._end = end_us
+        self._until = 0.0
+
+    def add(self, start_us: float, end_us: float) -> None:
+        """A span; none starts before the one that was added before it."""
+        end_us = min(end_us, self._end)
+        self._count(max(end_us - max(start_us, self._until), 0.0))
+        self._until = max(self._until, end_us)
+
+    def cut(self, now: float) -> None:
+        """The process is dead: what would have been after now is not."""
+        self._count(min(now - self._until, 0.0))
+        self._until = min(self._until, now)
+
+    def _count(self, time_us: float) -> None:
+        setattr(self._tally, self._name, getattr(self._tally, self._name) + time_us)
+
+
 class Proc:
     """A process. ``gone`` once its memory was given back; ``dying`` from SIGKILL to then."""
 
     __slots__ = (
         "chance", "dying", "gone", "holdings", "kernel", "memcg", "parent_pid", "pid", "program", "slab",
-        "sock",
-        "start_us", "stopping", "tally", "tasks", "world",
+        "sock", "stalled", "start_us", "stopping", "tally", "tasks", "throttled", "world",
     )  # fmt: skip
 
     def __init__(self, world: World, program: Program, tally: Tally, parent_pid: int = 1) -> None:
@@ -55,6 +80,9 @@ class Proc:
         self.parent_pid = parent_pid
         self.start_us = world.now
         self.holdings: list[Holding] = []
+        end_us = world.scenario.duration_us
+        self.stalled = Spans(tally, "stalled_us", end_us)
+        self.throttled = Spans(tally, "throttled_us", end_us)
         self.slab = self.kernel = self.sock = 0
         self.tasks: list[Task] = []
         self.dying = self.gone = False
@@ -83,6 +111,8 @@ class Proc:
         if self.dying:
             return
         self.dying = True
+        self.stalled.cut(self.world.now)
+        self.throttled.cut(self.world.now)
         for task in self.tasks:
             task.stop()
         slow = max(1.0, (self.world.running + 1) / self.world.machine.cpus)
@@ -197,9 +227,9 @@ class Task(ABC):
         stall = self.reclaim * slow + self.wait
         ran = self.cpu * slow
         rest = ran + self.io + idle
-        self.proc.tally.stalled_us += stall
         whole = world.now + max(int(stall + rest), 1)
         if stall:
+            self.proc.stalled.add(world.now, world.now + stall)
             self._impatient(stall)
             self._settle(min(self.reclaim * slow / stall, 1.0), stalled=True)
             if rest >= 1.0:

@@ -69,6 +69,8 @@ class World:
         self.procs: dict[int, Proc] = {}
         self.tallies: dict[str, Tally] = {}
         self.oom_kills = 0
+        self.unclean = 0
+        """Pages of files that are dirty or under writeback."""
         self._writers: dict[Task, int] = {}
         self.chunk_us = 100_000
         """How much a task that is far from everything does at a time."""
