@@ -1,8 +1,8 @@
 """The simulator's speed: a node of pods for an hour, alone and with the default policy inside.
 
 The limit is real time: a simulated hour of 100 cgroups in at most 5 s of one processor, and with the guard
-in at most 36 s (100 times as fast). Processor time is measured, since the machine is shared. How it grows with the
-number of cgroups is said beside the first figure.
+in at most 36 s (100 times as fast). Processor time is measured, since the machine is shared. How it grows
+with the number of cgroups is said beside the first figure.
 """
 
 from __future__ import annotations
