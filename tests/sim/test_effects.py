@@ -227,3 +227,12 @@ def test_progress_is_told():
     simulate(Scenario("g", MACHINE, (Group("/s"),), (GROW,), duration_us=5_000_000), progress=told.append)
     assert told == sorted(told)
     assert len(told) >= 4
+
+
+def test_who_is_killed_before_it_ends_by_itself_ends_once():
+    slow = GROW._replace(sigterm_us=3_000_000)
+    stage = Stage(slow)
+    stage.do(Terminate(stage.cgroup("/s")))
+    stage.do(Kill(stage.cgroup("/s")))
+    stage.until(8)
+    assert stage.world.tallies["grower"].deaths == 1

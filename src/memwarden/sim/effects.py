@@ -17,7 +17,6 @@ from memwarden.state.intents import (
     Kill,
     Notify,
     Outcome,
-    Panic,
     Reclaim,
     Restart,
     RunHook,
@@ -82,7 +81,7 @@ class Effects:
                 return Outcome(intent, done=True, output="not run: this is a simulation")
             case Restart(unit):
                 return Outcome(intent, done=True, signalled=self._restart(unit))
-            case Panic():
+            case _:
                 raise Refused("a simulated machine does not panic")
 
     def _reclaim(self, intent: Intent, memcg: Memcg, want: int, swappiness: int | None) -> Outcome:
@@ -124,8 +123,7 @@ class Effects:
         return len(procs)
 
     def _again(self, proc: Proc, _token: int) -> None:
-        proc.tally.restarts += 1
-        self._world.start(proc.program, proc.tally)
+        self._world.start(proc.program, proc.tally, True)
 
     def _memcg(self, cgroup: CgroupId) -> Memcg:
         memcg = self._world.groups.get(cgroup.path)

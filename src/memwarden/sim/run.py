@@ -90,12 +90,13 @@ class Run:
         self.world.at(self.world.now + self._every, self._sample)
 
     def _begin(self, program: Program, tally: Tally, _token: int) -> None:
-        self._start(program, tally)
+        self._start(program, tally, False)
 
-    def _start(self, program: Program, tally: Tally) -> None:
+    def _start(self, program: Program, tally: Tally, again: bool) -> None:
         world = self.world
         if program.stop_us is not None and world.now >= program.stop_us:
             return
+        tally.restarts += again
         proc = Proc(world, program, tally)
         for part in program.parts:
             task_of(proc, part).start()

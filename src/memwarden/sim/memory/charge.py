@@ -51,10 +51,8 @@ def take(task: Task, memcg: Memcg, want: int, *, huge: bool = False) -> int:
 
 def _easy(memcg: Memcg) -> int:
     """Pages that may be taken at once since reclaim will have no difficulty."""
-    for above in memcg.chain:
-        if above.usage + HUGE > min(above.max, above.high) or above.parent is None:
-            return sum([below.inactive_file for below in above.subtree]) // EASY
-    return 0
+    near = (above for above in memcg.chain if above.usage + HUGE > min(above.max, above.high))
+    return sum([below.inactive_file for below in next(near, memcg.chain[-1]).subtree]) // EASY
 
 
 def _slow(task: Task, memcg: Memcg, want: int, *, huge: bool) -> int:

@@ -22,10 +22,7 @@ def bring_back(task: Task, held: Holding, want: int) -> int:
     pages = take(task, memcg, min(want, held.swapped))
     compressed = unswap(world, held, pages)
     held.resident += pages
-    if held.kind == "shmem":
-        memcg.shmem += pages
-    else:
-        memcg.anon += pages
+    memcg.anon += pages
     memcg.counts["pswpin"] += pages
     memcg.counts["zswpin"] += compressed
     memcg.counts["pgmajfault"] += pages

@@ -63,10 +63,10 @@ class Spans:
 
 
 class Proc:
-    """A process. ``gone`` once its memory was given back; ``dying`` from SIGKILL to then."""
+    """A process; ``dying`` from SIGKILL until its memory was given back."""
 
     __slots__ = (
-        "chance", "dying", "gone", "holdings", "kernel", "memcg", "parent_pid", "pid", "program", "slab",
+        "chance", "dying", "holdings", "kernel", "memcg", "parent_pid", "pid", "program", "slab",
         "sock", "stalled", "start_us", "stopping", "tally", "tasks", "throttled", "world",
     )  # fmt: skip
 
@@ -85,7 +85,7 @@ class Proc:
         self.throttled = Spans(tally, "throttled_us", end_us)
         self.slab = self.kernel = self.sock = 0
         self.tasks: list[Task] = []
-        self.dying = self.gone = False
+        self.dying = False
         self.stopping = False
         """Its supervisor wants it gone: it is not started again."""
         self.memcg.procs.append(self)
@@ -94,12 +94,12 @@ class Proc:
     @property
     def resident(self) -> int:
         """RSS in pages."""
-        return sum([held.resident for held in self.holdings if held.kind != "shmem"])
+        return sum([held.resident for held in self.holdings])
 
     @property
     def swapped(self) -> int:
         """Pages in swap (``swapents``)."""
-        return sum([held.swapped for held in self.holdings if held.kind != "shmem"])
+        return sum([held.swapped for held in self.holdings])
 
     @property
     def pgtables(self) -> int:
@@ -121,14 +121,10 @@ class Proc:
 
     def _gone(self, _token: int) -> None:
         """``exit_mmap``: give everything back but what outlives a process: page cache and tmpfs."""
-        if self.gone:
-            return
-        self.gone = True
         world, memcg, before = self.world, self.memcg, self.memcg.usage
         for held in self.holdings:
-            if held.kind != "shmem":
-                release(world, held, held.resident, held.swapped)
-                memcg.holdings.remove(held)
+            release(world, held, held.resident, held.swapped)
+            memcg.holdings.remove(held)
         self.slab = min(self.slab, memcg.slab)  # of dentries some may have been reclaimed
         world.uncharge(memcg, self.slab + self.kernel + self.sock)
         memcg.slab -= self.slab
@@ -142,19 +138,15 @@ class Proc:
             world.at(world.now + self.program.restart_us, self._restart)
 
     def _restart(self, _token: int) -> None:
-        self.tally.restarts += 1
-        self.world.start(self.program, self.tally)
+        self.world.start(self.program, self.tally, True)
 
 
 def release(world: World, held: Holding, resident: int, swapped: int) -> None:
-    """Give pages of a holding back, from memory and from swap."""
+    """Give anonymous pages of a holding back, from memory and from swap."""
     memcg = held.memcg
     held.resident -= resident
-    if held.kind == "shmem":
-        memcg.shmem -= resident
-    else:
-        memcg.anon -= resident
-        memcg.locked -= resident if held.kind == "locked" else 0
+    memcg.anon -= resident
+    memcg.locked -= resident if held.kind == "locked" else 0
     world.uncharge(memcg, resident)
     if swapped:
         unswap(world, held, swapped)
@@ -164,7 +156,7 @@ class Task(ABC):
     """One part of a program at work. A subclass says in :meth:`work` what it does next."""
 
     __slots__ = (
-        "chance", "cpu", "done", "io", "over_high", "parked", "proc", "reclaim", "share", "stalled",
+        "chance", "cpu", "io", "over_high", "parked", "proc", "reclaim", "share", "stalled",
         "stalled_for", "token", "wait", "world",
     )  # fmt: skip
 
@@ -175,7 +167,7 @@ class Task(ABC):
         self.cpu = self.reclaim = self.wait = self.io = 0.0
         self.over_high = 0
         self.share = 0.0
-        self.stalled = self.parked = self.done = False
+        self.stalled = self.parked = False
         self.stalled_for = 0.0
         self.chance = proc.chance
         proc.tasks.append(self)
@@ -214,11 +206,8 @@ class Task(ABC):
             else:
                 self.io += retry.wait_us
             idle = 0.0
-        if idle is None:
-            self.done = True
-            if not (self.reclaim or self.wait):
-                return
-        self._pay(idle or 0.0)
+        if idle is not None:
+            self._pay(idle)
 
     def _pay(self, idle: float) -> None:
         """Let the time pass that the chunk took: first what stalled, then what ran."""
@@ -238,18 +227,11 @@ class Task(ABC):
         elif rest:
             self.stalled_for = 0.0
             self._settle(min(ran / rest, 1.0), stalled=False)
-        if not self.done:
-            world.at(whole, self.fire, self.token)
-        else:
-            world.at(whole, self._runs_out, self.token)
+        world.at(whole, self.fire, self.token)
 
     def _runs(self, token: int, share: float) -> None:
         if token == self.token:
             self._settle(share, stalled=False)
-
-    def _runs_out(self, token: int) -> None:
-        if token == self.token:
-            self._settle(0.0, stalled=False)
 
     def _settle(self, share: float, *, stalled: bool) -> None:
         """Tell the pressure of every cgroup above what this task does from now on."""
@@ -275,6 +257,6 @@ class Task(ABC):
             self.world.at(self.world.now + int(patience - before), self._given_up, self.token)
 
     def _given_up(self, token: int) -> None:
-        if token == self.token and not self.proc.dying:
+        if token == self.token:
             self.world.say(Kind.KILL, self.proc.memcg.path, proc=self.proc, detail="it stalled for too long")
             self.proc.kill()

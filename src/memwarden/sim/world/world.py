@@ -76,7 +76,8 @@ class World:
         """How much a task that is far from everything does at a time."""
         self.kswapd: Callable[[], None]
         self.flush: Callable[[], None]
-        self.start: Callable[[Program, Tally], None]
+        self.start: Callable[[Program, Tally, bool], None]
+        """Start a process; whether that is a restart."""
 
     def _grow_tree(self, scenario: Scenario) -> Memcg:
         knobs = {group.path: group for group in scenario.groups}

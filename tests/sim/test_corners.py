@@ -1,0 +1,150 @@
+"""Where two mechanisms meet."""
+
+import pytest
+
+from memwarden.sim.result import Kind
+from memwarden.sim.scenario import (
+    Change,
+    Disk,
+    Group,
+    Grow,
+    Machine,
+    Program,
+    ReadFile,
+    Scenario,
+    Steps,
+    SwapDevice,
+    WorkingSet,
+    WriteFile,
+)
+from memwarden.units import GIB, MIB
+from tests.sim.conserved import run
+
+MACHINE = Machine(ram_bytes=GIB, thp=False)
+SWAP = MACHINE._replace(swap=SwapDevice(512 * MIB))
+
+
+def play(*programs, groups=(), machine=MACHINE, seconds=10, changes=()):
+    return run(Scenario("corner", machine, groups, programs, changes, duration_us=int(seconds * 1_000_000)))
+
+
+def killed(result):
+    return [event.program for event in result.events if event.kind is Kind.OOM_KILL]
+
+
+def test_swap_above_swap_high_throttles_like_memory_does():
+    groups = (Group("/a", max_bytes=100 * MIB, swap_high_bytes=50 * MIB),)
+    _, result = play(Program("p", "/a", (Grow(None),)), groups=groups, machine=SWAP, seconds=60)
+    assert result.work[0].throttled_us > 30_000_000
+    # kernel.md 2.3: 67 s from 100 to 120 MiB, so half of that from 50 to 60; then 128 KiB/s for 26 s
+    assert result.samples[-1].groups["/a"].usage.swap == pytest.approx((60 + 26 / 8) * MIB, rel=0.02)
+    assert not killed(result)
+
+
+def test_dirty_pages_under_a_limit_are_waited_for_before_anybody_dies():
+    slow = MACHINE._replace(disk=Disk(write_bps=20 * MIB))
+    program = Program("p", "/a", (WriteFile("f", 10 * MIB, None, 1), Grow(None, 57 * MIB)))
+    _, result = play(program, groups=(Group("/a", max_bytes=60 * MIB),), machine=slow)
+    assert not killed(result)
+    assert result.samples[-1].groups["/a"].usage.anon == 57 * MIB
+
+
+def test_dirty_pages_of_the_machine_are_waited_for_too():
+    slow = MACHINE._replace(disk=Disk(write_bps=20 * MIB))
+    programs = (
+        Program("w", "/w", (WriteFile("f", 60 * MIB, None, 1),)),
+        Program("g", "/g", (Grow(400 * MIB, 900 * MIB),), start_us=1_000_000),
+    )
+    _, result = play(*programs, machine=slow)
+    assert not killed(result)
+    assert result.samples[-1].groups["/g"].usage.anon == 900 * MIB
+
+
+def test_a_fast_hog_reclaims_itself_what_kswapd_cannot_free_in_time():
+    slow = MACHINE._replace(reclaim_us=3.0)
+    programs = (
+        Program("r", "/r", (ReadFile("f", 300 * MIB, None, 1),)),
+        Program("g", "/g", (Grow(None, 800 * MIB),), start_us=3_000_000),
+    )
+    _, result = play(*programs, machine=slow)
+    assert [event for event in result.events if event.kind is Kind.DIRECT]
+    assert result.work[1].stalled_us > 0
+    assert not killed(result)
+
+
+def test_where_the_cache_is_tiny_the_machine_swaps_at_every_swappiness():
+    # file + free below the high watermark: anonymous pages only, though swappiness is 0
+    machine = SWAP._replace(swappiness=0)
+    programs = (
+        Program("r", "/r", (ReadFile("f", MIB, None, 2),)),
+        Program("g", "/g", (Grow(200 * MIB, 1000 * MIB),), start_us=1_000_000),
+    )
+    _, result = play(*programs, machine=machine)
+    assert result.samples[-1].groups["/g"].usage.swap > 60 * MIB
+    assert result.samples[-1].groups["/r"].usage.file > 0.8 * MIB
+
+
+def test_pages_that_are_all_hot_are_swapped_when_there_is_nothing_else():
+    program = Program(
+        "p", "/a", (WorkingSet(40 * MIB, 40 * MIB, 1.0, requests_per_s=20_000, anon_touches=512),)
+    )
+    simulation, result = play(program, groups=(Group("/a", max_bytes=30 * MIB),), machine=SWAP, seconds=0.5)
+    assert simulation.world.groups["/a"].swap >= 10 * 256 - 64
+    assert result.work[0].stalled_us > 100_000
+
+
+def test_a_program_of_big_steps_takes_several_chunks_for_each():
+    _, result = play(Program("p", "/a", (Steps(100 * MIB, 2_000_000, 250 * MIB),)))
+    seen = {sample.time_us: sample.groups["/a"].usage.anon // MIB for sample in result.samples}
+    assert [seen[at] for at in (1_000_000, 3_000_000, 9_000_000)] == [100, 200, 250]
+
+
+def test_requests_that_waited_while_it_was_frozen_are_served_late():
+    changes = (Change(3_000_000, "/a", "cgroup.freeze", 1), Change(5_000_000, "/a", "cgroup.freeze", 0))
+    _, result = play(Program("p", "/a", (WorkingSet(20 * MIB, requests_per_s=100),)), changes=changes)
+    work = result.work[0]
+    # 200 requests came in these 2 s; the first of them waited for all of it, no other for longer
+    assert work.max_us == pytest.approx(2_000_000, rel=0.1)
+    assert work.requests == pytest.approx(1000, abs=15)
+    assert work.p50_us < 100
+
+
+def test_now_and_then_a_page_of_the_file_is_missing():
+    program = Program("p", "/a", (WorkingSet(20 * MIB, file_bytes=100 * MIB, requests_per_s=200),))
+    groups = (Group("/a", max_bytes=115 * MIB),)
+    _, result = play(program, groups=groups)
+    work = result.work[0]
+    assert 0 < work.refaulted_bytes < 20 * MIB
+    assert work.p50_us < work.max_us
+
+
+def test_a_slow_writer_is_written_back_from_the_background_threshold_on():
+    program = Program("p", "/a", (WriteFile("f", 200 * MIB, 10 * MIB),))
+    _, result = play(program, groups=(Group("/a", max_bytes=100 * MIB),), seconds=20)
+    # a tenth of what it may have is the threshold; the flusher looks every 5 s, in which 50 MiB come
+    dirty = [sample.groups["/a"].usage.dirty for sample in result.samples]
+    assert max(dirty) <= 62 * MIB
+    assert min(dirty[60:]) < 20 * MIB
+
+
+def test_who_would_be_started_again_after_its_end_is_not():
+    died = Program("p", "/a", (Grow(50 * MIB),), restart_us=1_000_000, stop_us=1_500_000)
+    other = Program("q", "/b", (Grow(None, MIB),))
+    _, result = play(died, other, groups=(Group("/a", max_bytes=50 * MIB),))
+    assert killed(result) == ["p"]
+    assert result.work[0].restarts == 0
+    assert result.samples[-1].groups["/b"].usage.anon == MIB
+
+
+def test_who_was_stopped_is_not_given_up_by_its_supervisor_as_well():
+    program = Program("p", "/a", (Grow(None),), patience_us=1_900_000, stop_us=6_000_000)
+    _, result = play(program, groups=(Group("/a", high_bytes=50 * MIB),))
+    ends = [event.kind for event in result.events if event.kind in {Kind.KILL, Kind.STOPPED}]
+    assert len(ends) == 1
+
+
+def test_min_free_kbytes_can_be_said():
+    machine = MACHINE._replace(min_free_bytes=64 * MIB)
+    _, result = play(Program("p", "/a", (Grow(None),)), machine=machine, seconds=2)
+    kill = next(event for event in result.events if event.kind is Kind.OOM_KILL)
+    assert kill.amount_bytes == pytest.approx(GIB - 100 * MIB - 64 * MIB, abs=64 * 4096)
