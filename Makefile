@@ -8,7 +8,7 @@ STAMP := $(VENV)/.installed
 # MEMWARDEN_LAB=required: a machine that cannot boot the lab's kernels fails the tests instead of skipping them.
 MEMWARDEN_LAB ?=
 
-.PHONY: help run test lint types imports unit lab faults lab-required arena bench fuzz docs venv clean
+.PHONY: help run test lint types imports unit lab faults lab-required arena fidelity bench fuzz docs venv clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | sort | expand -t 16
@@ -54,6 +54,9 @@ faults: $(STAMP) ## what the guard does to a machine, and when it or its victim 
 
 lab-required: ## the same, and a kernel that does not boot is a failure
 	@$(MAKE) --no-print-directory lab MEMWARDEN_LAB=required
+
+fidelity: $(STAMP) ## the simulator beside real kernels; boots only what was not measured yet
+	$(BIN)/python -m lab fidelity
 
 arena: $(STAMP) ## memwarden beside the other daemons; hours, but only what is missing or was made with something else
 	$(BIN)/python -m lab arena run

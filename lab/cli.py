@@ -95,6 +95,29 @@ def _arena(arguments: argparse.Namespace) -> int:
     return int(import_module("lab.arena.verb").main(arguments))
 
 
+def _chosen(arguments: argparse.Namespace) -> list[kernels.Kernel]:
+    """The kernels that were asked for; none where guests cannot be booted and need not be."""
+    found = _bootable(arguments)
+    wanted = [kernel for kernel in found if not arguments.kernel or kernel.series in arguments.kernel]
+    if found and not wanted:
+        raise LabError(f"no kernel {arguments.kernel}; there are {[kernel.series for kernel in found]}")
+    return wanted
+
+
+def _fidelity(arguments: argparse.Namespace) -> int:
+    """Measure what was not measured yet, simulate the same, write the document and print the table."""
+    page, fidelity = import_module("lab.fidelity.page"), import_module("lab.fidelity.runs")
+    if not arguments.simulate_only:
+        fidelity.run(_chosen(arguments), parallel=arguments.parallel, again=arguments.again)
+    found = page.write()
+    print(page.summary(found))
+    outside = [one for one in found if not one.within]
+    for one in outside:
+        print(f"outside {one.series} {one.scenario} {one.quantity} {one.what}: {one.guest} / {one.simulated}")
+    print(f"fidelity: {len(found) - len(outside)} within their bars, {len(outside)} outside")
+    return 1 if outside else 0
+
+
 def _fixtures(arguments: argparse.Namespace) -> int:
     written = import_module("lab.fixtures").write(arguments.scenario)
     print(f"{len(written)} files, {sum(path.stat().st_size for path in written)} bytes")
@@ -113,13 +136,14 @@ def _parser() -> argparse.ArgumentParser:
         ("prepare", _prepare, "fetch the kernels and build what guests boot from"),
         ("run", _run, "boot the kernels, run the scenarios, compare, print the table"),
         ("faults", _faults, "boot the kernels and try what the guard does to a machine"),
+        ("fidelity", _fidelity, "compare the simulator with the kernels, write docs/explanation/fidelity.md"),
         ("arena", _arena, "memwarden beside the other daemons: run what is missing, write docs/arena.md"),
         ("compare", _compare, "compare what the last run brought back once more"),
         ("fixtures", _fixtures, "add recordings and logs to those that the unit tests read"),
     ):
         made[name] = verbs.add_parser(name, help=text)
         made[name].set_defaults(function=function)
-    for name in ("run", "compare", "faults"):
+    for name in ("run", "compare", "faults", "fidelity"):
         made[name].add_argument("--kernel", action="append", help="only this boot, as 6.12 or 6.1-v1")
     import_module("lab.arena.verb").add_arguments(made["arena"])
     for name, text in (("run", "only this scenario"), ("fixtures", "renew the files of this one, too")):
@@ -132,7 +156,11 @@ def _parser() -> argparse.ArgumentParser:
     made["faults"].add_argument(
         "--cgroups", type=int, default=1000, help="how many of them the check of many makes (1000)"
     )
-    for name in ("run", "faults"):
+    made["fidelity"].add_argument(
+        "--simulate-only", action="store_true", help="with the kept measurements, no boots"
+    )
+    made["fidelity"].add_argument("--again", action="store_true", help="measure although there is a result")
+    for name in ("run", "faults", "fidelity"):
         made[name].add_argument("--parallel", type=int, default=2, help="guests at a time (2)")
         made[name].add_argument(
             "--require-all",

@@ -1,0 +1,111 @@
+"""The quantities that are compared, taken in the same way from a guest's run and from a simulation."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from lab.fidelity.scenarios import MIB, Scenario
+from memwarden.sim.result import Kind
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from memwarden.sim.result import Result
+
+ORDER = ("throttled", "max", "oom_kill")
+BINS = tuple((low / 100, (low + 2) / 100) for low in range(2, 20, 2))
+"""Overage above memory.high, as a share of it, in which speeds are taken."""
+
+
+class Measures(NamedTuple):
+    """One run. Times in microseconds since the start, ``None`` where it did not happen; sizes in bytes."""
+
+    victims: tuple[str, ...]
+    order: tuple[str, ...]
+    reclaim_us: int | None
+    throttled_us: int | None
+    oom_us: int | None
+    peaks: dict[str, int]
+    finals: dict[str, int]
+    stalls_us: dict[str, int]
+    speeds: dict[float, float]
+    """Bytes per second by the lower edge of a bin of ``BINS``."""
+
+
+def of_guest(row: Scenario, run: Mapping[str, Any]) -> Measures:
+    """What a guest's run of a scenario says."""
+    first = _earliest({name: at for name, at in run["first_us"].items() if name.split()[1] != "low"})
+    groups = run["groups"]
+    ends = sorted(run["ends"], key=lambda end: int(end[1]))
+    samples = [(sample[0], sample[1]) for sample in run["samples"]]
+    return Measures(
+        victims=tuple(name for name, _, status in ends if status & 0x7F == 9),
+        order=_order(first),
+        reclaim_us=min((first[name] for name in ("high", "max") if name in first), default=None),
+        throttled_us=first.get("throttled"),
+        oom_us=first.get("oom_kill"),
+        peaks={path: group["kernel_peak_bytes"] or group["peak_bytes"] for path, group in groups.items()},
+        finals={path: group["final_bytes"] for path, group in groups.items()},
+        stalls_us={path: group["stall_us"].get("some", 0) for path, group in groups.items()},
+        speeds=_speeds(row, samples) if row.curve else {},
+    )
+
+
+def _earliest(events: Mapping[str, int]) -> dict[str, int]:
+    """Of ``"/a max": time`` the earliest time by name, whichever cgroup."""
+    found: dict[str, int] = {}
+    for key, at in events.items():
+        name = key.split()[1]
+        found[name] = min(at, found.get(name, at))
+    return found
+
+
+def _order(first: Mapping[str, int]) -> tuple[str, ...]:
+    """What happened, by time; what one look of the sampler showed at once in the usual order."""
+    there = [name for name in ORDER if name in first]
+    return tuple(sorted(there, key=lambda name: first[name]))
+
+
+def of_simulation(row: Scenario, result: Result) -> Measures:
+    """What a simulation of the same scenario says."""
+    kinds = {Kind.THROTTLED: "throttled", Kind.MAX: "max", Kind.OOM_KILL: "oom_kill"}
+    first: dict[str, int] = {}
+    for event in result.events:
+        if event.kind in kinds:
+            first.setdefault(kinds[event.kind], event.time_us)
+    begun = (Kind.RECLAIM, Kind.MAX, Kind.THROTTLED)
+    last = result.samples[-1].groups
+    paths = [group.path for group in row.groups]
+    samples = [(one.time_us, one.groups[paths[0]].usage.total) for one in result.samples]
+    return Measures(
+        victims=tuple(event.program for event in result.events if event.kind is Kind.OOM_KILL),
+        order=_order(first),
+        reclaim_us=min((event.time_us for event in result.events if event.kind in begun), default=None),
+        throttled_us=first.get("throttled"),
+        oom_us=first.get("oom_kill"),
+        peaks={path: max(one.groups[path].usage.total for one in result.samples) for path in paths},
+        finals={path: last[path].usage.total for path in paths},
+        stalls_us={path: int(last[path].some_us) for path in paths},
+        speeds=_speeds(row, samples) if row.curve else {},
+    )
+
+
+def _speeds(row: Scenario, samples: Sequence[tuple[int, int]]) -> dict[float, float]:
+    """The mean speed of growth in each bin of overage that was crossed whole.
+
+    The time of crossing an edge is interpolated between two samples: growth is a batch, then a sleep.
+    """
+    high = next(value for knob, value in row.groups[0].knobs if knob == "high") * MIB
+    crossed: dict[float, float] = {}
+    for edge in sorted({edge for pair in BINS for edge in pair}):
+        level = high * (1 + edge)
+        for (before, low), (after, usage) in pairwise(samples):
+            if low < level <= usage:
+                crossed[edge] = before + (after - before) * (level - low) / (usage - low)
+                break
+    return {
+        low: (up - low) * high / (crossed[up] - crossed[low]) * 1e6
+        for low, up in BINS
+        if low in crossed and up in crossed and crossed[up] > crossed[low]
+    }

@@ -1,0 +1,92 @@
+"""Boots the kernels, runs the scenarios in them, and keeps what they did as one file per kernel.
+
+A file is known by what it was made with: the kernel's release, the guest's programs and the rows. It is made
+again only when one of these changed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import subprocess
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lab import image, vm
+from lab.errors import LabError
+from lab.fidelity.scenarios import FILES, SCENARIOS
+from lab.paths import CACHE, LAB, fingerprint
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from lab.kernels import Kernel
+
+HERE = LAB / "fidelity"
+RESULTS = HERE / "results"
+LOAD = LAB / "arena" / "guest" / "load.c"
+TIMES = 3
+GUEST = vm.Guest(memory_mib=640, swap_mib=128, timeout_s=1800)
+
+
+def plan() -> dict[str, Any]:
+    """What the guest is to run."""
+    rows = [
+        {
+            **scenario._asdict(),
+            "groups": [group._asdict() for group in scenario.groups],
+            "loads": [load._asdict() for load in scenario.loads],
+        }
+        for scenario in SCENARIOS
+    ]
+    return {"times": TIMES, "files": FILES, "scenarios": rows}
+
+
+def inputs(release: str) -> str:
+    """What a result depends on, as a short hash."""
+    parts = [release, fingerprint(LOAD, *sorted((HERE / "guest").iterdir())), json.dumps(plan())]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
+
+
+def measured(series: str) -> dict[str, Any] | None:
+    """What is kept of a kernel."""
+    try:
+        return dict(json.loads((RESULTS / f"{series}.json").read_text()))
+    except FileNotFoundError:
+        return None
+
+
+def run(kernels: Sequence[Kernel], *, parallel: int = 1, again: bool = False) -> None:
+    """Measure the kernels whose file is not there, or was made with something else."""
+    stale = [
+        kernel
+        for kernel in kernels
+        if again or (measured(kernel.series) or {}).get("inputs") != inputs(kernel.release)
+    ]
+    if not stale:
+        return
+    image.root_disk()
+    for kernel in stale:  # here, not in the threads
+        image.initramfs(kernel)
+    with ThreadPoolExecutor(max_workers=parallel) as pool:
+        list(pool.map(_boot, stale))
+
+
+def _boot(kernel: Kernel) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        job = Path(folder)
+        shutil.copytree(HERE / "guest", job, dirs_exist_ok=True)
+        for source in (LOAD, HERE / "guest" / "speeds.c"):
+            subprocess.run(["cc", "-O2", "-static", "-o", job / source.stem, source], check=True)
+        (job / "plan.json").write_text(json.dumps(plan()))
+        result = vm.run_job(kernel, job, CACHE / "fidelity" / kernel.series, GUEST)
+    if result.exit_status:
+        raise LabError(f"fidelity: {kernel.release}: the job failed: {vm.tail_of_job(result)}")
+    found = json.loads((result.out / "found.json").read_text())
+    found["inputs"] = inputs(kernel.release)
+    RESULTS.mkdir(parents=True, exist_ok=True)
+    (RESULTS / f"{kernel.series}.json").write_text(json.dumps(found, separators=(",", ":")) + "\n")
+    print(f"fidelity: {kernel.release}: measured in {result.seconds:.0f} s", flush=True)
