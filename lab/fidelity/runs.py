@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
 HERE = LAB / "fidelity"
 RESULTS = HERE / "results"
-LOAD = LAB / "arena" / "guest" / "load.c"
 TIMES = 3
 GUEST = vm.Guest(memory_mib=640, swap_mib=128, timeout_s=1800)
 
@@ -47,7 +46,7 @@ def plan() -> dict[str, Any]:
 
 def inputs(release: str) -> str:
     """What a result depends on, as a short hash."""
-    parts = [release, fingerprint(LOAD, *sorted((HERE / "guest").iterdir())), json.dumps(plan())]
+    parts = [release, fingerprint(*sorted((HERE / "guest").iterdir())), json.dumps(plan())]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
 
@@ -79,7 +78,7 @@ def _boot(kernel: Kernel) -> None:
     with tempfile.TemporaryDirectory() as folder:
         job = Path(folder)
         shutil.copytree(HERE / "guest", job, dirs_exist_ok=True)
-        for source in (LOAD, HERE / "guest" / "speeds.c"):
+        for source in (HERE / "guest").glob("*.c"):
             subprocess.run(["cc", "-O2", "-static", "-o", job / source.stem, source], check=True)
         (job / "plan.json").write_text(json.dumps(plan()))
         result = vm.run_job(kernel, job, CACHE / "fidelity" / kernel.series, GUEST)

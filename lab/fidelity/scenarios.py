@@ -1,7 +1,7 @@
 """What runs in the guests and in the simulator alike: cgroups with knobs, and programs of ``load.c``.
 
-A program is one of the arena's (``lab/arena/guest/load.c``), with the words that it is started with. Nothing
-here is about a kernel: the four of them run every row.
+A program is one of ``guest/load.c``, with the words that it is started with. Nothing here is about a
+kernel: the four of them run every row.
 """
 
 from __future__ import annotations
@@ -44,128 +44,128 @@ class Scenario(NamedTuple):
 SCENARIOS = (
     Scenario(
         "leak-at-max",
-        "A leaker of 16 MiB/s meets memory.max 64 MiB; no swap.",
-        (Group("/a", (("max", 64),)),),
-        (Load("leak", "/a", ("leak", 16, 160, 1)),),
-        seconds=8,
+        "A leaker of 6 MiB/s meets memory.max 32 MiB; no swap.",
+        (Group("/a", (("max", 32),)),),
+        (Load("leak", "/a", ("leak", 6, 160, 1)),),
+        seconds=9,
     ),
     Scenario(
         "leak-beside-cache",
-        "A reader holds 32 MiB of cache under memory.max 80 MiB, a leaker of 12 MiB/s takes it away.",
-        (Group("/a", (("max", 80),)),),
+        "A reader holds 16 MiB of cache under memory.max 40 MiB, a leaker of 6 MiB/s takes it away.",
+        (Group("/a", (("max", 40),)),),
         (
             Load("read", "/a", ("read", "/mnt/small", 1)),
-            Load("leak", "/a", ("leak", 12, 160, 1), start_s=3.0),
+            Load("leak", "/a", ("leak", 6, 160, 1), start_s=1.5),
         ),
-        seconds=16,
+        seconds=12,
     ),
     Scenario(
         "leak-above-high",
-        "A leaker as fast as it goes above memory.high 64 MiB, with no memory.max.",
-        (Group("/a", (("high", 64),)),),
-        (Load("leak", "/a", ("leak", 100, 160, 1)),),
-        seconds=14,
+        "A leaker of 50 MiB/s above memory.high 32 MiB, with no memory.max.",
+        (Group("/a", (("high", 32),)),),
+        (Load("leak", "/a", ("leak", 50, 160, 1)),),
+        seconds=9,
         curve=True,
     ),
     Scenario(
         "high-then-max",
-        "memory.high 60 MiB, memory.max 64 MiB: a leaker is slowed down, then killed.",
-        (Group("/a", (("high", 60), ("max", 64))),),
-        (Load("leak", "/a", ("leak", 32, 160, 1)),),
-        seconds=16,
+        "memory.high 30 MiB, memory.max 32 MiB: a leaker of 16 MiB/s is slowed down, then killed.",
+        (Group("/a", (("high", 30), ("max", 32))),),
+        (Load("leak", "/a", ("leak", 16, 160, 1)),),
+        seconds=9,
     ),
     Scenario(
         "reader",
-        "A reader goes through 64 MiB again and again under memory.max 32 MiB.",
-        (Group("/a", (("max", 32),)),),
+        "A reader goes through 32 MiB again and again under memory.max 16 MiB.",
+        (Group("/a", (("max", 16),)),),
         (Load("read", "/a", ("read", "/mnt/large", 1)),),
-        seconds=8,
+        seconds=4,
     ),
     Scenario(
         "writer",
-        "A writer of 8 MiB/s goes through 64 MiB under memory.max 32 MiB.",
-        (Group("/a", (("max", 32),)),),
-        (Load("write", "/a", ("write", "/mnt/written", 64, 8, 1)),),
-        seconds=10,
+        "A writer of 4 MiB/s goes through 32 MiB under memory.max 16 MiB.",
+        (Group("/a", (("max", 16),)),),
+        (Load("write", "/a", ("write", "/mnt/written", 32, 4, 1)),),
+        seconds=6,
     ),
     Scenario(
         "sawtooth",
-        "A heap between 16 and 56 MiB, 16 MiB/s, under memory.max 48 MiB with swap.",
-        (Group("/a", (("max", 48),)),),
-        (Load("saw", "/a", ("saw", 16, 56, 16, 1)),),
-        seconds=10,
+        "A heap between 8 and 28 MiB, 8 MiB/s, under memory.max 24 MiB with swap.",
+        (Group("/a", (("max", 24),)),),
+        (Load("saw", "/a", ("saw", 8, 28, 8, 1)),),
+        seconds=8,
         swap=True,
     ),
     Scenario(
         "sawtooth-no-swap",
         "The same heap without swap: it dies on its way to the first top.",
-        (Group("/a", (("max", 48),)),),
-        (Load("saw", "/a", ("saw", 16, 56, 16, 1)),),
+        (Group("/a", (("max", 24),)),),
+        (Load("saw", "/a", ("saw", 8, 28, 8, 1)),),
         seconds=6,
     ),
     Scenario(
         "mixed",
-        "Reader, writer and a slow leaker in one cgroup under memory.max 64 MiB; no swap.",
-        (Group("/a", (("max", 64),)),),
+        "Reader, writer and a leaker of 5 MiB/s in one cgroup under memory.max 32 MiB; no swap.",
+        (Group("/a", (("max", 32),)),),
         (
             Load("read", "/a", ("read", "/mnt/small", 1)),
-            Load("write", "/a", ("write", "/mnt/written", 24, 4, 1)),
-            Load("leak", "/a", ("leak", 8, 160, 1), start_s=1.0),
+            Load("write", "/a", ("write", "/mnt/written", 12, 2, 1)),
+            Load("leak", "/a", ("leak", 5, 160, 1), start_s=1.0),
         ),
-        seconds=18,
+        seconds=11,
     ),
     Scenario(
         "siblings-low",
-        "Two readers share a parent of 64 MiB; one has memory.low 40 MiB, the other 8 MiB.",
+        "Two readers share a parent of 32 MiB; one has memory.low 20 MiB, the other 4 MiB.",
         (
-            Group("/p", (("max", 64), ("low", 64))),
-            Group("/p/a", (("low", 40),)),
-            Group("/p/b", (("low", 8),)),
+            Group("/p", (("max", 32), ("low", 32))),
+            Group("/p/a", (("low", 20),)),
+            Group("/p/b", (("low", 4),)),
         ),
         (
             Load("left", "/p/a", ("read", "/mnt/large", 1)),
             Load("right", "/p/b", ("read", "/mnt/other", 1)),
         ),
-        seconds=12,
+        seconds=6,
         shares=True,
     ),
     Scenario(
         "siblings-min",
-        "32 MiB under memory.min 24 MiB beside a leaker to 40 MiB; parent 48 MiB, with swap.",
+        "16 MiB under memory.min 12 MiB beside a leaker to 20 MiB; parent 24 MiB, with swap.",
         (
-            Group("/p", (("max", 48), ("min", 48))),
-            Group("/p/a", (("min", 24),)),
+            Group("/p", (("max", 24), ("min", 24))),
+            Group("/p/a", (("min", 12),)),
             Group("/p/b"),
         ),
         (
-            Load("left", "/p/a", ("leak", 40, 32, 1)),
-            Load("right", "/p/b", ("leak", 10, 40, 2), start_s=2.0),
+            Load("left", "/p/a", ("leak", 16, 16, 1)),
+            Load("right", "/p/b", ("leak", 5, 20, 2), start_s=1.5),
         ),
-        seconds=10,
+        seconds=7,
         swap=True,
         shares=True,
     ),
     Scenario(
         "oom-group",
-        "A small process beside a leaker of 16 MiB/s; memory.oom.group takes both.",
-        (Group("/a", (("max", 48), ("oom.group", 1))),),
+        "A small process beside a leaker of 6 MiB/s; memory.oom.group takes both.",
+        (Group("/a", (("max", 24), ("oom.group", 1))),),
         (
-            Load("small", "/a", ("leak", 40, 8, 1)),
-            Load("leak", "/a", ("leak", 16, 160, 2), start_s=1.0),
+            Load("small", "/a", ("leak", 16, 4, 1)),
+            Load("leak", "/a", ("leak", 6, 160, 2), start_s=1.0),
         ),
         seconds=7,
     ),
     Scenario(
         "adj-decides",
         "The smaller of two is killed first, as its oom_score_adj is 500.",
-        (Group("/a", (("max", 64),)),),
+        (Group("/a", (("max", 32),)),),
         (
-            Load("small", "/a", ("leak", 40, 20, 1), adj=500),
-            Load("large", "/a", ("leak", 12, 160, 2), start_s=1.0),
+            Load("small", "/a", ("leak", 16, 10, 1), adj=500),
+            Load("large", "/a", ("leak", 6, 160, 2), start_s=1.0),
         ),
         seconds=9,
     ),
 )
 BY_NAME = {scenario.name: scenario for scenario in SCENARIOS}
-FILES = {"/mnt/small": 32, "/mnt/large": 64, "/mnt/other": 64}
+FILES = {"/mnt/small": 16, "/mnt/large": 32, "/mnt/other": 32}
 """Files that are read, MiB."""

@@ -131,4 +131,4 @@ def test_every_row_is_a_scenario():
     assert parts["mixed"] == [ReadFile, WriteFile, Grow]
     assert parts["sawtooth"] == [Sawtooth]
     group = simulated.scenario("6.1", SPEEDS, BY_NAME["oom-group"]).groups[0]
-    assert (group.oom_group, group.max_bytes) == (True, 48 * MIB)
+    assert (group.oom_group, group.max_bytes) == (True, 24 * MIB)
