@@ -26,7 +26,8 @@ Real programs ran under the same knobs on {count} kernels ({releases}), {times} 
 in a guest of {memory} MiB and two processors; the simulator ran the same scenarios
 (`lab/fidelity/scenarios.py`). What the guest's machine can do was measured in the same boot and went in:
 what a new page costs, what reclaim and swapping cost, the speed and the latency of the disk. Nothing else
-is tuned, and nothing at all for one scenario. The programs' own text was charged to another cgroup, as the simulator has none.
+is tuned, and nothing at all for one scenario. The programs' own text was charged to another cgroup, as the
+simulator has none.
 
 The guests are emulated in software, on a machine that did other work as well: their processors are slow and
 now and then stand still. Numbers are medians, with the smallest and the largest in brackets.
