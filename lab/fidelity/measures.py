@@ -94,13 +94,17 @@ def of_simulation(row: Scenario, result: Result) -> Measures:
 def _speeds(row: Scenario, samples: Sequence[tuple[int, int]]) -> dict[float, float]:
     """The mean speed of growth in each bin of overage that was crossed whole.
 
-    The time of crossing an edge is interpolated between two samples: growth is a batch, then a sleep.
+    Growth is a batch, then a sleep: an edge between two steps is crossed in proportion, at the speed of both.
     """
     high = next(value for knob, value in row.groups[0].knobs if knob == "high") * MIB
+    steps: list[tuple[int, int]] = []
+    for at, usage in samples:
+        if not steps or usage > steps[-1][1]:
+            steps.append((at, usage))
     crossed: dict[float, float] = {}
     for edge in sorted({edge for pair in BINS for edge in pair}):
         level = high * (1 + edge)
-        for (before, low), (after, usage) in pairwise(samples):
+        for (before, low), (after, usage) in pairwise(steps):
             if low < level <= usage:
                 crossed[edge] = before + (after - before) * (level - low) / (usage - low)
                 break

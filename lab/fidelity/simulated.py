@@ -72,6 +72,7 @@ def machine(series: str, speeds: Mapping[str, Any], *, swap: bool) -> Machine:
         kernel_bytes=speeds["ram_bytes"] - speeds["free_bytes"],
         min_free_bytes=speeds["min_free_kbytes"] * 1024,
         swappiness=speeds["swappiness"],
+        thp=False,  # the programs ask for none, so that a rate is of pages
         swap=SwapDevice(SWAP_MIB * MIB, disk) if swap else None,
         disk=disk,
         fault_us=each["fault_us"],
