@@ -74,10 +74,21 @@ def test_another_tools_policy_is_named_and_not_called_bad_toml(cli, file, tool, 
 
 def test_broken_json_is_not_called_bad_toml(cli, file):
     path = file('{"rulesets": [', "their.json")
-    for action in (("check", path), ("replay", path, path)):
-        code, out, err = cli("policy", *action)
-        assert (code, out) == (3, "")
-        assert err == f"memwarden: {path}:1: the file ends where JSON needs a value\n"
+    said = f"{path}:1: the file ends where JSON needs a value\n"
+    assert cli("policy", "check", path) == (1, f"{said}{path}: 1 error; it is not used\n", "")
+    assert cli("policy", "replay", path, path) == (3, "", f"memwarden: {said}")
+
+
+def test_what_cannot_be_read_keeps_no_other_from_being_checked(cli, file, tmp_path):
+    broken, good = file("{", "their.json"), file(GOOD)
+    gone = [str(tmp_path / name) for name in ("gone", "gone too")]
+    ran = cli("policy", "check", gone[0], broken, gone[1], good)
+    assert ran.code == 3
+    assert ran.out.splitlines()[1:] == [
+        f"{broken}: 1 error; it is not used",
+        f"{good}: all right; 1 rule, 1 name protected",
+    ]
+    assert [line.split(": ")[1] for line in ran.err.splitlines()] == gone
 
 
 def test_warnings_are_findings_only_when_asked(cli, file):

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 from memwarden.cli import common, policy
+from memwarden.errors import InputError
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Sequence
 
     from memwarden.words.problems import Problem
 
@@ -16,7 +19,8 @@ examples:
   memwarden policy check my-policy.toml
   memwarden policy check --strict /etc/memwarden
 
-Exits with 1 when the guard would not take the policy. Warnings are what a
+Exits with 1 when the guard would not take a policy, with 3 when a file cannot
+be read; the others are checked all the same. Warnings are what a
 policy may say and hardly means; with --strict they count as errors do.
 """
 
@@ -35,8 +39,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print what is wrong; 1 when something is."""
-    checked = [_check(where) for where in args.policies or [None]]
-    if args.format == "json":
+    checked: list[tuple[str, tuple[Problem, ...], str]] = []
+    unread: list[InputError] = []
+    for where in args.policies or [None]:
+        try:
+            checked.append(_check(where))
+        except InputError as error:
+            unread.append(error)
+    if checked:
+        _print(checked, args.format)
+    for error in unread[:-1]:
+        sys.stderr.write(f"memwarden: {error}\n")
+    if unread:
+        raise unread[-1]
+    found = [problem for _, problems, _ in checked for problem in problems]
+    return int(any(args.strict or not problem.warning for problem in found))
+
+
+def _print(checked: Sequence[tuple[str, tuple[Problem, ...], str]], form: str) -> None:
+    if form == "json":
         from memwarden.present import policy_json
 
         common.write_json(policy_json.check_document((name, found) for name, found, _ in checked))
@@ -45,8 +66,6 @@ def run(args: argparse.Namespace) -> int:
 
         for one in checked:
             common.write(policy_text.checked(*one))
-    found = [problem for _, problems, _ in checked for problem in problems]
-    return int(any(args.strict or not problem.warning for problem in found))
 
 
 def _check(where: str | None) -> tuple[str, tuple[Problem, ...], str]:
@@ -55,7 +74,12 @@ def _check(where: str | None) -> tuple[str, tuple[Problem, ...], str]:
     from memwarden.words.problems import Origin, Problem
 
     files, loaded = policy.read(where)
-    if loaded.policy is None and (kind := policy.kind(where)) is not None:
+    try:
+        kind = policy.kind(where) if loaded.policy is None else None
+    except InputError as error:  # broken JSON: the sentence has file and line
+        name, _, text = str(error).partition(": ")
+        return files.name, (Problem(Origin(name), text),), "it is not used"
+    if kind is not None:
         text = f"is a policy of another tool; memwarden policy convert --from {kind} makes it one of ours"
         return files.name, (Problem(Origin(files.name), text),), "it is not used"
     remarks = [Problem(Origin(path), text, warning=True) for path, text in files.notes]

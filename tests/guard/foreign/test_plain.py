@@ -71,7 +71,15 @@ def test_the_whole_of_it():
 def test_other_ways_to_write_the_same(content):
     policy = load(content)
     assert policy.rules == load({"memory_pressure": WHOLE["memory_pressure"]}).rules
-    assert (policy.notes, policy.protect) == ((), ())
+    assert policy.protect == ()
+
+
+@pytest.mark.parametrize("content", [{"memory_pressure": 5}, {"memory_pressure": {"threshold": 5}}])
+def test_a_threshold_without_a_unit_is_said_to_be_a_share(content):
+    policy = load(content)
+    assert policy.rules == load({"memory_pressure": "5%"}).rules
+    assert policy.notes == ("p.json:1: memory_pressure: 5 has no unit and is read as 5%",)
+    assert load({"memory_pressure": "5%"}).notes == ()
 
 
 def test_protection_may_stand_at_the_top():
@@ -89,6 +97,7 @@ def test_one_file_is_read():
     text = json.dumps({"memory_pressure": 60})
     assert foreign.load("plain", {"a": text, "b": "never read"}).notes == (
         "b: a plain policy is one file; this one is left out",
+        "a:1: memory_pressure: 60 has no unit and is read as 60%",
     )
 
 

@@ -159,6 +159,22 @@ def test_a_file_that_systemd_refuses():
     assert str(caught.value) == "oomd.conf:1: systemd refuses this file: bad section header '[OOM'; close it"
 
 
+def test_a_broken_drop_in_is_named_and_not_the_file_before_it():
+    with pytest.raises(InputError) as caught:
+        load(conf="[OOM]\n", **{"oomd.conf.d__10-a.conf": "\n[OOM\n"})
+    assert str(caught.value).endswith(
+        "10-a.conf:2: systemd refuses this file: bad section header '[OOM'; close it"
+    )
+
+
+def test_what_is_odd_in_a_drop_in_takes_nothing_back():
+    odd = "SwapUsedLimit=1%\n[OOM]\n\x00\ufffd\nSwapUsedLimit=many\nSwapUsed=5\n"
+    policy = load([SWAPPERS], conf="[OOM]\nSwapUsedLimit=70%\n", **{"oomd.conf.d__10-a.conf": odd})
+    assert policy.rules[0].groups[0].detectors[0].below == Amount(ppm=300_000)
+    named = [note.split(": ")[0].rpartition("/")[2] for note in policy.notes if "10-a" in note]
+    assert sorted(named) == [f"10-a.conf:{line}" for line in (1, 3, 4, 5)]
+
+
 def test_rules_of_units():
     rules = {
         "rules.d__a.oomrule": "[Rule]\nMemoryPressureAbove=60%\nSwapUsageMax=80%\n"

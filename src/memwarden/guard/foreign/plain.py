@@ -16,7 +16,7 @@ Every key may be left out. No tool owns this form, so its meaning is set here:
 
 A threshold alone may stand for its object (``"memory_pressure": "60%"``), its parts may stand at the top
 (``"memory_pressure_threshold"``), and so may those of ``workload_protection``. A bare number is in
-percent, or in seconds.
+percent, or in seconds; for a threshold, a note says so.
 """
 
 import re
@@ -80,6 +80,11 @@ def load(texts: Mapping[str, str], *, bug_compatible: bool) -> Policy:
             f"oom_score_adj: memwarden sets it on no process; who has {adj} or less is not killed, "
             f"and OOMScoreAdjust={adj} in its unit gives it to a service"
         )
+    notes += [
+        f"{path}:{node.line}: {signal}: {node.value} has no unit and is read as {node.value}%"
+        for signal in _RANKINGS
+        if (node := given.get(f"{signal}_threshold")) is not None and isinstance(node.value, int | float)
+    ]
     rules = tuple(
         _rule(path, signal, given, Preferences(omit=omit))
         for signal in _RANKINGS
