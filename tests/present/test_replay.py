@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import jsonschema
+import pytest
 
 from memwarden.guard import ir
-from memwarden.guard.played import Player
+from memwarden.guard.played import Player, held_by
 from memwarden.present.colour import PLAIN
 from memwarden.present.replay_json import document, schema
 from memwarden.present.replay_text import _intent, text
@@ -23,6 +24,7 @@ from memwarden.state.intents import (
     Terminate,
     Thaw,
 )
+from memwarden.state.process import Process
 from memwarden.state.snapshot import HostFacts, Instant
 from memwarden.units import MAX, MIB
 from tests.guard.test_engine import DB, EVERYBODY, KILL, LEAK, TICK, S, World, policy
@@ -65,6 +67,7 @@ def test_a_time_line_of_a_throttle_and_a_kill():
         "          r: full memory stall within 1.0 s: 55 ms > 50 ms\n"
         f"   5.1 s  kill {LEAK}\n"
         "          r: full memory stall within 1.0 s: 55 ms > 50 ms\n"
+        "          it holds 122 MiB in memory and swap\n"  # ten ticks after the 102 MiB
         "\n"
         "Nobody dies in a replay: what is decided after the first kill is about a machine that would have\n"
         "looked different by then.\n"
@@ -80,6 +83,7 @@ def test_the_document_of_the_same():
     assert (one["first_action_s"], one["first_action"], one["victim"]) == (4.1, "kill", target)
     decision = one["decisions"][0]
     assert (decision["time_s"], decision["rule"], decision["victim"]) == (4.1, "r", target)
+    assert decision["holds_bytes"] == 102 * MIB
     assert decision["intents"] == [{"kind": "kill", "target": target, "release": True}]
     assert {each["target"]["path"] for each in decision["candidates"]} >= {LEAK, DB}
     assert made["notes"] == ["cut off"]
@@ -88,7 +92,7 @@ def test_the_document_of_the_same():
 def test_a_table_where_there_are_several():
     never = policy(KILL, when=ir.Stall(above_us=900_000))._replace(name="never")
     lines = words(played([policy(KILL), never], leaking(World(), 3)), ["cut off"]).splitlines()
-    at = lines.index("never: does nothing")
+    at = lines.index("never: does nothing; of 1 rule none came true")
     assert [line.split() for line in lines[at + 2 : at + 5]] == [
         ["POLICY", "FIRST", "ACTION", "AT", "VICTIM", "DECISIONS"],
         ["test", "4.1", "s", "kill", LEAK, "1"],
@@ -114,6 +118,35 @@ def test_deaths_by_the_kernel_stand_where_they_were_counted():
         {"time_s": 1.0, "cgroup": LEAK, "processes": 2},
         {"time_s": 1.0, "cgroup": None, "processes": 1},
     ]
+
+
+@pytest.mark.parametrize(
+    ("ticks", "said"),
+    [
+        (6, "0.5 s before the kernel's first kill"),  # decided with the first tick of the stall
+        (1, "seen at the same time as the kernel's first kill"),
+        (0, "1.1 s after the kernel's first kill"),
+    ],
+)
+def test_a_kill_is_compared_with_that_of_the_kernel(ticks, said):
+    world = World()
+    world.events[LEAK] = {"oom_kill": 0}
+    snapshots = []
+    for count, snapshot in enumerate(leaking(world, 6), -3):
+        events = {"oom_kill": int(count >= ticks)}
+        cgroup = snapshot.cgroups[LEAK]._replace(events=events)
+        snapshots.append(snapshot._replace(cgroups={**snapshot.cgroups, LEAK: cgroup}))
+    lines = words(played([policy(KILL)], snapshots)).splitlines()
+    assert f"          it holds 102 MiB in memory and swap; {said}" in lines
+
+
+def test_what_a_process_holds_is_resident_and_swapped():
+    process = Process(7, "seven", 70, rss_bytes=3 * MIB, swap_bytes=2 * MIB)
+    snapshot = World().snapshot()._replace(processes={7: process, 8: process._replace(rss_bytes=None)})
+    assert held_by(ProcessId(7, 70), snapshot) == 5 * MIB
+    assert held_by(ProcessId(8, 70), snapshot) is None
+    assert held_by(ProcessId(9, 70), snapshot) is None
+    assert held_by(CgroupId("/gone", 1), snapshot) is None
 
 
 def test_many_deaths_and_many_decisions_are_counted():

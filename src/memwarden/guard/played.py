@@ -10,7 +10,7 @@ from memwarden.guard.never import Guarded
 from memwarden.rules.reclaimable import MACHINE
 from memwarden.state.cgroup import parent_path
 from memwarden.state.delta import between
-from memwarden.state.intents import Kill, Notify, Terminate
+from memwarden.state.intents import CgroupId, Kill, Notify, ProcessId, Terminate
 from memwarden.units import SECOND_US
 
 if TYPE_CHECKING:
@@ -42,11 +42,15 @@ class Tape(NamedTuple):
 
 
 class Taken(NamedTuple):
-    """A decision and when it was made: the recording, and microseconds on its clock."""
+    """A decision and when it was made: the recording, and microseconds on its clock.
+
+    ``holds_bytes`` is what the victim has in memory and swap then; ``None`` where nobody knows.
+    """
 
     tape: str
     time_us: int
     decision: Decision
+    holds_bytes: int | None = None
 
     @property
     def unnamed(self) -> bool:
@@ -66,7 +70,7 @@ class Taken(NamedTuple):
     @property
     def victim(self) -> Target | None:
         """Who."""
-        return next((one.target for one in self.decision.intents if isinstance(one, Kill | Terminate)), None)
+        return _victim(self.decision)
 
 
 class Played:
@@ -80,7 +84,10 @@ class Played:
     def step(self, tape: str, zero_us: int, snapshot: Snapshot) -> None:
         """Take the next snapshot."""
         time_us = snapshot.instant.monotonic_us - zero_us
-        self.taken += [Taken(tape, time_us, decision) for decision in self._replay.step(snapshot)]
+        self.taken += [
+            Taken(tape, time_us, decision, held_by(_victim(decision), snapshot))
+            for decision in self._replay.step(snapshot)
+        ]
 
     @property
     def first_act(self) -> Taken | None:
@@ -127,6 +134,24 @@ class Player:
         all_of_them = (delta.vmstat or {}).get("oom_kill", 0)
         unknown = all_of_them - sum(one.processes for one in found)
         return [*found, Death(time_us, None, unknown)] if unknown > 0 else found
+
+
+def _victim(decision: Decision) -> Target | None:
+    return next((one.target for one in decision.intents if isinstance(one, Kill | Terminate)), None)
+
+
+def held_by(target: Target | None, snapshot: Snapshot) -> int | None:
+    """Memory and swap of a victim: what its death can free at most, but for what others share."""
+    match target:
+        case CgroupId(path) if path in snapshot.cgroups:
+            cgroup = snapshot.cgroups[path]
+            held, swapped = cgroup.current_bytes, cgroup.swap_current_bytes
+        case ProcessId(pid) if pid in snapshot.processes:
+            process = snapshot.processes[pid]
+            held, swapped = process.rss_bytes, process.swap_bytes
+        case _:
+            return None
+    return None if held is None else held + (swapped or 0)
 
 
 def _killed(delta: SnapshotDelta) -> dict[str, int]:

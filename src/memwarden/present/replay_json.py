@@ -70,6 +70,7 @@ def _decision(taken: Taken) -> dict[str, Any]:
         "acts": taken.acts,
         "kills": taken.kills,
         "victim": written.plain(taken.victim),
+        "holds_bytes": taken.holds_bytes,
         **plain,
     }
 
@@ -110,6 +111,10 @@ def schema() -> dict[str, Any]:
             "victim": {
                 **target,
                 "description": "whom it kills; null where it kills nobody, or one without a name",
+            },
+            "holds_bytes": {
+                "type": ["integer", "null"],
+                "description": "memory and swap of the victim then; null where nobody knows",
             },
             "id": text,
             "rule": text,

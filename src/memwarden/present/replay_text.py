@@ -52,9 +52,8 @@ def text(
 ) -> str:
     """The recordings, a time line for each policy, and a table where there are several."""
     blocks = [[line for tape in tapes for line in _tape(tape, width)]]
-    several = len(tapes) > 1
     signals = any(tape.kind == "signals" for tape in tapes)
-    blocks += [_policy(one, width, paint, several=several, signals=signals) for one in played]
+    blocks += [_policy(one, tapes, width, paint, signals=signals) for one in played]
     if len(played) > 1:
         blocks.append(render(COLUMNS, [_row(one) for one in played], width, paint))
     said = [*notes, AFTER] if any(one.first_kill for one in played) else notes
@@ -82,18 +81,21 @@ def _tape(tape: Tape, width: int) -> list[str]:
     return lines
 
 
-def _policy(played: Played, width: int, paint: Paint, *, several: bool, signals: bool) -> list[str]:
+def _policy(played: Played, tapes: Sequence[Tape], width: int, paint: Paint, *, signals: bool) -> list[str]:
     name = escape(played.policy.name)
     blind = unseen(played.policy) if signals else ()
     if not played.taken:
-        lines = [f"{paint(name, 'bold')}: does nothing"]
+        rules = counted(len(played.policy.rules), "rule")
+        lines = [f"{paint(name, 'bold')}: does nothing; of {rules} none came true"]
     else:
         lines = [paint(name, "bold")]
         shown = _shown(played.taken)
         for one in shown:
-            lines += _line(one, width, paint, several=several)
+            lines += _line(one, width, paint, several=len(tapes) > 1)
             if one is played.first_act or one is played.first_kill:
                 lines += wrap(escape(_why(one)), width, first=" " * 10)
+            if one is played.first_kill and (matters := _matters(one, tapes)):
+                lines += wrap(matters, width, first=" " * 10)
         rest = len(played.taken) - len(shown)
         if rest:
             lines += wrap(
@@ -103,6 +105,18 @@ def _policy(played: Played, width: int, paint: Paint, *, several: bool, signals:
         said = f"cannot fire on such signals: {', '.join(blind)}"
         lines += wrap(escape(said), width, first=" " * 10)
     return lines
+
+
+def _matters(kill: Taken, tapes: Sequence[Tape]) -> str:
+    """What the victim holds, and how this is in time to what the kernel did on the same recording."""
+    words = [] if kill.holds_bytes is None else [f"it holds {size(kill.holds_bytes)} in memory and swap"]
+    deaths = next((tape.deaths for tape in tapes if tape.name == kill.tape), ())
+    if deaths:
+        early = deaths[0].time_us - kill.time_us
+        when = "before" if early > 0 else "after" if early < 0 else "seen at the same time as"
+        apart = f"{abs(early) / SECOND_US:.1f} s " if early else ""
+        words.append(f"{apart}{when} the kernel's first kill")
+    return "; ".join(words)
 
 
 def _shown(taken: Sequence[Taken]) -> list[Taken]:
