@@ -48,8 +48,8 @@ def run(args: argparse.Namespace) -> int:
             unread.append(error)
     if checked:
         _print(checked, args.format)
-    for error in unread[:-1]:
-        sys.stderr.write(f"memwarden: {error}\n")
+    for missing in unread[:-1]:
+        sys.stderr.write(f"memwarden: {missing}\n")
     if unread:
         raise unread[-1]
     found = [problem for _, problems, _ in checked for problem in problems]
