@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from lab.fidelity import errors, simulated
+from lab.fidelity import errors, page, runs, simulated
 from lab.fidelity.measures import Measures, of_guest
 from lab.fidelity.scenarios import BY_NAME, MIB, SCENARIOS, Group, Load, Scenario
+from lab.kernels import SERIES
 from memwarden.sim.scenario import Grow, ReadFile, Sawtooth, WriteFile
 
 SPEEDS = {
@@ -132,3 +133,16 @@ def test_every_row_is_a_scenario():
     assert parts["sawtooth"] == [Sawtooth]
     group = simulated.scenario("6.1", SPEEDS, BY_NAME["oom-group"]).groups[0]
     assert (group.oom_group, group.max_bytes) == (True, 24 * MIB)
+
+
+def test_the_table_names_every_kernel_that_was_measured():
+    text = page.PAGE.read_text()
+    kept = [runs.measured(series.name) for series in SERIES]
+    assert [one["release"] in text for one in kept if one] == [True] * len([one for one in kept if one])
+
+
+def test_measurements_are_of_the_rows_and_programs_that_are_here():
+    for series in SERIES:
+        kept = runs.measured(series.name)
+        if kept:
+            assert kept["inputs"] == runs.inputs(kept["release"]), "run: python -m lab fidelity"
