@@ -48,6 +48,14 @@ def test_high_counts_seventeen_attempts_for_each_sleep():
     assert result.counters["/a"]["high"] == 5 + 31 * 17
 
 
+def test_a_pass_of_reclaim_that_finds_nothing_is_paid_for():
+    machine = SMALL._replace(pass_us=1000.0)
+    result = grow(Group("/a", high_bytes=100 * MIB), machine, part=Grow(None, 109 * MIB))
+    # as many passes as there are attempts at memory.high, a millisecond each
+    work = result.work[0]
+    assert work.stalled_us - work.throttled_us == pytest.approx((5 + 31 * 17) * 1000, rel=0.01)
+
+
 def test_a_hopeless_charge_is_tried_eighteen_times_and_then_kills():
     result = grow(Group("/a", max_bytes=100 * MIB), duration_s=2)
     counts = result.counters["/a"]

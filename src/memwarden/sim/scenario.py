@@ -54,6 +54,8 @@ class Machine(NamedTuple):
     reclaim_us: float = 0.3
     swap_us: float = 2.0
     traits: KernelTraits = KernelTraits()
+    pass_us: float = 5.0
+    """What a pass of reclaim costs though it finds nothing: all priorities, and every shrinker."""
 
 
 class Group(NamedTuple):

@@ -24,8 +24,6 @@ CLUSTER: Final = 32
 """``SWAP_CLUSTER_MAX``: the least that a reclaim asks for."""
 QUEUE_US: Final = 20_000.0
 """What may wait to be written to swap before whoever reclaims has to wait for the device."""
-PASS_US: Final = 5.0
-"""Walking all lists in vain."""
 DIRECT, KSWAPD = "direct", "kswapd"
 
 
@@ -47,7 +45,7 @@ class Lists(NamedTuple):
 
 def shrink(world: World, target: Memcg, want: int, payer: Payer, *, swappiness: int | None = None) -> int:
     """Free ``want`` pages below ``target`` if possible; how many were freed. 0: nothing can be."""
-    payer.reclaim += PASS_US
+    payer.reclaim += world.machine.pass_us
     freed = _passes(world, target, want, payer, swappiness)
     if freed:
         world.say(Kind.RECLAIM, target.path, amount=freed, stretch=True)
