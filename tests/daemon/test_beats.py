@@ -45,6 +45,29 @@ def test_the_pressure_file_may_go_while_we_run():
     assert not beats.blind
 
 
+def test_free_memory_is_glanced_at_where_the_kernel_and_the_files_mean_one_machine():
+    machine = Machine()
+    machine.files[MEMINFO] = b"MemTotal: 1000 kB\nMemFree: 500 kB\nMemAvailable: 600 kB\nSwapFree: 5 kB\n"
+    beats = Beats(machine)
+    assert beats.free_bytes() == 0
+    assert beats.heed_free(lambda: 510 << 10)  # a percent of the machine moves between the two
+    assert beats.free_bytes() == 510 << 10
+    assert not beats.heed_free(lambda: 511 << 10)
+    assert beats.free_bytes() == 0
+
+
+def test_free_memory_is_not_glanced_at_without_stalls_or_meminfo():
+    machine = Machine()
+    machine.files[MEMINFO] = b"MemTotal: 1000 kB\nMemFree: 500 kB\nMemAvailable: 600 kB\nSwapFree: 5 kB\n"
+    beats = Beats(machine)
+    assert beats.heed_free(lambda: 500 << 10)
+    del machine.files[PRESSURE]
+    beats.read()
+    assert beats.free_bytes() == 0
+    del machine.files[MEMINFO]
+    assert not beats.heed_free(lambda: 500 << 10)
+
+
 def test_a_machine_that_says_nothing_has_no_beat():
     machine = Machine()
     machine.files[MEMINFO] = b"MemTotal: 100 kB\n"

@@ -7,7 +7,7 @@ import select
 
 import pytest
 
-from memwarden.daemon.ears import QUIET_US, Ears
+from memwarden.daemon.ears import QUIET_US, SILENT, Ears
 from memwarden.daemon.events import EventsFile
 from memwarden.daemon.loop import Heard
 from memwarden.errors import UnsupportedError
@@ -19,12 +19,12 @@ def test_a_descriptor_that_is_ready_is_heard_and_can_be_forgotten():
     reader, writer = os.pipe()
     ears = Ears(ManualClock())
     ears.listen(reader, lambda events: Heard(reload=bool(events & select.POLLIN)))
-    assert ears.wait(0) == Heard()
+    assert ears.wait(0) == SILENT
     os.write(writer, b"x")
     assert ears.wait(0) == Heard(reload=True)
     ears.forget(reader)
     ears.forget(reader)
-    assert ears.wait(0) == Heard()
+    assert ears.wait(0) == SILENT
     os.close(reader)
     os.close(writer)
 
@@ -85,7 +85,7 @@ def test_an_events_file_that_is_gone_is_let_go_of():
     os.close(writer)
     ears.watch_events([file])
     assert ears.wait(0) == Heard(signalled=True)
-    assert ears.wait(0) == Heard()
+    assert ears.wait(0) == SILENT
     os.close(reader)
     ears.close()
 
@@ -112,7 +112,7 @@ def test_triggers_of_cgroups_come_and_go_with_them(monkeypatch):
     os.close(ends.popitem()[1])
     # Hung up as when the cgroup is removed: heard once, so that somebody looks, and let go of.
     assert ears.wait(0) == Heard(signalled=True)
-    assert ears.wait(0) == Heard()
+    assert ears.wait(0) == SILENT
     assert ears.blind
     # Made anew, it has another inode.
     ears.watch_stalls("/cg", {("/db", 9, "memory", "full"): (50_000, 1_000_000)})

@@ -37,7 +37,8 @@ class World:
         self.replies, self.steps, self.look_us = list(replies), list(steps), look_us
         self.heeded = []
         self.slept, self.looks, self.told, self.reported = [], [], [], []
-        self.heard = Heard()
+        self.heard = Heard(silent=True)
+        self.naps = []
         self.beaten = Beat(0, 100, 50, 0)
         self.policy = Policy()
         self.late_us = 0
@@ -65,6 +66,14 @@ class World:
 
     def due(self, _now_us):
         return self.missing
+
+    # free memory, and naps: how long each may last, none when the list is empty
+    def free_bytes(self):
+        return 7
+
+    def nap_us(self, _now_us, free_bytes):
+        assert free_bytes == 7
+        return self.naps.pop(0) if self.naps else 0
 
     # ears
     def wait(self, timeout_us):
@@ -133,6 +142,45 @@ def test_a_calm_machine_is_not_looked_at():
         world.loop.turn()
     assert world.looks == []
     assert world.slept == [0, 2 * S, 2 * S]
+
+
+def test_naps_come_between_the_beats_of_a_calm_machine():
+    world = World()
+    world.naps = [300_000, 400_000, 0]
+    for _ in range(2):
+        world.loop.turn()
+    assert world.slept == [0, 300_000, 400_000]
+    assert world.loop.turns == 2
+    world.loop.turn()
+    assert world.slept[3:] == [2 * S]
+
+
+def test_whoever_says_something_ends_the_nap():
+    world = World()
+    world.naps = [300_000, 300_000]
+    world.loop.turn()
+    world.heard = Heard()  # the control socket: nothing to do with memory, but not the time
+    world.loop.turn()
+    assert world.slept == [0, 300_000]
+    assert world.naps == []  # asked after the beat, not instead of it
+
+
+def test_a_nap_that_ends_late_is_followed_by_a_beat():
+    world = World()
+    world.naps = [300_000, 300_000]
+    world.loop.turn()
+    world.late_us = 600_000
+    world.loop.turn()
+    assert ("late", 600_000, False) in world.told
+    assert world.slept == [0, 300_000]
+
+
+@pytest.mark.parametrize("reply", [ALARM, CALM._replace(sweep=True)])
+def test_no_naps_in_alarm_or_while_something_is_under_way(reply):
+    world = World([reply], [QUIET._replace(busy=True)])
+    world.naps = [300_000]
+    world.loop.turn()
+    assert world.naps == [300_000]
 
 
 def test_an_alarm_is_looked_into_at_the_engines_tick():

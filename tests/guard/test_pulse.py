@@ -108,6 +108,57 @@ def test_sleep_always_has_bounds_and_an_alarm_is_never_swept(moves):
         assert not (reply.alarm and reply.sweep)
 
 
+def test_a_nap_lasts_as_long_as_free_memory_at_the_fastest():
+    watch = Pulse(fill_bps=1000 * MIB)
+    assert watch.feel(beat(S, 600)).sleep_us == S * 300 // 1000
+    # 400 MiB of it are free: gone after 0.4 s; 200 MiB after 0.2 s, half of all after 0.3 s.
+    assert watch.nap_us(S, 400 * MIB) == S * 400 // 1000
+    watch.feel(beat(2 * S, 600))
+    assert watch.nap_us(2 * S, 200 * MIB) == S * 300 // 1000
+
+
+def test_naps_end_when_a_beat_is_due_by_time():
+    watch = Pulse(fill_bps=1000 * MIB)
+    watch.feel(beat(S, 600))
+    assert watch.nap_us(S, 400 * MIB) == 400_000
+    assert watch.nap_us(2_800_000, 400 * MIB) == 200_000  # two seconds after the beat
+    assert watch.nap_us(3 * S, 400 * MIB) == 0
+
+
+@pytest.mark.parametrize(("free_mib", "naps"), [(391, True), (390, False), (409, True), (410, False)])
+def test_naps_end_when_free_memory_moves_by_a_percent(free_mib, naps):
+    watch = Pulse(fill_bps=1000 * MIB)
+    watch.feel(beat(S, 600))
+    watch.nap_us(S, 400 * MIB)
+    assert bool(watch.nap_us(S + 400_000, free_mib * MIB)) == naps
+
+
+def test_no_nap_without_a_beat_nor_in_alarm_nor_where_reclaim_may_be_at_work():
+    watch = Pulse()
+    assert watch.nap_us(S, 900 * MIB) == 0
+    watch.feel(beat(S, 900))
+    assert watch.nap_us(S - 1, 900 * MIB) == 0
+    assert watch.nap_us(S, 50 * MIB - 1) == 0
+    assert watch.nap_us(S, 50 * MIB) > 0
+    watch.feel(beat(2 * S, 900, signalled=True))
+    assert watch.nap_us(2 * S, 900 * MIB) == 0
+
+
+def test_the_rate_of_filling_is_seen_as_soon_with_naps_as_with_beats():
+    # 40 MiB/s after 1.6 s in which nothing moved; looked at every 0.2 s.
+    alarmed = []
+    for naps in (False, True):
+        watch, due = Pulse(fill_bps=2000 * MIB), True
+        for n in range(60):
+            now, free = S + n * 200_000, 500 - max(0, n - 8) * 8
+            due = due or not naps or not watch.nap_us(now, free * MIB)
+            if due and watch.feel(beat(now, free + 100)).alarm:
+                alarmed.append(n)
+                break
+            due = not watch.nap_us(now, free * MIB)
+    assert alarmed[1] - alarmed[0] <= 1
+
+
 def test_the_beat_of_a_snapshot():
     pressure = Psi(PsiLine(0, 0, 0, 7), PsiLine(0, 0, 0, 5))
     meminfo = {"MemTotal": 3, "MemAvailable": 2, "SwapFree": 1}

@@ -12,6 +12,7 @@ import sys
 import pytest
 
 from memwarden.host import self as ourselves
+from memwarden.kernel import meminfo
 
 pytestmark = pytest.mark.live
 root_only = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
@@ -177,3 +178,9 @@ def test_the_collector_leaves_alone_what_lives_now():
         assert gc.get_freeze_count() > 1000
     finally:
         gc.unfreeze()
+
+
+def test_free_memory_is_that_of_meminfo():
+    with open("/proc/meminfo") as file:
+        figures = meminfo.parse(file.read())
+    assert abs(ourselves.free_bytes() - figures["MemFree"]) < figures["MemTotal"] // 20

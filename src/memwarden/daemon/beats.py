@@ -1,14 +1,16 @@
-"""What the guard reads at every wake-up: two files that stay open, and five numbers of them."""
+"""What the guard reads at a beat: two files that stay open, five numbers; and one between beats."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from memwarden.errors import ReadError
+from memwarden.errors import MemwardenError, ReadError
 from memwarden.guard.pulse import Beat
 from memwarden.kernel import meminfo, psi
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from memwarden.collect.source import Source
 
 MEMINFO: Final = "/proc/meminfo"
@@ -20,6 +22,7 @@ class Beats:
 
     def __init__(self, source: Source) -> None:
         self._source = source
+        self._free: Callable[[], int] | None = None
         self.blind = False
 
     def read(self, *, late_us: int = 0, signalled: bool = False) -> Beat | None:
@@ -37,6 +40,24 @@ class Beats:
             return None
         some_us, full_us = self._stalls()
         return Beat(now_us, *figures, full_us, some_us, late_us, signalled)
+
+    def heed_free(self, free: Callable[[], int], *, most_ppm: int = 10_000) -> bool:
+        """Glance with ``free`` from now on, if it means the machine that the files are of.
+
+        lxcfs lays a file of its own over ``/proc/meminfo`` in a container; system calls tell of the host.
+        """
+        try:
+            figures = meminfo.parse(self._source.read(MEMINFO).decode("ascii", "replace"))
+        except MemwardenError:
+            return False
+        total, said = figures.get("MemTotal", 0), figures.get("MemFree", 0)
+        same = abs(free() - said) * 1_000_000 <= most_ppm * total
+        self._free = free if same and total else None
+        return self._free is not None
+
+    def free_bytes(self) -> int:
+        """Free memory now (``MemFree``); 0 where only the files know."""
+        return 0 if self._free is None or self.blind else self._free()
 
     def _stalls(self) -> tuple[int | None, int | None]:
         try:

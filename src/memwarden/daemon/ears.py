@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 QUIET_US: Final = SECOND_US
 """How long a memory.events file is not listened to after it spoke."""
+SILENT: Final = Heard(silent=True)
 GONE: Final = select.POLLNVAL | select.POLLHUP
 DEAF: Final = 16
 """Sentences of what cannot be listened to that are kept."""
@@ -127,12 +128,16 @@ class Ears:
 
     def wait(self, timeout_us: int) -> Heard:
         """Wait for something, or for the time; rounded up to milliseconds, as poll counts."""
-        now_us = self._clock.monotonic_us()
-        for fd in [fd for fd, until_us in self._quiet.items() if until_us <= now_us]:
-            del self._quiet[fd]
-            self._poll.register(fd, select.POLLPRI)
+        if self._quiet:
+            now_us = self._clock.monotonic_us()
+            for fd in [fd for fd, until_us in self._quiet.items() if until_us <= now_us]:
+                del self._quiet[fd]
+                self._poll.register(fd, select.POLLPRI)
+        ready = self._poll.poll(-(-timeout_us // 1000))
+        if not ready:
+            return SILENT
         signalled = stop = reload = False
-        for fd, events in self._poll.poll(-(-timeout_us // 1000)):
+        for fd, events in ready:
             one = self._heard(fd, events)
             signalled, stop, reload = signalled or one.signalled, stop or one.stop, reload or one.reload
         return Heard(signalled, stop, reload)

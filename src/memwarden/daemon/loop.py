@@ -1,6 +1,7 @@
 """The loop: sleep until something says it is time, read a beat, and look at the cgroups when that is needed.
 
-One turn is one wake-up. A calm machine is asked for two files; the cgroups are read when the pulse is
+One turn is one beat. A calm machine is asked for two files, every two seconds while its free memory stands
+still, which is glanced at meanwhile; the cgroups are read when the pulse is
 alarmed, when an action is under way, or when memory has moved so far that what everyone holds is to be noted
 anew. The policies of other tools look at everything at fixed intervals, since that is what they mean.
 """
@@ -10,6 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from memwarden.errors import MemwardenError
+from memwarden.guard.pulse import LATE_US
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,11 +38,15 @@ LONGEST_TICK_US: Final = 1_000_000
 
 
 class Heard(NamedTuple):
-    """Why we woke: ``signalled`` when a trigger, the kernel's log or an event said something."""
+    """Why we woke: ``signalled`` when a trigger, the kernel's log or an event said something.
+
+    ``silent``: nobody said anything, the time was over.
+    """
 
     signalled: bool = False
     stop: bool = False
     reload: bool = False
+    silent: bool = False
 
 
 class Ears(Protocol):
@@ -128,6 +134,7 @@ class Loop:
         self._memory = memory
         self.follower = follower
         self._sleep_us = 0
+        self._napping = False
         self._took_us = 0
         self._busy = False
         self._blind = False
@@ -143,9 +150,7 @@ class Loop:
             self._memory.flush()
 
     def _turn(self) -> Heard:
-        due_us = self._clock.monotonic_us() + self._sleep_us
-        heard = self._ears.wait(self._sleep_us)
-        late_us = max(0, self._clock.monotonic_us() - due_us)
+        heard, late_us = self._sleep()
         self.turns += 1
         for decision_id, outcome in self._hands.ended():
             self.engine.report(decision_id, outcome)
@@ -164,7 +169,27 @@ class Loop:
         wanted = reply.sweep or self._busy or self.follower.due(beat.now_us)
         if reply.alarm or wanted or self.engine.policy.steady:
             self._look(reply, late_us)
+        if not (reply.alarm or self._busy or self.engine.policy.steady):
+            nap_us = self._pulse.nap_us(beat.now_us, self._beats.free_bytes())
+            if nap_us:
+                self._sleep_us, self._napping = nap_us, True
         return heard
+
+    def _sleep(self) -> tuple[Heard, int]:
+        """Sleep until the next beat is due; why we woke, and how much later than we wanted to."""
+        while True:
+            due_us = self._clock.monotonic_us() + self._sleep_us
+            heard = self._ears.wait(self._sleep_us)
+            now_us = self._clock.monotonic_us()
+            late_us = max(0, now_us - due_us)
+            if not (self._napping and heard.silent) or late_us > LATE_US:
+                break
+            nap_us = self._pulse.nap_us(now_us, self._beats.free_bytes())
+            if not nap_us:
+                break
+            self._sleep_us = nap_us
+        self._napping = False
+        return heard, late_us
 
     def _look(self, reply: Reply, late_us: int) -> None:
         """Read the cgroups and decide. A read that fails is no reason to die: the next one may not."""

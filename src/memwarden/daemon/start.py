@@ -72,6 +72,8 @@ class Process:
         # Before the pulse is made: how long it may sleep depends on whether a trigger watches for stalls.
         self.ears.arm(f"{options.proc}/pressure/memory")
         self.beats = Beats(self.source)
+        if not self.ears.blind:
+            self.beats.heed_free(ourselves.free_bytes)
         self.notify = notify.Notify()
         self.grants: list[Grant] = []
         self.control: control.Control | None = None

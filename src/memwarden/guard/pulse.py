@@ -28,10 +28,13 @@ LATE_US: Final = 500 * MILLISECOND_US
 SWEEP_PPM: Final = 10_000
 """Change of free memory, of the total, after which what each cgroup holds is noted anew."""
 SWEEP_US: Final = SECOND_US
+SPARE_PPM: Final = 50_000
+"""Free memory, of the total, below which reclaim may be at work: well above the high watermarks of the zones,
+which add up to 1 to 3 % (``mm/page_alloc.c:__setup_per_zone_wmarks`` as of 6.12)."""
 AGAIN_US: Final = 3 * SECOND_US
 """An alarm lasts so long after its last reason: calm has to prove itself."""
 OLDEST: Final = 8
-"""Beats that the rate of filling is taken over."""
+"""Wake-ups that the rate of filling is taken over."""
 
 
 class Beat(NamedTuple):
@@ -65,24 +68,27 @@ class Reply(NamedTuple):
 class Pulse:
     """Keeps the last beats. ``fill_bps`` is the fastest rate at which this machine can fill its memory."""
 
-    __slots__ = ("_alarm", "_beats", "_fill_bps", "_longest_us", "_swept", "_until_us")
+    __slots__ = ("_alarm", "_fill_bps", "_last", "_longest_us", "_spare", "_swept", "_until_us", "_window")
 
     def __init__(self, *, fill_bps: int = FILL_BPS, blind: bool = False) -> None:
         self._fill_bps = fill_bps
         self._longest_us = LONGEST_BLIND_US if blind else LONGEST_US
-        self._beats: list[Beat] = []
+        self._last: Beat | None = None
+        self._spare: int | None = None
+        self._window: list[tuple[int, int]] = []
         self._alarm = ""
         self._until_us = 0
         self._swept: Beat | None = None
 
     def feel(self, beat: Beat) -> Reply:
         """Take one beat. Beats out of order, as after a clock that stepped, start anew."""
-        beats = self._beats
-        if beats and beat.now_us <= beats[-1].now_us:
-            beats.clear()
-        reason = _stalled(beats[-1], beat) if beats else ""
-        beats.append(beat)
-        del beats[:-OLDEST]
+        last = self._last
+        if last is not None and beat.now_us <= last.now_us:
+            last = None
+            self._window.clear()
+        reason = "" if last is None else _stalled(last, beat)
+        self._last, self._spare = beat, None
+        self._note(beat.now_us, _free(beat))
         lasts = self.lasts_us(beat)
         reason = reason or _ending(lasts) or _blind(beat)
         if reason:
@@ -91,6 +97,34 @@ class Pulse:
             self._alarm = ""
         return Reply(self._alarm, not self._alarm and self._sweep(beat), self.sleep_us(beat), lasts)
 
+    def nap_us(self, now_us: int, free_bytes: int) -> int:
+        """How long to sleep before the next glance at free memory (``MemFree``); 0: a beat is due.
+
+        To be asked after a beat, and again after each nap. What is free can be had without reclaim, so that
+        memory cannot end before it is gone, however little of the rest is worth; and while there is no
+        reclaim, available memory moves as free memory does. When free memory ends, reclaim begins, and a
+        trigger tells of the stalls, so that this is not halved.
+        """
+        last = self._last
+        if last is None or self._alarm or now_us < last.now_us:
+            return 0
+        if free_bytes * 1_000_000 < SPARE_PPM * last.total_bytes:
+            return 0
+        left = last.now_us + self._longest_us - now_us
+        if self._spare is None:
+            self._spare = free_bytes
+        else:
+            gained = free_bytes - self._spare
+            if left <= 0 or abs(gained) * 1_000_000 >= SWEEP_PPM * last.total_bytes:
+                return 0
+            self._note(now_us, _free(last) + gained)
+        lasts = free_bytes * SECOND_US // self._fill_bps
+        return max(SHORTEST_US, min(max(lasts, self.sleep_us(last)), left))
+
+    def _note(self, now_us: int, free_bytes: int) -> None:
+        self._window.append((now_us, free_bytes))
+        del self._window[:-OLDEST]
+
     def sleep_us(self, beat: Beat) -> int:
         """How long memory lasts at the worst, halved; between the shortest and the longest sleep."""
         worst = beat.available_bytes * SECOND_US // (2 * self._fill_bps)
@@ -98,12 +132,12 @@ class Pulse:
 
     def lasts_us(self, beat: Beat) -> int | None:
         """How long free memory and swap last at the rate of the last beats; ``None`` when not filling."""
-        first = self._beats[0]
-        lost = _free(first) - _free(beat)
+        first_us, first_bytes = self._window[0]
+        lost = first_bytes - _free(beat)
         # A percent of memory comes and goes on any machine.
         if lost * 1_000_000 < SWEEP_PPM * beat.total_bytes:
             return None
-        return _free(beat) * (beat.now_us - first.now_us) // lost
+        return _free(beat) * (beat.now_us - first_us) // lost
 
     def _sweep(self, beat: Beat) -> bool:
         last = self._swept
