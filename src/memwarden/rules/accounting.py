@@ -24,6 +24,10 @@ _STOCKS: Final = 7
 _ON_THE_WAY: Final = 31
 """``mm/swap.c:folio_add_lru`` (v7.2): pages a CPU collects (``struct folio_batch``) for the LRU lists."""
 
+_UNSLABBED: Final = ("kernel_stack", "pagetables", "percpu")
+KERNEL_KEYS: Final = ("kernel", "slab", "slab_reclaimable", "slab_unreclaimable", *_UNSLABBED)
+"""The figures of ``memory.stat`` that :func:`kernel_bytes` asks for."""
+
 
 class Accounting(NamedTuple):
     """The sum, in bytes.
@@ -99,8 +103,7 @@ def kernel_bytes(stat: Mapping[str, int]) -> tuple[int, bool]:
     if "kernel" in stat:
         return stat["kernel"], True
     slab = stat.get("slab", stat.get("slab_reclaimable", 0) + stat.get("slab_unreclaimable", 0))
-    others = ("kernel_stack", "pagetables", "percpu")
-    return slab + sum(stat.get(key, 0) for key in others), False
+    return slab + sum(stat.get(key, 0) for key in _UNSLABBED), False
 
 
 def _uncounted_pages(cgroup: Cgroup, traits: KernelTraits) -> int:

@@ -6,10 +6,24 @@ is listed too, so that the parts add up.
 """
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from memwarden.kernel.meminfo import Meminfo
-from memwarden.rules.accounting import kernel_bytes
+from memwarden.rules.accounting import KERNEL_KEYS, kernel_bytes
+
+LADDER_KEYS: Final = (
+    "inactive_file",
+    "active_file",
+    "inactive_anon",
+    "active_anon",
+    "file_dirty",
+    "file_writeback",
+    "shmem",
+    "unevictable",
+    "sock",
+    *KERNEL_KEYS,
+)
+"""The figures of ``memory.stat`` that :func:`ladder` asks for."""
 
 
 class Ladder(NamedTuple):

@@ -54,6 +54,9 @@ def effective_protections(snapshot: Snapshot, target: str = "/") -> dict[str, Pr
         children = [snapshot.cgroups[path] for path in parent.children if path in snapshot.cgroups]
         if parent.version == 1:
             effective.update((child.path, NONE) for child in children)
+        elif effective.get(parent.path) == NONE:
+            # Nothing is handed down where there is nothing: a share of 0 is 0, and 0 leaves no rest.
+            effective.update((child.path, NONE) for child in children)
         elif parent.path == target:
             # A child of the target is not capped by anything; it keeps what it was given.
             effective.update(

@@ -7,10 +7,9 @@ bounded at every level (``mm/memcontrol.c:mem_cgroup_get_nr_swap_pages``) and by
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
-from memwarden.kernel.memory_stat import BYTES
-from memwarden.rules.ladder import Ladder, ladder, machine_stat
+from memwarden.rules.ladder import LADDER_KEYS, Ladder, ladder, machine_stat
 from memwarden.rules.protection import NONE, effective_protections
 from memwarden.units import Max
 
@@ -55,39 +54,46 @@ def reclaimable(snapshot: Snapshot, target: str) -> Ladder | None:
     read. A descendant whose statistics could not be read counts, with all below it, as part of its
     parent: without protection and swap limits of its own.
     """
-    if target not in snapshot.cgroups or _stat(snapshot, target) is None:
+    groups = list(snapshot.subtree(target))
+    stats = {group.path: stat for group in groups if (stat := _stat(snapshot, group)) is not None}
+    if target not in stats:
         return None
     protections = effective_protections(snapshot, target)
     rooms = _swap_rooms(snapshot, target)
     sums: dict[str, Ladder] = {}
-    for cgroup in reversed(list(snapshot.subtree(target))):
-        if _stat(snapshot, cgroup.path) is None:
+    whole = target == MACHINE and root_is_machine(snapshot)
+    for cgroup in reversed(groups):
+        if cgroup.path not in stats:
             continue
-        own = _own(snapshot, cgroup, target).with_swap_room(rooms[cgroup.path])
-        own = _protect(own, cgroup, protections.get(cgroup.path, NONE))
-        for child in cgroup.children:
-            own = own.plus(sums.pop(child, Ladder()))
+        own = ladder(_own(cgroup, stats), swaps=may_swap(snapshot, cgroup, machine=whole))
+        own = _protect(own.with_swap_room(rooms[cgroup.path]), cgroup, protections.get(cgroup.path, NONE))
+        below = [sums.pop(child) for child in cgroup.children if child in sums]
+        if below:
+            own = Ladder._make(map(sum, zip(own, *below, strict=True)))
         sums[cgroup.path] = own.with_swap_room(rooms[cgroup.path])
     return sums[target]
 
 
-def _stat(snapshot: Snapshot, path: str) -> Mapping[str, int] | None:
-    if path == MACHINE and root_is_machine(snapshot):
+def _stat(snapshot: Snapshot, cgroup: Cgroup) -> Mapping[str, int] | None:
+    if cgroup.path == MACHINE and root_is_machine(snapshot):
         return None if snapshot.meminfo is None else machine_stat(snapshot.meminfo)
-    cgroup = snapshot.cgroups.get(path)
-    if cgroup is None or cgroup.stat is None or "inactive_file" not in cgroup.stat:
+    if cgroup.stat is None or "inactive_file" not in cgroup.stat:
         return None
-    return {key: value for key, value in cgroup.stat.items() if key in BYTES and isinstance(value, int)}
+    return cast("Mapping[str, int]", cgroup.stat)
 
 
-def _own(snapshot: Snapshot, cgroup: Cgroup, target: str) -> Ladder:
-    """The ladder of the pages charged to this very cgroup: its figures without its children's."""
-    figures = dict(_stat(snapshot, cgroup.path) or {})
-    for child in cgroup.children:
-        for key, value in (_stat(snapshot, child) or {}).items():
-            figures[key] = max(figures.get(key, 0) - value, 0)
-    machine = target == MACHINE and root_is_machine(snapshot)
-    return ladder(figures, swaps=may_swap(snapshot, cgroup, machine=machine))
+def _own(cgroup: Cgroup, stats: Mapping[str, Mapping[str, int]]) -> Mapping[str, int]:
+    """The figures of the pages charged to this very cgroup: without its children's."""
+    below = [stats[child] for child in cgroup.children if child in stats]
+    figures = stats[cgroup.path]
+    if not below:
+        return figures  # most are leaves, and nothing is copied for them
+    sums = {key: [stat[key] for stat in below if key in stat] for key in LADDER_KEYS}
+    return {
+        key: max(figures.get(key, 0) - sum(found), 0)
+        for key, found in sums.items()
+        if found or key in figures
+    }
 
 
 def _protect(own: Ladder, cgroup: Cgroup, protection: Protection) -> Ladder:
