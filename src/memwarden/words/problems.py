@@ -1,7 +1,8 @@
-"""What is wrong with a policy, and where: collected, since all of it is said and not the first only."""
+"""What is wrong with a document, and where: collected, since all of it is said and not the first only."""
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ class Origin(NamedTuple):
 
 
 class Problem(NamedTuple):
-    """One thing that is wrong; a warning does not keep the policy from being used."""
+    """One thing that is wrong; a warning does not keep the document from being used."""
 
     origin: Origin
     text: str
@@ -39,6 +40,8 @@ class Place(NamedTuple):
     problems: list[Problem]
     path: Path = ()
     title: str = ""
+    files: Mapping[Path, str] = MappingProxyType({})
+    """Where several files make one document: the file of a key, if it is not ``file``."""
 
     def at(self, *keys: str | int, title: str | None = None) -> Place:
         """A spot below this one."""
@@ -51,8 +54,9 @@ class Place(NamedTuple):
     def origin(self) -> Origin:
         """File and line: the line of the nearest key that has one."""
         for end in range(len(self.path), 0, -1):
-            if line := self.lines.get(self.path[:end]):
-                return Origin(self.file, line)
+            line = self.lines.get(self.path[:end])
+            if line is not None:
+                return Origin(self.files.get(self.path[:end], self.file), line or None)
         return Origin(self.file)
 
     def wrong(self, text: str, *, warning: bool = False) -> None:

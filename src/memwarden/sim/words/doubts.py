@@ -1,0 +1,80 @@
+"""What cannot be, and what is legal and odd: said with what the kernel does."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from memwarden.sim import scenario as sim
+from memwarden.units import MAX, size
+
+if TYPE_CHECKING:
+    from memwarden.words.problems import Place
+
+
+def say(scenario: sim.Scenario, place: Place) -> None:
+    """Note what is wrong with a scenario as a whole, and what is odd."""
+    _whole(scenario, place.at("scenario", title="[scenario]"))
+    _machine(scenario.machine, place.at("machine", title="[machine]"))
+    for group in scenario.groups:
+        _group(group, place.at("group", group.path, title=f'[group."{group.path}"]'))
+    for program in scenario.programs:
+        _program(program, scenario, place.at("program", program.name, title=f"[program.{program.name}]"))
+    for number, change in enumerate(scenario.changes):
+        if change.at_us > scenario.duration_us:
+            here = place.at("change", title=f"change {number + 1}")
+            here.wrong("comes after the end of the simulation", warning=True)
+
+
+def _whole(scenario: sim.Scenario, place: Place) -> None:
+    for key, value in (("duration", scenario.duration_us), ("sample", scenario.sample_us)):
+        if value <= 0:
+            place.at(key).wrong(f'{key}: nothing takes no time; write it as "{key}" = "1s" or more')
+    if not scenario.programs:
+        place.wrong("nothing runs in it; write [program.NAME] for what does", warning=True)
+
+
+def _machine(machine: sim.Machine, place: Place) -> None:
+    held = machine.kernel_bytes + (machine.min_free_bytes or 0)
+    if held >= machine.ram_bytes:
+        place.at("ram").wrong(
+            f"ram: {size(machine.ram_bytes)} is no more than what the kernel holds and keeps free "
+            f"({size(held)}); give it more"
+        )
+
+
+def _group(group: sim.Group, place: Place) -> None:
+    """``mm/memcontrol.c:try_charge_memcg`` and ``effective_protection (v6.12)``."""
+    for key, value in (("memory.min", group.min_bytes), ("memory.low", group.low_bytes)):
+        if value > group.max_bytes:
+            place.at(*key.split(".")).wrong(
+                f"{key} is above memory.max ({size(value)}, {size(group.max_bytes)}): the kernel takes it. "
+                "Protection counts up to what is used, so all of it is protected from others; at memory.max "
+                "it is still reclaimed by its own limit, and killed when that frees nothing",
+                warning=True,
+            )
+    if group.high_bytes != MAX and group.high_bytes >= group.max_bytes:
+        place.at("memory", "high").wrong(
+            f"memory.high is not below memory.max ({size(group.high_bytes)}, {size(group.max_bytes)}): the "
+            "kernel takes it, and never throttles, since reclaim and the OOM killer at memory.max come first",
+            warning=True,
+        )
+
+
+def _program(program: sim.Program, scenario: sim.Scenario, place: Place) -> None:
+    if program.start_us >= scenario.duration_us:
+        place.at("start").wrong("start: is after the end of the simulation; it never runs", warning=True)
+    if program.stop_us is not None and program.stop_us <= program.start_us:
+        place.at("stop").wrong("stop: is not after start; it would never run")
+
+
+def part(one: sim.Part, place: Place) -> None:
+    """Note what cannot be within one part."""
+    if isinstance(one, sim.WorkingSet) and one.hot_bytes > one.anon_bytes:
+        place.at("hot").wrong(f"hot: {size(one.hot_bytes)} is more than anon, of which it is a part")
+    if isinstance(one, sim.Sawtooth) and one.bottom_bytes >= one.top_bytes:
+        place.at("bottom").wrong(f"bottom: {size(one.bottom_bytes)} is not below top")
+    if isinstance(one, sim.Steps) and one.every_us <= 0:
+        place.at("every").wrong('every: nothing takes no time; write it as every = "1s"')
+    rate = getattr(one, "rate_bps", 1)
+    if rate is not None and rate <= 0:
+        place.at("rate").wrong('rate: nothing moves at this rate; leave the part away, or write "full"')
