@@ -149,10 +149,11 @@ def _words(taken: Taken) -> str:
         return decision.withheld.partition(";")[0]
     if decision.withheld:
         return escape(f"no {decision.action}: {decision.withheld}")
-    return ", ".join(_intent(intent) for intent in decision.intents)
+    return ", ".join(intent_words(intent) for intent in decision.intents)
 
 
-def _intent(intent: Intent) -> str:
+def intent_words(intent: Intent) -> str:
+    """One intent as a clause."""
     match intent:
         case Kill(target) | Terminate(target):
             return f"{'kill' if isinstance(intent, Kill) else 'SIGTERM to'} {name_of(target)}"

@@ -1,0 +1,247 @@
+"""``memwarden simulate``: try a limit before it is set, and a policy before it is trusted."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, NamedTuple
+
+from memwarden.cli import common
+from memwarden.errors import InputError, UsageError
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Callable, Sequence
+
+    from memwarden.guard.ir import Policy
+    from memwarden.sim.result import Result
+    from memwarden.sim.scenario import Scenario
+
+HELP = "try a limit or a policy in a small world that obeys the kernel's rules"
+EPILOG = """\
+examples:
+  memwarden simulate --list
+  memwarden simulate high-against-max
+  memwarden simulate fast-leak --policy default
+  memwarden simulate tight-cache --compare /service/memory.max=512M
+  memwarden simulate tight-cache --sweep memory.max=256M..768M:64M
+  memwarden simulate --from night.rootar --write first.toml
+
+A SCENARIO is a name of the library, a file in TOML, or - for standard input;
+docs/reference/scenarios.md says what stands in one.
+
+A KEY is a cgroup's file by its path, as below /sys/fs/cgroup
+(/web/memory.high=2G), or a key of the scenario (machine.ram=1GiB,
+program.leak1.grow.rate=10MiB/s, duration=5min). A key of --sweep may leave the
+cgroup out where only one has that file set.
+"""
+NOBODY = "none"
+"""The policy that is none: the kernel alone."""
+
+
+class Variant(NamedTuple):
+    """One run: what it is called, what it is of, and who acts in it."""
+
+    label: str
+    scenario: Scenario
+    policy: Policy | None
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the verb's options."""
+    parser.add_argument("scenario", metavar="SCENARIO", nargs="?", help="a name, a file, or -")
+    parser.add_argument("--list", action="store_true", help="list the named scenarios")
+    parser.add_argument(
+        "--from", dest="source", metavar="SOURCE",
+        help="make the scenario of what runs: a recording, a PID or a cgroup of this machine",
+    )  # fmt: skip
+    parser.add_argument("--write", metavar="FILE", help="write the scenario as TOML and simulate nothing")
+    parser.add_argument("--force", action="store_true", help="write over files that are there")
+    parser.add_argument(
+        "--policy", metavar="POLICY",
+        help="who acts in it: a policy as memwarden policy takes it, ours or another tool's "
+        f"(default: {NOBODY}, the kernel alone)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--bug-compatible",
+        action="store_true",
+        help="other tools' policies as the tool really behaves, not as it is documented",
+    )
+    parser.add_argument(
+        "--set", dest="settings", metavar="KEY=VALUE", action="append", default=[],
+        help="set one key of the scenario; may be repeated",
+    )  # fmt: skip
+    parser.add_argument(
+        "--compare", metavar="POLICY|KEY=VALUE", action="append", default=[],
+        help="run it again with this instead, and print a table; may be repeated",
+    )  # fmt: skip
+    several = parser.add_argument_group("many runs, over all processors")
+    several.add_argument("--sweep", metavar="KEY=FROM..TO:STEP", help="a curve over the values of one key")
+    several.add_argument("--seeds", metavar="N", type=int, help="N independent nodes, one seed each")
+    several.add_argument("--jobs", metavar="N", type=int, help="processes (default: one per processor)")
+    several.add_argument(
+        "--keep", metavar="FILE", help="keep every run that is done here, and go on from it the next time"
+    )
+    parser.add_argument("--plot", metavar="FILE", help="draw it: .svg, .png or .html (needs matplotlib)")
+    common.add_format_option(parser)
+    common.add_color_option(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Do what the options say."""
+    if args.list:
+        return _list(args)
+    if (args.scenario is None) == (args.source is None):
+        raise UsageError("name one scenario (memwarden simulate --list shows them), or --from a recording")
+    if args.sweep is not None and args.seeds is not None:
+        raise UsageError("--sweep and --seeds are two questions; ask one of them")
+    if args.plot is not None:
+        from memwarden.present import plot
+
+        plot.check(args.plot)
+        common.refuse_existing(args.plot, force=args.force)
+    if args.write is not None:
+        return _write(args)
+    if args.sweep is not None or args.seeds is not None:
+        from memwarden.cli import simulate_sweep
+
+        return simulate_sweep.run(args)
+    return _runs(args)
+
+
+def _list(args: argparse.Namespace) -> int:
+    from memwarden.host import scenario_files
+    from memwarden.present import simulate_list
+
+    found = [scenario(name, ()) for name in scenario_files.names()]
+    if args.format == "json":
+        common.write_json(simulate_list.document(found))
+    else:
+        common.write(simulate_list.text(found, width=common.width()))
+    return 0
+
+
+def _write(args: argparse.Namespace) -> int:
+    from memwarden.sim.words.render import render
+
+    common.write_file(args.write, [render(chosen(args, args.settings))], force=args.force)
+    return 0
+
+
+def _runs(args: argparse.Namespace) -> int:
+    variants = [Variant("as it is", chosen(args, args.settings), policy_of(args, args.policy))]
+    variants[0] = variants[0]._replace(label=args.policy or "the kernel alone")
+    for said in args.compare:
+        if "=" in said:
+            other = chosen(args, [*args.settings, said])
+            variants.append(Variant(said, other, variants[0].policy))
+        else:
+            variants.append(Variant(said, variants[0].scenario, policy_of(args, said)))
+    runs = [(one.label, simulated(one)) for one in variants]
+    if args.plot is not None:
+        from memwarden.present import plot
+
+        with common.whole_file(args.plot, force=args.force, mode=0o644) as file:
+            plot.write(runs, args.plot, file)
+    _print(args, runs)
+    return 0
+
+
+def _print(args: argparse.Namespace, runs: Sequence[tuple[str, Result]]) -> None:
+    if args.format == "json":
+        from memwarden.present import simulate_json
+
+        common.write_json(simulate_json.document(runs))
+        return
+    from memwarden.present import simulate_compare, simulate_text
+    from memwarden.present.colour import Paint
+
+    paint, width = Paint(common.use_color(args)), common.width()
+    common.write(simulate_text.text(runs[0][1], width=width, paint=paint))
+    if len(runs) > 1:
+        common.write("\n" + simulate_compare.text(runs, width=width, paint=paint))
+
+
+def chosen(args: argparse.Namespace, settings: Sequence[str]) -> Scenario:
+    """The scenario that the options name, with settings over it."""
+    if args.source is not None:
+        from memwarden.cli import simulate_from
+
+        return simulate_from.scenario(args.source, settings)
+    return scenario(args.scenario, settings)
+
+
+def scenario(where: str, settings: Sequence[str]) -> Scenario:
+    """A scenario by its name or file; what is odd about it goes to standard error.
+
+    Raises :class:`InputError` with all that is wrong.
+    """
+    from memwarden.cli.parser import nearest
+    from memwarden.host import scenario_files
+    from memwarden.host.policy_files import STDIN
+    from memwarden.words.document import Text
+
+    if where == STDIN:
+        return of_text(Text("<stdin>", sys.stdin.read()), "stdin", settings)
+    if not scenario_files.is_file(where) and where not in scenario_files.names():
+        hint = nearest(where, scenario_files.names())
+        raise InputError(
+            f"{where}: there is no scenario of this name{hint}; memwarden simulate --list shows them, and "
+            "a file ends in .toml"
+        )
+    name = where.rpartition("/")[2].removesuffix(".toml")
+    return of_text(Text(*scenario_files.read(where)), name, settings)
+
+
+def of_text(text: object, name: str, settings: Sequence[str]) -> Scenario:
+    """A scenario by its text."""
+    from memwarden.host import scenario_files
+    from memwarden.sim.words.load import load
+    from memwarden.sim.words.settings import setting
+    from memwarden.words.document import Text
+
+    assert isinstance(text, Text)
+    loaded = load(
+        text,
+        name=name,
+        fetch=lambda base, beside: Text(*scenario_files.read(base, beside)),
+        settings=[setting(one) for one in settings],
+    )
+    for problem in loaded.problems:
+        if problem.warning and loaded.scenario is not None:
+            sys.stderr.write(f"memwarden: {problem}\n")
+    if loaded.scenario is None:
+        raise InputError("\n".join(str(one) for one in loaded.problems if not one.warning))
+    return loaded.scenario
+
+
+def policy_of(args: argparse.Namespace, where: str | None) -> Policy | None:
+    """The policy that acts; ``None`` for the kernel alone."""
+    from memwarden.cli import policy
+
+    if where is None or where == NOBODY:
+        return None
+    found = policy.foreign(where, bug_compatible=args.bug_compatible)
+    return policy.usable(where).policy if found is None else found
+
+
+def simulated(variant: Variant) -> Result:
+    """Run one, with a sign of progress where somebody looks."""
+    from memwarden.cli.simulate_guard import Inside
+    from memwarden.sim.run import simulate
+
+    guard = None if variant.policy is None else Inside(variant.policy)
+    say = _progress(variant) if sys.stderr.isatty() else None
+    result = simulate(variant.scenario, guard, progress=say)
+    if say is not None:
+        sys.stderr.write("\r\x1b[K")
+    return result
+
+
+def _progress(variant: Variant) -> Callable[[int], None]:
+    whole = variant.scenario.duration_us / 1e6
+
+    def say(time_us: int) -> None:
+        sys.stderr.write(f"\r\x1b[K{variant.scenario.name}: {time_us / 1e6:.0f} s of {whole:.0f} s")
+        sys.stderr.flush()
+
+    return say

@@ -1,0 +1,41 @@
+"""Several runs of one scenario beside each other."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from memwarden.present.colour import PLAIN
+from memwarden.present.simulate_words import share
+from memwarden.present.table import Column, Row, render
+from memwarden.present.text import ABSENT, duration, escape
+from memwarden.sim.summary import summary
+from memwarden.units import SECOND_US
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from memwarden.present.colour import Paint
+    from memwarden.sim.result import Result
+
+NOBODY: Final = "nobody"
+COLUMNS: Final = (
+    Column("WITH", right=False, flexible=True, least=16),
+    Column("WHO DIES", right=False, flexible=True, least=16),
+    Column("FIRST AT"),
+    Column("STALLED"),
+    Column("THROTTLED"),
+    Column("LOST"),
+)
+
+
+def text(runs: Sequence[tuple[str, Result]], *, width: int, paint: Paint = PLAIN) -> str:
+    """A table with one line for each."""
+    rows = []
+    for label, result in runs:
+        found = summary(result)
+        who = ", ".join(dict.fromkeys(escape(one.program) for one in found.deaths)) or NOBODY
+        at = f"{found.deaths[0].first_us / SECOND_US:.1f} s" if found.deaths else ABSENT
+        lost = ABSENT if found.lost is None else share(found.lost)
+        figures = (duration(found.stalled_us), duration(found.throttled_us), lost)
+        rows.append(Row((escape(label), who, at, *figures), {1: ("red",)} if found.deaths else {}))
+    return "\n".join(render(COLUMNS, rows, width, paint)) + "\n"

@@ -1,0 +1,134 @@
+"""What came of a simulation, in the few figures that decide: who died, who stalled, what was lost."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from memwarden.sim.result import Kind
+from memwarden.units import Limit, least
+
+if TYPE_CHECKING:
+    from memwarden.sim.result import Event, Result, Sample, Work
+
+DEATHS: Final = (Kind.OOM_KILL, Kind.KILL)
+TOLD: Final = (
+    Kind.RECLAIM,
+    Kind.THROTTLED,
+    Kind.MAX,
+    Kind.KSWAPD,
+    Kind.DIRECT,
+    Kind.OOM,
+)
+"""Kinds that come in stretches: the first is told and the others are counted."""
+
+
+class Death(NamedTuple):
+    """Processes of one program in one cgroup that one killer killed: from when on, and how many."""
+
+    program: str
+    cgroup: str
+    by_kernel: bool
+    first_us: int
+    last_us: int
+    processes: int
+    held_bytes: int
+
+
+class GroupSum(NamedTuple):
+    """One cgroup over all of it. ``limit_bytes`` is the tighter of memory.high and memory.max at the end."""
+
+    path: str
+    peak_bytes: int
+    limit_bytes: Limit
+    stalled_us: int
+    full_us: int
+
+
+class Summary(NamedTuple):
+    """All figures. Shares are of what was asked for, 0 to 1; ``None`` where nothing was."""
+
+    deaths: tuple[Death, ...]
+    groups: tuple[GroupSum, ...]
+    stalled_us: int
+    throttled_us: int
+    full_us: int
+    lost: float | None
+    kills: int
+
+
+def summary(result: Result) -> Summary:
+    """The figures of one run."""
+    asked = [share for one in result.work if (share := lost(one)) is not None]
+    last = result.samples[-1] if result.samples else None
+    found = deaths(result.events)
+    return Summary(
+        deaths=found,
+        groups=_groups(result.samples),
+        stalled_us=sum(one.stalled_us for one in result.work),
+        throttled_us=sum(one.throttled_us for one in result.work),
+        full_us=last.full_us if last else 0,
+        lost=sum(asked) / len(asked) if asked else None,
+        kills=sum(one.processes for one in found),
+    )
+
+
+def lost(work: Work) -> float | None:
+    """The share of what a program was to do that it did not do: requests if it has any, else bytes."""
+    done, due = (
+        (work.requests, work.requests_due) if work.requests_due else (work.moved_bytes, work.wanted_bytes)
+    )
+    return max(0.0, 1 - done / due) if due else None
+
+
+def deaths(events: tuple[Event, ...]) -> tuple[Death, ...]:
+    """Who was killed, in order; a program's processes that the same killer killed stand together."""
+    found: dict[tuple[str, str, bool], Death] = {}
+    for one in events:
+        if one.kind in DEATHS:
+            key = (one.program, one.cgroup, one.kind is Kind.OOM_KILL)
+            before = found.get(key, Death(*key, one.time_us, one.time_us, 0, 0))
+            found[key] = before._replace(
+                last_us=one.time_us,
+                processes=before.processes + 1,
+                held_bytes=before.held_bytes + one.amount_bytes,
+            )
+    return tuple(found.values())
+
+
+def _groups(samples: tuple[Sample, ...]) -> tuple[GroupSum, ...]:
+    if not samples:
+        return ()
+    peaks: dict[str, int] = {}
+    for sample in samples:
+        for path, group in sample.groups.items():
+            peaks[path] = max(peaks.get(path, 0), group.usage.total)
+    found = []
+    for path, peak in peaks.items():
+        last = next(one.groups[path] for one in reversed(samples) if path in one.groups)
+        limit = least(last.high_bytes, last.max_bytes)
+        found.append(GroupSum(path, peak, limit, last.some_us, last.full_us))
+    return tuple(found)
+
+
+class Told(NamedTuple):
+    """An event that is told, and how often the like came again after it."""
+
+    event: Event
+    again: int
+
+
+def told(events: tuple[Event, ...]) -> tuple[Told, ...]:
+    """What happened, without what happens all the time: of a stretch's kinds the first of each cgroup."""
+    found: list[Told] = []
+    at: dict[tuple[Kind, str, str, str], int] = {}
+    for one in events:
+        if one.kind in (Kind.STARTED, Kind.GONE):
+            continue
+        key = (one.kind, one.cgroup, one.program, "" if one.kind in TOLD else one.detail)
+        number = at.get(key)
+        if number is None or one.kind not in (*TOLD, *DEATHS):
+            at[key] = len(found)
+            found.append(Told(one, 0))
+        else:
+            found[number] = found[number]._replace(again=found[number].again + 1)
+    return tuple(found)

@@ -1,0 +1,133 @@
+"""The same scenario at several values of one key: the values, and where the curve bends.
+
+The knee is Kneedle's (V. Satopää, J. Albrecht, D. Irwin, B. Raghavan, "Finding a 'Kneedle' in a Haystack:
+Detecting Knee Points in System Behavior", ICDCS Workshops 2011, section III), for a curve that falls and is
+convex, without its smoothing, since a simulation has no noise: both axes are scaled to the unit square and
+the curve turned over; its knee is the first local maximum of its height above the diagonal that the curve
+later falls ``SENSITIVITY`` mean steps below.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from memwarden.errors import UsageError
+from memwarden.sim.words.kinds import FREQUENCIES, SIZES
+from memwarden.words import quantities
+from memwarden.words.quantities import WrongError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from memwarden.sim.summary import Summary
+
+SENSITIVITY: Final = 1.0
+"""``S`` of the paper, whose default it is."""
+MOST: Final = 10_000
+SAMPLE: Final = "write it as memory.high=1G..4G:128M, that is KEY=FROM..TO:STEP"
+_UNITS: Final = (SIZES, quantities.DURATIONS, quantities.BYTE_RATES, FREQUENCIES, quantities.PPM, {"": 1})
+_WRITTEN: Final = (quantities.SIZES, *_UNITS[1:])
+
+
+class Sweep(NamedTuple):
+    """The key as it was said, and its values: as numbers in the smallest unit, and as they are set."""
+
+    key: str
+    values: tuple[int, ...]
+    texts: tuple[str, ...]
+
+
+class Point(NamedTuple):
+    """One value and what came of it; ``deaths`` names who was killed, each program once."""
+
+    value: int
+    text: str
+    stalled_us: int
+    throttled_us: int
+    full_us: int
+    lost: float | None
+    kills: int
+    deaths: tuple[str, ...]
+
+
+def point(value: int, text: str, found: Summary) -> Point:
+    """What a sweep keeps of one run."""
+    names = tuple(dict.fromkeys(one.program for one in found.deaths))
+    return Point(
+        value, text, found.stalled_us, found.throttled_us, found.full_us, found.lost, found.kills, names
+    )
+
+
+def sweep(said: str) -> Sweep:
+    """Read ``KEY=FROM..TO:STEP``.
+
+    Raises :class:`UsageError` where it is none.
+    """
+    key, _, span = said.partition("=")
+    first, _, rest = span.partition("..")
+    last, _, step = rest.partition(":")
+    parts = [one.strip() for one in (first, last, step)]
+    if not key.strip() or not all(parts):
+        raise UsageError(f"--sweep {said}: is no range; {SAMPLE}")
+    for units, written in zip(_UNITS, _WRITTEN, strict=True):
+        found = [_number(one, units) for one in parts]
+        if None not in found:
+            numbers = [one for one in found if one is not None]
+            return _range(key.strip(), numbers, written, said)
+    raise UsageError(f"--sweep {said}: FROM, TO and STEP are not three quantities of one kind; {SAMPLE}")
+
+
+def _number(text: str, units: Mapping[str, int]) -> int | None:
+    if "" in units:
+        return int(text) if text.isascii() and text.isdigit() else None
+    try:
+        return quantities.read(text, units, "1")
+    except WrongError:
+        return None
+
+
+def _range(key: str, numbers: list[int], units: Mapping[str, int], said: str) -> Sweep:
+    first, last, step = numbers
+    if step <= 0 or last < first:
+        raise UsageError(
+            f"--sweep {said}: goes nowhere; FROM has to be the lesser, and STEP more than nothing"
+        )
+    if (last - first) // step >= MOST:
+        raise UsageError(f"--sweep {said}: has {(last - first) // step + 1} values; take a larger STEP")
+    values = tuple(range(first, last + 1, step))
+    return Sweep(key, values, tuple(quantities.write(one, units) for one in values))
+
+
+def knee(points: Sequence[Point]) -> int | None:
+    """The number of the point from which on more helps little; ``None`` where the curve has no bend."""
+    stalls = [one.stalled_us for one in points]
+    return kneedle([one.value for one in points], stalls)
+
+
+def kneedle(xs: Sequence[float], ys: Sequence[float]) -> int | None:
+    """The knee of a falling convex curve, as its index.
+
+    >>> kneedle([0, 1, 2, 3, 4, 5], [10, 4, 1, 0.5, 0.2, 0]), kneedle([0, 1, 2], [3, 3, 3])
+    (2, None)
+    """
+    if len(xs) < 3 or max(ys) == min(ys):
+        return None
+    wide, low, tall = xs[-1] - xs[0], min(ys), max(ys) - min(ys)
+    above = [(1 - (y - low) / tall) - (x - xs[0]) / wide for x, y in zip(xs, ys, strict=True)]
+    drop = SENSITIVITY / (len(xs) - 1)
+    best: int | None = None
+    for at in range(1, len(above)):
+        if best is not None and above[at] < above[best] - drop:
+            return best
+        ends = at + 1 == len(above)
+        if not ends and above[at - 1] < above[at] >= above[at + 1]:
+            best = at
+    return None
+
+
+def safe(points: Sequence[Point]) -> int | None:
+    """The number of the first point from which on nobody dies; ``None`` where somebody always does."""
+    found: int | None = None
+    for at, one in enumerate(points):
+        found = None if one.kills else at if found is None else found
+    return found
