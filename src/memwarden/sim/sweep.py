@@ -5,6 +5,10 @@ Detecting Knee Points in System Behavior", ICDCS Workshops 2011, section III), f
 convex, without its smoothing, since a simulation has no noise: both axes are scaled to the unit square and
 the curve turned over; its knee is the first local maximum of its height above the diagonal that the curve
 later falls ``SENSITIVITY`` mean steps below.
+
+Stalls need not fall everywhere: a file that does not fit at all is read again without stalling for memory,
+since its pages were gone too long to count as the working set (``mm/workingset.c``). So the curve is the
+worst stall at a value or any above it, which never rises.
 """
 
 from __future__ import annotations
@@ -100,8 +104,11 @@ def _range(key: str, numbers: list[int], units: Mapping[str, int], said: str) ->
 
 def knee(points: Sequence[Point]) -> int | None:
     """The number of the point from which on more helps little; ``None`` where the curve has no bend."""
-    stalls = [one.stalled_us for one in points]
-    return kneedle([one.value for one in points], stalls)
+    worst, stalls = 0, []
+    for one in reversed(points):
+        worst = max(worst, one.stalled_us)
+        stalls.append(worst)
+    return kneedle([one.value for one in points], stalls[::-1])
 
 
 def kneedle(xs: Sequence[float], ys: Sequence[float]) -> int | None:

@@ -1,0 +1,282 @@
+"""A simulation as a picture: usage by kind against the limits, pressure and events, on one time axis.
+
+matplotlib draws it, and is asked for only here and in :mod:`plot_sweep`. The same result gives the same bytes
+with the same version of matplotlib: no date, no random names, and its own fonts.
+"""
+
+from __future__ import annotations
+
+from html import escape as html_escape
+from io import BytesIO
+from typing import TYPE_CHECKING, Any, Final
+
+from memwarden.errors import UnsupportedError, UsageError
+from memwarden.present.explain_page import COLOURS, END, head
+from memwarden.present.simulate_words import MACHINE, at, event, headline, machine_line
+from memwarden.present.text import cut, escape
+from memwarden.sim.result import Kind
+from memwarden.sim.summary import DEATHS, summary, told
+from memwarden.units import MAX, MIB, SECOND_US
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import BinaryIO
+
+    from memwarden.sim.result import Result, Sample
+
+ENDS: Final = (".svg", ".png", ".html")
+MISSING: Final = (
+    "a plot needs matplotlib, which is not installed; pip install 'memwarden[plot]' (the text and "
+    "--format json need nothing)"
+)
+COLUMNS: Final = 4
+PANELS: Final = 3
+"""Cgroups that are drawn besides the machine."""
+NAMES: Final = 4
+"""Names that stand beside one moment."""
+KINDS: Final = (
+    ("anon", COLOURS["anon"]),
+    ("shmem", COLOURS["shmem"]),
+    ("file", COLOURS["file"]),
+    ("dirty", COLOURS["unevictable"]),
+    ("kernel", COLOURS["kernel"]),
+    ("sock", COLOURS["sockets"]),
+)
+LINES: Final = (
+    ("memory.min", "min_bytes", "#3b7d3b", ":"),
+    ("memory.low", "low_bytes", "#3b7d3b", "--"),
+    ("memory.high", "high_bytes", "#c77700", "--"),
+    ("memory.max", "max_bytes", "#b3261e", "-"),
+)
+SETTINGS: Final = {
+    "svg.hashsalt": "memwarden",
+    "svg.fonttype": "none",
+    "font.family": "DejaVu Sans",
+    "font.size": 9,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.titlelocation": "left",
+    "axes.titlesize": 9,
+    "axes.titleweight": "bold",
+}
+
+
+def check(path: str) -> None:
+    """Raise where nothing can be drawn to such a file, before anything is simulated."""
+    if not path.endswith(ENDS):
+        raise UsageError(f"--plot {path}: the name has to end in {', '.join(ENDS)}")
+    figures()
+
+
+def figures() -> Any:
+    """``matplotlib.figure``, with what makes its output the same every time.
+
+    Raises :class:`UnsupportedError` where matplotlib is not installed.
+    """
+    try:
+        import matplotlib as mpl  # noqa: PLC0415 - optional, and slow to import
+        from matplotlib import figure  # noqa: PLC0415 - the same
+    except ImportError as error:
+        raise UnsupportedError(MISSING) from error
+    mpl.rcParams.update(SETTINGS)
+    return figure
+
+
+def write(runs: Sequence[tuple[str, Result]], path: str, file: BinaryIO) -> None:
+    """Draw runs beside each other, at most four."""
+    drawn = _draw(runs[:COLUMNS])
+    if path.endswith(".html"):
+        svg = saved(drawn, "svg").decode()
+        page = "".join(_page(runs, svg[svg.index("<svg") :]))
+        file.write(page.encode("utf-8", "surrogateescape"))
+    else:
+        file.write(saved(drawn, path.rpartition(".")[2]))
+
+
+def saved(drawn: Any, kind: str) -> bytes:
+    """A figure as a file's bytes."""
+    out = BytesIO()
+    metadata = {"Date": None, "Creator": None} if kind == "svg" else {"Software": None}
+    drawn.savefig(out, format=kind, dpi=110, metadata=metadata)
+    return out.getvalue()
+
+
+def _draw(runs: Sequence[tuple[str, Result]]) -> Any:
+    paths = _paths(runs[0][1])
+    rows = len(paths) + 2
+    drawn = figures().Figure(figsize=(5.2 + 4.6 * len(runs), 1.3 + 1.9 * (rows - 1)), layout="constrained")
+    heights = [*([2.0] * (len(paths) + 1)), 1.2]
+    axes = drawn.subplots(
+        rows, len(runs), sharex="col", sharey="row", squeeze=False, gridspec_kw={"height_ratios": heights}
+    )
+    for column, (label, result) in enumerate(runs):
+        for row, path in enumerate([MACHINE, *paths]):
+            _usage(axes[row][column], result, path)
+        _pressure(axes[rows - 1][column], result, paths)
+        if len(runs) > 1:
+            axes[0][column].set_title(f"{label}\nthe machine")
+    scenario = runs[0][1].scenario
+    drawn.suptitle(f"{scenario.name}: {scenario.text}", x=0.01, ha="left", fontsize=10)
+    handles, labels = _legend(axes)
+    drawn.legend(handles, labels, loc="outside lower left", ncols=6, frameon=False, fontsize=8)
+    return drawn
+
+
+def _paths(result: Result) -> list[str]:
+    """The cgroups that say most: where somebody died or stalled, and that have a limit or a program."""
+    died = {one.cgroup for one in result.events if one.kind in DEATHS}
+    limited = {one.path for one in result.scenario.groups if one[1:-1] != type(one)(one.path)[1:-1]}
+    owners = {one.cgroup for one in result.scenario.programs}
+    every = [one for one in summary(result).groups if one.path in limited | owners and one.peak_bytes]
+    found = [one for one in every if one.path in limited | died or one.stalled_us] or every
+    found.sort(key=lambda one: (one.path not in limited, one.path not in died, -one.stalled_us, one.path))
+    return sorted(one.path for one in found[:PANELS])
+
+
+def _times(result: Result) -> list[float]:
+    return [one.time_us / SECOND_US for one in result.samples]
+
+
+def _usage(axis: Any, result: Result, path: str) -> None:
+    times = _times(result)
+    ram = result.scenario.machine.ram_bytes if path == MACHINE else 0
+    used = [_kinds(one, path, ram) for one in result.samples]
+    layers = [[figures[kind] / MIB for figures in used] for kind, _ in KINDS]
+    axis.stackplot(
+        times, *layers, colors=[colour for _, colour in KINDS], labels=[kind for kind, _ in KINDS],
+        linewidth=0, alpha=0.85,
+    )  # fmt: skip
+    _limits(axis, result, path, times)
+    _events(axis, result, path)
+    axis.set_title("the machine" if path == MACHINE else cut(escape(path), 60))
+    axis.set_ylabel("MiB")
+    axis.set_ylim(bottom=0, top=1.15 * axis.get_ylim()[1])
+    axis.margins(x=0)
+
+
+def _kinds(sample: Sample, path: str, ram: int) -> dict[str, int]:
+    """Parts that add up to what is used: shared memory and what is dirty are parts of ``file``.
+
+    Of the machine, what nobody is charged for is the kernel's.
+    """
+    group = sample.groups.get(path)
+    if group is None:
+        return dict.fromkeys((kind for kind, _ in KINDS), 0)
+    usage = group.usage
+    uncharged = max(0, ram - sample.free_bytes - usage.total) if ram else 0
+    return {
+        "anon": usage.anon,
+        "shmem": usage.shmem,
+        "file": max(0, usage.file - usage.shmem - usage.dirty),
+        "dirty": usage.dirty,
+        "kernel": usage.kernel + uncharged,
+        "sock": usage.sock,
+    }
+
+
+def _limits(axis: Any, result: Result, path: str, times: Sequence[float]) -> None:
+    if path == MACHINE:
+        ram = result.scenario.machine.ram_bytes / MIB
+        axis.axhline(ram, color="#444444", linewidth=1, label="memory of the machine")
+        return
+    for name, field, colour, style in LINES:
+        values = [_limit(sample, path, field) for sample in result.samples]
+        if any(value is not None for value in values):
+            plain = [float("nan") if value is None else value for value in values]
+            axis.plot(times, plain, color=colour, linestyle=style, linewidth=1.3, label=name)
+    above = [_above_high(sample, path) for sample in result.samples]
+    if any(above):
+        axis.fill_between(
+            times, 0, 1, where=above, transform=axis.get_xaxis_transform(), color="#c77700", alpha=0.13,
+            linewidth=0, label="above memory.high: throttled",
+        )  # fmt: skip
+
+
+def _above_high(sample: Sample, path: str) -> bool:
+    group = sample.groups.get(path)
+    return group is not None and group.usage.total > group.high_bytes
+
+
+def _limit(sample: Sample, path: str, field: str) -> float | None:
+    group = sample.groups.get(path)
+    value = None if group is None else getattr(group, field)
+    return None if value is None or value in (MAX, 0) else value / MIB
+
+
+def _events(axis: Any, result: Result, path: str) -> None:
+    """Kills as red lines; names of who dies at once stand below each other."""
+    shown: dict[float, int] = {}
+    for one in result.events:
+        inside = path in (MACHINE, one.cgroup) or one.cgroup.startswith(f"{path}/")
+        when = one.time_us / SECOND_US
+        if one.kind in DEATHS and inside:
+            label = (
+                "killed by the kernel" if one.kind is Kind.OOM_KILL else "killed by the guard or a supervisor"
+            )
+            style = "-" if one.kind is Kind.OOM_KILL else "--"
+            axis.axvline(when, color="#d00000", linewidth=1.1, linestyle=style, label=label)
+            line = shown[when] = shown.get(when, 0) + 1
+            if line > NAMES:
+                continue
+            axis.annotate(
+                cut(escape(one.program), 24), (when, 1.0), xycoords=("data", "axes fraction"),
+                xytext=(2, -8 * line),
+                textcoords="offset points", fontsize=7, color="#d00000", annotation_clip=True,
+            )  # fmt: skip
+
+
+def _pressure(axis: Any, result: Result, paths: Sequence[str]) -> None:
+    """Share of the time that some tasks stalled, from one sample to the next, and the machine's avg10."""
+    times = _times(result)
+    axis.plot(times, [one.some_avg10 for one in result.samples], color="#444444", linewidth=1.4,
+              label="some avg10 of the machine")  # fmt: skip
+    axis.plot(times, [one.full_avg10 for one in result.samples], color="#b3261e", linewidth=1.1,
+              label="full avg10 of the machine")  # fmt: skip
+    for path in paths:
+        axis.plot(times, _stalls(result.samples, path), linewidth=0.8, alpha=0.8)
+        axis.lines[-1].set_label(f"some, {cut(escape(path.rpartition('/')[2]), 24)}")
+    axis.set_title("pressure")
+    axis.set_ylabel("% of time")
+    axis.set_xlabel("seconds")
+    axis.set_ylim(0, 105)
+    axis.margins(x=0)
+
+
+def _stalls(samples: Sequence[Sample], path: str) -> list[float]:
+    found, before, since = [], 0, 0
+    for sample in samples:
+        now = sample.groups[path].some_us if path in sample.groups else before
+        span = sample.time_us - since
+        found.append(100 * max(0, now - before) / span if span else 0.0)
+        before, since = now, sample.time_us
+    return found
+
+
+def _legend(axes: Any) -> tuple[list[Any], list[str]]:
+    found: dict[str, Any] = {}
+    for axis in axes.flat:
+        for handle, label in zip(*axis.get_legend_handles_labels(), strict=True):
+            found.setdefault(label, handle)
+    return list(found.values()), list(found)
+
+
+def _page(runs: Sequence[tuple[str, Result]], svg: str) -> list[str]:
+    """One HTML page that needs nothing else: the picture, and what happened as a table."""
+    first = runs[0][1]
+    title = html_escape(escape(f"{first.scenario.name}: {first.scenario.text}"))
+    parts = [head(title), f"<h1>{title}</h1>\n<p>{html_escape(machine_line(first))}</p>\n"]
+    parts.append(f'<div class="wide">{svg}</div>\n')
+    for label, result in runs:
+        said = html_escape(headline(summary(result)))
+        heading = f"{html_escape(escape(label))}: " if len(runs) > 1 else ""
+        rows = "".join(
+            f'<tr{_class(one.event.kind)}><td class="n">{at(one.event.time_us)}</td>'
+            f"<td>{html_escape(event(one, result))}</td></tr>\n"
+            for one in told(result.events)
+        )
+        parts.append(f"<h2>{heading}{said}</h2>\n<table><tbody>\n{rows}</tbody></table>\n")
+    return [*parts, END]
+
+
+def _class(kind: Kind) -> str:
+    return ' class="dead"' if kind in DEATHS else ""

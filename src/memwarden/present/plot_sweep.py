@@ -1,0 +1,74 @@
+"""A sweep as a picture: stalls, throughput lost and kills over the values of one key, with the knee."""
+
+from __future__ import annotations
+
+from html import escape as html_escape
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+from memwarden.present.explain_page import END, head
+from memwarden.present.plot import figures, saved
+from memwarden.present.sweep_text import text
+from memwarden.sim.sweep import knee, safe
+from memwarden.units import MIB, SECOND_US
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import BinaryIO
+
+    from memwarden.sim.scenario import Scenario
+    from memwarden.sim.sweep import Point, Sweep
+
+
+def write(scenario: Scenario, swept: Sweep, points: Sequence[Point], path: str, file: BinaryIO) -> None:
+    """Draw the curve."""
+    drawn = _draw(scenario, swept, points)
+    if path.endswith(".html"):
+        svg = saved(drawn, "svg").decode()
+        title = html_escape(f"{scenario.name}: {swept.key}")
+        said = html_escape(text(scenario, swept, points, width=100))
+        page = f'{head(title)}<h1>{title}</h1>\n<div class="wide">{svg[svg.index("<svg") :]}</div>\n'
+        file.write(f"{page}<pre>{said}</pre>\n{END}".encode())
+    else:
+        file.write(saved(drawn, path.rpartition(".")[2]))
+
+
+def _draw(scenario: Scenario, swept: Sweep, points: Sequence[Point]) -> Any:
+    sizes = all(text.endswith("B") for text in swept.texts)
+    xs = [one.value / MIB if sizes else one.value for one in points]
+    drawn = figures().Figure(figsize=(9, 6.2), layout="constrained")
+    stalls, losses, kills = drawn.subplots(3, 1, sharex=True, gridspec_kw={"height_ratios": [3, 2, 1.2]})
+    stalls.plot(xs, [one.stalled_us / SECOND_US for one in points], marker="o", markersize=3, color="#0072b2",
+                label="stalled")  # fmt: skip
+    stalls.plot(xs, [one.throttled_us / SECOND_US for one in points], marker="o", markersize=3,
+                color="#e69f00", label="of it, throttled at memory.high")  # fmt: skip
+    stalls.set_ylabel("seconds, all programs")
+    stalls.set_ylim(bottom=0)
+    losses.plot(xs, [100 * (one.lost or 0.0) for one in points], marker="o", markersize=3, color="#d55e00")
+    losses.set_ylabel("% lost of what\nwas asked for")
+    losses.set_ylim(bottom=0)
+    kills.bar(xs, [one.kills for one in points], width=_width(xs), color="#b3261e")
+    kills.set_ylabel("processes\nkilled")
+    kills.set_ylim(0, max(1, *(one.kills for one in points)))
+    kills.yaxis.get_major_locator().set_params(integer=True)
+    kills.set_xlabel(f"{swept.key}, MiB" if sizes else swept.key)
+    _marks((stalls, losses, kills), xs, points)
+    stalls.legend(frameon=False)
+    drawn.suptitle(f"{scenario.name}: {scenario.text}", x=0.01, ha="left", fontsize=10)
+    return drawn
+
+
+def _width(xs: Sequence[float]) -> float:
+    return 0.6 * min((b - a for a, b in pairwise(xs)), default=1.0)
+
+
+def _marks(axes: Sequence[Any], xs: Sequence[float], points: Sequence[Point]) -> None:
+    """The knee, and from where on nobody dies."""
+    for number, label, colour in (
+        (knee(points), "knee", "#444444"),
+        (safe(points), "nobody dies from here on", "#3b7d3b"),
+    ):
+        if number is not None and (label == "knee" or number):
+            for axis in axes:
+                axis.axvline(xs[number], color=colour, linestyle="--", linewidth=1)
+            axes[0].lines[-1].set_label(f"{label}: {points[number].text}")
