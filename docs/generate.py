@@ -39,6 +39,9 @@ SCHEMAS = {
     "why": ("memwarden.present.why_json", "schema"),
     "why_list": ("memwarden.present.why_json", "list_schema"),
     "policy_check": ("memwarden.present.policy_json", "check_schema"),
+    "simulate": ("memwarden.present.simulate_json", "schema"),
+    "scenarios": ("memwarden.present.simulate_list", "schema"),
+    "sweep": ("memwarden.present.sweep_json", "schema"),
     "replay": ("memwarden.present.replay_json", "schema"),
 }
 
@@ -135,6 +138,7 @@ def documents() -> dict[Path, str]:
     found = {
         REFERENCE / "cli.md": command_line(),
         REFERENCE / "policy.md": import_module("policy_page").page(),
+        REFERENCE / "scenarios.md": import_module("scenario_page").page(),
     }
     for thing, where in SCHEMAS.items():
         found[REFERENCE / "schemas" / f"{thing}.1.json"] = schema(*where)

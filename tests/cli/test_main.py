@@ -16,7 +16,16 @@ from memwarden import cli as package
 from memwarden.cli import main, policy
 from memwarden.errors import InputError, ParseError, UnsupportedError, UsageError
 
-NOT_VERBS = {"__init__", "main", "parser", "common", "inside"}
+NOT_VERBS = {
+    "__init__",
+    "main",
+    "parser",
+    "common",
+    "inside",
+    "simulate_from",
+    "simulate_many",
+    "simulate_sweep",
+}
 
 
 class Pretend:

@@ -226,7 +226,7 @@ def policy_of(args: argparse.Namespace, where: str | None) -> Policy | None:
 
 def simulated(variant: Variant) -> Result:
     """Run one, with a sign of progress where somebody looks."""
-    from memwarden.cli.simulate_guard import Inside
+    from memwarden.cli.inside import Inside
     from memwarden.sim.run import simulate
 
     guard = None if variant.policy is None else Inside(variant.policy)

@@ -127,7 +127,7 @@ def _quiet() -> None:
 
 def one(job: Job, policy: Policy | None) -> Point:
     """Run one; in a process of its own, mostly."""
-    from memwarden.cli.simulate_guard import Inside
+    from memwarden.cli.inside import Inside
     from memwarden.sim.run import simulate
     from memwarden.sim.summary import summary
     from memwarden.sim.sweep import point

@@ -149,11 +149,10 @@ def _words(taken: Taken) -> str:
         return decision.withheld.partition(";")[0]
     if decision.withheld:
         return escape(f"no {decision.action}: {decision.withheld}")
-    return ", ".join(intent_words(intent) for intent in decision.intents)
+    return ", ".join(_intent(intent) for intent in decision.intents)
 
 
-def intent_words(intent: Intent) -> str:
-    """One intent as a clause."""
+def _intent(intent: Intent) -> str:
     match intent:
         case Kill(target) | Terminate(target):
             return f"{'kill' if isinstance(intent, Kill) else 'SIGTERM to'} {name_of(target)}"

@@ -1,0 +1,272 @@
+"""Bad scenarios: each fault with file and line, what is wrong and the nearest right spelling; all faults."""
+
+from __future__ import annotations
+
+import pytest
+
+from memwarden.errors import InputError, UsageError
+from memwarden.sim.words.load import load
+from memwarden.sim.words.settings import setting
+from memwarden.units import GIB, MAX, MIB
+from memwarden.words.document import Text
+
+WEB = '[group."/web"]\n'
+RUN = '[program.p]\ncgroup = "/web"\n'
+GROW = 'grow = { rate = "1MiB/s" }\n'
+
+
+def problems(text, **more):
+    loaded = load(Text("s.toml", text), name="s", **more)
+    assert (loaded.scenario is None) == any(not one.warning for one in loaded.problems)
+    return [str(one) for one in loaded.problems]
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        # The file and its sections.
+        ("a = ", "s.toml:1: is not TOML: invalid value"),
+        ("\n[mashine]", 's.toml:2: "mashine" is no section of a scenario (did you mean machine?)'),
+        ("\nx = 1", 's.toml:2: "x" is no section of a scenario; there are [scenario], [machine], [group.'),
+        ("machine = 1", "s.toml:1: [machine]: machine is 1; write [machine] and its keys below"),
+        ("[change]", "s.toml:1: change is a table; write [[change]] with two brackets"),
+        # Unknown keys.
+        (f'{WEB}memory.hihg = "1G"\n', 's.toml:2: [group."/web"]: "memory.hihg" is no key of group (did you'),
+        (
+            f"{WEB}{RUN}{GROW}strat = '1s'",
+            's.toml:5: [program.p]: "strat" is no key of program (did you mean',
+        ),
+        (
+            f"{WEB}{RUN}grow = {{ rat = '1MiB/s' }}",
+            's.toml:4: [program.p]: grow: "rat" is no key of grow (did',
+        ),
+        ("[machine]\nswap = { siez = '1G' }", 's.toml:2: [machine]: swap: "siez" is no key of swap (did you'),
+        ("[machine]\ntraits = { hz = 25 }", "s.toml:2: [machine]: traits: hz: 25 is not a whole number, 100"),
+        # Units.
+        ("[machine]\nram = 5", 's.toml:2: [machine]: ram: 5 has no unit; write it as "512MiB"'),
+        (f'{WEB}memory.high = "5x"', 's.toml:2: [group."/web"]: memory.high: "5x": the unit is not one of'),
+        (f"{WEB}memory.max = 5", 's.toml:2: [group."/web"]: memory.max: 5 has no unit; write it as "512MiB"'),
+        (
+            f'{WEB}memory.max = "-1G"',
+            's.toml:2: [group."/web"]: memory.max: "-1G" is less than nothing; write',
+        ),
+        (f"{WEB}memory.oom.group = 1", 's.toml:2: [group."/web"]: memory.oom.group: 1 is not true or false'),
+        (
+            f"{WEB}{RUN}grow = {{ rate = '1MiB' }}",
+            's.toml:4: [program.p]: grow: rate: "1MiB": the unit is not',
+        ),
+        (
+            "[scenario]\nduration = '1m'",
+            's.toml:2: [scenario]: duration: "1m": the unit is not one of h, min',
+        ),
+        ("[machine]\nzswap = { pool = '120%' }", 's.toml:2: [machine]: zswap: pool: "120%" is more than all'),
+        (
+            "[machine]\nzswap = { ratio = 0.5 }",
+            "s.toml:2: [machine]: zswap: ratio: 0.5 is not a number of 1 or",
+        ),
+        (
+            f"{WEB}{RUN}{GROW}oom_score_adj = 1001",
+            "s.toml:5: [program.p]: oom_score_adj: 1001 is not a whole",
+        ),
+        # Cgroups.
+        (
+            f'{WEB}[program.p]\ncgroup = "/wbe"\n{GROW}',
+            's.toml:3: [program.p]: cgroup: there is no cgroup "/wbe" (did you mean /web?)',
+        ),
+        (
+            f'{WEB}[program.p]\ncgroup = "/zzzzzzz"\n{GROW}',
+            's.toml:3: [program.p]: cgroup: there is no cgroup "/zzzzzzz"; write [group.',
+        ),
+        (
+            f"{WEB}[program.p]\ncgroup = 1\n{GROW}",
+            "s.toml:3: [program.p]: cgroup: 1 is not the path of a cgroup",
+        ),
+        ('[group."web"]', 's.toml:1: [group."web"]: "web" is not the path of a cgroup; write it as "/web"'),
+        (
+            '[group."/a/../b"]',
+            's.toml:1: [group."/a/../b"]: "/a/../b" is not the path of a cgroup: a name in',
+        ),
+        (
+            'group."/web" = 1',
+            's.toml:1: [group."/web"]: 1 is not a table; write group = { memory.min = ... }',
+        ),
+        # Programs.
+        (
+            f"{WEB}[program.p]\n{GROW}",
+            "s.toml:2: [program.p]: program needs cgroup, which is the path of a cgro",
+        ),
+        (f"{WEB}{RUN}", "s.toml:2: [program.p]: does nothing; give it a part, as grow ="),
+        ("program.p = 1", "s.toml:1: [program.p]: 1 is not a table"),
+        (
+            f"{WEB}{RUN}grow = {{}}",
+            "s.toml:4: [program.p]: grow: grow needs rate, which is memory per second",
+        ),
+        (
+            f"{WEB}{RUN}grow = {{ rate = '0B/s' }}",
+            "s.toml:4: [program.p]: grow: rate: nothing moves at this rate",
+        ),
+        (f"{WEB}{RUN}{GROW}start = '5s'\nstop = '5s'", "s.toml:6: [program.p]: stop: is not after start"),
+        (
+            f"{WEB}{RUN}working_set = {{ anon = '1M', hot = '2M' }}",
+            "s.toml:4: [program.p]: working_set: hot: 2.00",
+        ),
+        (
+            f"{WEB}{RUN}sawtooth = {{ rate = '1MiB/s', top = '1M', bottom = '1M' }}",
+            "s.toml:4: [program.p]: sawto",
+        ),
+        (
+            f"{WEB}{RUN}steps = {{ step = '1M', every = '0s' }}",
+            "s.toml:4: [program.p]: steps: every: nothing take",
+        ),
+        # The whole.
+        ("[scenario]\nduration = '0s'", "s.toml:2: [scenario]: duration: nothing takes no time"),
+        (
+            "[machine]\nram = '64MiB'",
+            "s.toml:2: [machine]: ram: 64.0 MiB is no more than what the kernel holds",
+        ),
+        # Changes.
+        (
+            f"{WEB}[[change]]\nat = '1s'\ncgroup = '/wbe'",
+            's.toml:4: change 1: cgroup: there is no cgroup "/wbe"',
+        ),
+        (
+            f"{WEB}[[change]]\nat = '1s'\ncgroup = '/web'",
+            "s.toml:2: change 1: changes nothing; write what, as",
+        ),
+        (
+            f"{WEB}[[change]]\nat = '1s'\ncgroup = '/web'\nmemory.high = 1",
+            "s.toml:5: change 1: memory.high: 1 ha",
+        ),
+        ("change = [1]", "s.toml:1: change 1: 1 is not a table; write change = { at = ... }"),
+        # What it extends.
+        ("[scenario]\nextends = 1", "s.toml:2: [scenario]: extends: write the name of a scenario, or a file"),
+        ("[scenario]\nextends = 'x'", "s.toml:2: [scenario]: extends: x cannot be read from here"),
+    ],
+)
+def test_every_fault_is_said_with_its_line(text, problem):
+    found = problems(text)
+    assert any(one.startswith(problem) for one in found), found
+
+
+def test_all_faults_are_said():
+    assert len(problems("[machine]\nram = 5\ncpus = 'x'\n[scenario]\nseed = -1\n")) == 3
+
+
+def test_min_above_max_is_legal_and_said_with_what_the_kernel_does():
+    text = f'{WEB}memory.max = "1G"\nmemory.min = "2G"\n{RUN}{GROW}'
+    [warning] = problems(text)
+    assert warning.startswith('s.toml:3: warning: [group."/web"]: memory.min is above memory.max (2.00 GiB')
+    assert "the kernel takes it" in warning
+    scenario = load(Text("s.toml", text), name="s").scenario
+    assert scenario.groups[0][1:] == (2 * GIB, 0, MAX, GIB, MAX, MAX, MAX, False)
+
+
+@pytest.mark.parametrize(
+    ("text", "warning"),
+    [
+        (
+            f'{WEB}memory.high = "2G"\nmemory.max = "2G"\n{RUN}{GROW}',
+            's.toml:2: warning: [group."/web"]: memory.hi',
+        ),
+        (f"{WEB}{RUN}{GROW}start = '2min'", "s.toml:5: warning: [program.p]: start: is after the end"),
+        (
+            f"{WEB}{RUN}{GROW}[[change]]\nat = '2min'\ncgroup = '/web'\nmemory.high = '1G'",
+            "s.toml:5: warning: change",
+        ),
+        ("", "s.toml: warning: [scenario]: nothing runs in it"),
+    ],
+)
+def test_what_is_legal_and_odd_is_a_warning(text, warning):
+    [found] = problems(text)
+    assert found.startswith(warning)
+
+
+FILES = {
+    "base": f'[scenario]\nseed = 5\n{WEB}memory.high = "1G"\nmemory.max = "3G"\n{RUN}{GROW}',
+    "ring": '[scenario]\nextends = "ring2"\n',
+    "ring2": '[scenario]\nextends = "ring"\n',
+    "broken": "[machine]\n\nram = 5\n",
+}
+
+
+def fetch(name, _beside):
+    if name not in FILES:
+        raise InputError(f"{name}: there is none")
+    return Text(f"{name}.toml", FILES[name])
+
+
+def test_a_scenario_goes_over_what_it_extends_key_by_key():
+    text = f'[scenario]\nextends = "base"\n{WEB}memory.high = "2G"\n'
+    loaded = load(Text("s.toml", text), name="s", fetch=fetch)
+    assert loaded.problems == ()
+    assert loaded.extends == ("base.toml",)
+    [group] = loaded.scenario.groups
+    assert (group.high_bytes, group.max_bytes) == (2 * GIB, 3 * GIB)
+    assert loaded.scenario.seed == 5
+    assert [one.name for one in loaded.scenario.programs] == ["p"]
+
+
+@pytest.mark.parametrize(
+    ("base", "problem"),
+    [
+        ("ring", "ring2.toml:2: [scenario]: extends goes in a circle: ring.toml -> ring2.toml"),
+        ("none", "s.toml:2: [scenario]: extends: none: there is none"),
+        ("broken", 'broken.toml:3: [machine]: ram: 5 has no unit; write it as "512MiB"'),
+    ],
+)
+def test_faults_of_what_is_extended_stand_where_they_are(base, problem):
+    [first, *_] = problems(f'[scenario]\nextends = "{base}"\n', fetch=fetch)
+    assert first.startswith(problem)
+
+
+SET = f'{WEB}memory.high = "1G"\n{RUN}{GROW}'
+
+
+def set_to(*said):
+    loaded = load(Text("s.toml", SET), name="s", settings=[setting(one) for one in said])
+    assert [str(one) for one in loaded.problems] == []
+    return loaded.scenario
+
+
+def test_a_setting_goes_over_the_file():
+    found = set_to(
+        "/web/memory.high=512M", "/web/memory.oom.group=true", "machine.ram=2GiB", "seed=7",
+        "program.p.grow.rate=full", 'scenario.text="a b"', "duration=5min", "program.p.start = 2s",
+    )  # fmt: skip
+    [group], [program] = found.groups, found.programs
+    assert (group.high_bytes, group.oom_group) == (512 * MIB, True)
+    assert (found.machine.ram_bytes, found.seed, found.text) == (2 * GIB, 7, "a b")
+    assert (program.parts[0].rate_bps, program.start_us) == (None, 2_000_000)
+    assert found.duration_us == 300_000_000
+
+
+@pytest.mark.parametrize(
+    ("said", "problem"),
+    [
+        ("/wbe/memory.high=1G", "--set /wbe/memory.high=1G: there is no cgroup /wbe (did you mean /web?)"),
+        ("program.q.start=1s", "--set program.q.start=1s: there is no program q"),
+        ("machine.ram=5x", '--set machine.ram=5x: [machine]: ram: "5x": the unit is not one of'),
+        ("machine.rma=5G", '--set machine.rma=5G: [machine]: "rma" is no key of machine (did you mean ram?)'),
+        ("/memory.high=x", '--set /memory.high=x: [group."/"]: memory.high: "x" is not a number with a unit'),
+    ],
+)
+def test_what_is_wrong_with_a_setting_names_it(said, problem):
+    loaded = load(Text("s.toml", SET), name="s", settings=[setting(said)])
+    assert str(loaded.problems[0]).startswith(problem)
+
+
+@pytest.mark.parametrize(
+    ("said", "problem"),
+    [
+        ("x", "--set x: is not KEY=VALUE; write it as /web/memory.high=2G"),
+        ("=1", "--set =1: is not KEY=VALUE"),
+        ("/web/memory.hgih=1", "--set /web/memory.hgih=1: memory.hgih is no file of a cgroup that"),
+        ("a b=1", "--set a b=1: a b is not a key"),
+        ("sede=1", "--set sede=1: sede is nothing that can be set (did you mean seed?)"),
+        ("change.x=1", "--set change.x=1: change is nothing that can be set"),
+    ],
+)
+def test_what_is_no_setting_is_a_usage_error(said, problem):
+    with pytest.raises(UsageError) as error:
+        setting(said)
+    assert str(error.value).startswith(problem)
