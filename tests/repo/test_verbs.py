@@ -74,7 +74,7 @@ def test_there_are_examples_and_they_parse(verb):
 def test_a_verb_that_reads_a_machine_reads_an_archive_too(verb):
     name, _, parser = verb
     options = parser._option_string_actions
-    assert name in {"explain", "demo", "guard", "record", "policy", "restore", "why", "ctl"} or {
+    assert name in {"explain", "demo", "guard", "record", "policy", "restore", "why", "ctl", "simulate"} or {
         "--root",
         "--proc",
         "--cgroup-root",
