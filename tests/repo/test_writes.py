@@ -26,6 +26,8 @@ ALLOWED = {
     ("cli/main.py", "run"): "points standard output at /dev/null after its reader has left",
     ("cli/record.py", "_opened"): "writes a recording of many snapshots, which is read while it grows",
     ("cli/simulate_many.py", "_appended"): "keeps runs of a sweep as they are done, in a file the user named",
+    ("cli/simulate_many.py", "add"): "the same",
+    ("cli/simulate_many.py", "_read"): "takes the end of an interrupted line away from that file",
     ("cli/simulate_many.py", "_quiet"): "an interrupt is for the process that started the workers",
     ("daemon/__main__.py", "<module>"): "says on standard error why it ends",
     ("daemon/policies.py", "_ask"): "reads the policy in a child, with Python and a file of ours; no shell",

@@ -7,16 +7,19 @@ import os
 import signal
 import sys
 import time
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from memwarden.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from typing import TextIO
 
     from memwarden.guard.ir import Policy
     from memwarden.sim.sweep import Point
+
+
+START = b'["'
+"""How every line of the file begins."""
 
 
 class Job(NamedTuple):
@@ -33,22 +36,31 @@ class Keep:
     def __init__(self, path: str | None, policy: Policy | None) -> None:
         self._policy = repr(policy)
         self._known: dict[str, dict[str, Any]] = {}
-        self._file: TextIO | None = None
-        if path is not None:
-            self._file = _appended(path)
-            self._file.seek(0)
-            self._read(path, self._file)
+        self._fd: int | None = None if path is None else _appended(path)
+        if path is not None and self._fd is not None:
+            self._read(path, self._fd)
 
-    def _read(self, path: str, file: TextIO) -> None:
-        for number, line in enumerate(file, 1):
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._fd is not None:
+            os.close(self._fd)
+
+    def _read(self, path: str, fd: int) -> None:
+        with open(fd, "rb", closefd=False) as file:
+            data = file.read()
+        whole, _, cut = data.rpartition(b"\n")
+        for number, line in enumerate(whole.split(b"\n") if whole else (), 1):
             try:
                 key, point = json.loads(line)
             except (ValueError, TypeError) as error:
-                if not line.endswith("\n"):
-                    file.write("\n")  # the end of a run that was cut off; it is run again
-                    return
                 raise InputError(f"{path}:{number}: is not of a sweep; name another file") from error
             self._known[key] = point
+        if cut and not cut.startswith(START):
+            raise InputError(f"{path}: is not of a sweep; name another file")
+        if cut:  # the end of a run that was interrupted while it was written; it is run again
+            os.ftruncate(fd, len(data) - len(cut))
 
     def known(self, job: Job) -> Point | None:
         """What this run gave when it was run before."""
@@ -59,9 +71,9 @@ class Keep:
 
     def add(self, job: Job, point: Point) -> None:
         """Keep a run."""
-        if self._file is not None:
-            self._file.write(json.dumps([self._key(job), point._asdict()]) + "\n")
-            self._file.flush()
+        if self._fd is not None:
+            line = json.dumps([self._key(job), point._asdict()]) + "\n"
+            os.write(self._fd, line.encode())
 
     def _key(self, job: Job) -> str:
         import hashlib
@@ -72,10 +84,10 @@ class Keep:
         return hashlib.sha256(made_of.encode()).hexdigest()[:24]
 
 
-def _appended(path: str) -> TextIO:
+def _appended(path: str) -> int:
     flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
     try:
-        return os.fdopen(os.open(path, flags, 0o644), "a+", encoding="utf-8")
+        return os.open(path, flags, 0o644)
     except OSError as error:
         raise InputError(f"{path}: cannot be written: {error.strerror}") from error
 

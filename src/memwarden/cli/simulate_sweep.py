@@ -34,7 +34,10 @@ def run(args: argparse.Namespace) -> int:
     points: dict[int, Point] = {}
     stopped = False
     try:
-        points.update(many(jobs, policy, Keep(args.keep, policy), args.jobs))
+        with Keep(args.keep, policy) as keep:
+            # One by one: what is done before an interrupt stays.
+            for number, point in many(jobs, policy, keep, args.jobs):
+                points[number] = point  # noqa: PERF403
     except KeyboardInterrupt:
         stopped = True
         kept = f"; {args.keep} has them" if args.keep else ""

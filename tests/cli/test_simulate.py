@@ -1,0 +1,218 @@
+"""``memwarden simulate`` as a person runs it."""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+
+import jsonschema
+import pytest
+
+from memwarden.cli import simulate_many
+from memwarden.present import simulate_json, simulate_list, sweep_json
+
+SMALL = """\
+[scenario]
+text = "a leak under a limit"
+duration = "6s"
+
+[machine]
+ram = "1GiB"
+
+[group."/web"]
+memory.max = "64MiB"
+
+[program.leak]
+cgroup = "/web"
+grow = { rate = "20MiB/s", limit = "100MiB" }
+"""
+
+
+@pytest.fixture
+def small(tmp_path):
+    path = tmp_path / "small.toml"
+    path.write_text(SMALL)
+    return str(path)
+
+
+def test_the_list_has_every_scenario_and_fits(cli):
+    ran = cli("simulate", "--list")
+    assert ran.code == 0
+    assert "high-against-max" in ran.out
+    assert max(map(len, ran.out.splitlines())) <= 80
+    document = json.loads(cli("simulate", "--list", "--format", "json").out)
+    jsonschema.validate(document, simulate_list.schema())
+    assert len(document["scenarios"]) == 19
+
+
+def test_who_dies_and_when_is_the_first_thing_said(cli, small):
+    ran = cli("simulate", small)
+    assert ran.code == 0
+    assert ran.err == ""
+    # 64 MiB at 20 MiB/s.
+    assert "1 process dies: leak at 3.2 s by the kernel." in ran.out
+    assert max(map(len, ran.out.splitlines())) <= 80
+
+
+def test_a_setting_changes_the_outcome_and_compare_shows_both(cli, small):
+    assert "Nobody dies." in cli("simulate", small, "--set", "/web/memory.max=128M").out
+    table = cli("simulate", small, "--compare", "/web/memory.max=128M", "--compare", "none").out.splitlines()[
+        -4:
+    ]
+    assert table[0].split() == ["WITH", "WHO", "DIES", "FIRST", "AT", "STALLED", "THROTTLED", "LOST"]
+    assert table[1].startswith("the kernel alone")
+    assert "nobody" in table[2]
+    assert table[3].startswith("none")
+    assert "leak" in table[3]
+
+
+def test_the_document_has_its_schema(cli, small):
+    document = json.loads(cli("simulate", small, "--compare", "default", "--format", "json").out)
+    jsonschema.validate(document, simulate_json.schema())
+    first, second = document["runs"]
+    assert [one["program"] for one in first["deaths"]] == ["leak"]
+    assert first["toml"] == second["toml"]
+    assert second["label"] == "default"
+    assert first["samples"][-1]["time_us"] == first["duration_us"] == 6_000_000
+
+
+def test_a_scenario_comes_from_standard_input(cli, monkeypatch):
+    monkeypatch.setattr(sys, "stdin", io.StringIO(SMALL))
+    assert "Nobody dies." in cli("simulate", "-", "--set", "/web/memory.max=max").out
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        ([], 2, "name one scenario (memwarden simulate --list shows them)"),
+        (["a", "--from", "b"], 2, "name one scenario"),
+        (["high-agianst-max"], 3, "there is no scenario of this name (did you mean high-against-max?)"),
+        (["no/such.toml"], 3, "no/such.toml: cannot be read: No such file or directory"),
+        (["tight-cache", "--set", "x"], 2, "--set x: is not KEY=VALUE"),
+        (["tight-cache", "--sweep", "memory.max"], 2, "--sweep memory.max: is no range"),
+        (["two-tenants", "--sweep", "memory.max=1G..2G:1G"], 2, "of which cgroup? There are /ten"),
+        (["tight-cache", "--sweep", "seed=1..2:1", "--seeds", "3"], 2, "two questions"),
+        (["tight-cache", "--seeds", "0"], 2, "--seeds 0: give a number of nodes"),
+        (["tight-cache", "--seeds", "2", "--compare", "none"], 2, "--compare does not go with"),
+        (["tight-cache", "--plot", "x.pdf"], 2, "--plot x.pdf: the name has to end in .svg, .png, .html"),
+        (["tight-cache", "--policy", "/no/such"], 3, "/no/such"),
+        (["--from", "/no/such/cgroup"], 3, "no such cgroup"),
+        (["--from", "4194305"], 3, "4194305: no such process"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_is_one_sentence(cli, words, code, said):
+    ran = cli("simulate", *words)
+    assert ran.code == code
+    assert said in ran.err
+    assert ran.out == ""
+
+
+def test_faults_of_a_file_are_all_said_with_their_lines(cli, tmp_path):
+    path = tmp_path / "bad.toml"
+    path.write_text(SMALL.replace('"1GiB"', "1").replace('"/web"\ngrow', '"/wbe"\ngrow'))
+    ran = cli("simulate", str(path))
+    assert ran.code == 3
+    assert "bad.toml:6: [machine]: ram: 1 has no unit" in ran.err
+    assert 'bad.toml:12: [program.leak]: cgroup: there is no cgroup "/wbe" (did you mean /web?)' in ran.err
+
+
+def test_what_is_odd_is_said_and_simulated(cli, small):
+    ran = cli("simulate", small, "--set", "/web/memory.min=1G")
+    assert ran.code == 0
+    assert 'warning: [group."/web"]: memory.min is above memory.max' in ran.err
+
+
+SWEEP = ("--sweep", "memory.max=32M..128M:32M", "--jobs", "1")
+
+
+def test_a_sweep_is_a_curve_and_says_from_where_on_nobody_dies(cli, small):
+    ran = cli("simulate", small, *SWEEP)
+    assert ran.code == 0
+    assert "From 128MiB on nobody dies." in " ".join(ran.out.split())
+    assert [line.split()[0] for line in ran.out.splitlines() if "MiB " in line[:25]] == [
+        "32MiB", "64MiB", "96MiB", "128MiB",
+    ]  # fmt: skip
+    document = json.loads(cli("simulate", small, *SWEEP, "--format", "json").out)
+    jsonschema.validate(document, sweep_json.schema())
+    assert document["key"] == "/web/memory.max"
+    assert document["nobody_dies_from"] == 3
+    assert [one["kills"] for one in document["points"]] == [1, 1, 1, 0]
+
+
+def test_processes_give_what_one_process_gives(cli, small):
+    alone = cli("simulate", small, *SWEEP, "--format", "json").out
+    assert cli("simulate", small, *SWEEP[:2], "--jobs", "2", "--format", "json").out == alone
+
+
+def test_what_is_kept_is_not_run_again(cli, small, tmp_path, monkeypatch):
+    kept = tmp_path / "kept"
+    words = ("simulate", small, *SWEEP, "--keep", str(kept), "--format", "json")
+    first = cli(*words).out
+    lines = kept.read_text().splitlines()
+    assert len(lines) == 4
+    # As an interrupt leaves it: two are done, and the third is cut off.
+    kept.write_text("\n".join(lines[:2]) + "\n" + lines[2][:20])
+    ran = []
+    real = simulate_many.one
+
+    def counted(job, policy):
+        ran.append(job.text)
+        return real(job, policy)
+
+    monkeypatch.setattr(simulate_many, "one", counted)
+    assert cli(*words).out == first
+    assert ran == ["96MiB", "128MiB"]
+    ran.clear()
+    assert cli(*words).out == first
+    assert ran == []
+    # Another scenario is something else.
+    cli(*words, "--set", "seed=2")
+    assert len(ran) == 4
+
+
+def test_an_interrupt_ends_with_what_is_done(cli, small, tmp_path, monkeypatch):
+    real = simulate_many.one
+
+    def stopped(job, policy):
+        if job.text == "96MiB":
+            raise KeyboardInterrupt
+        return real(job, policy)
+
+    monkeypatch.setattr(simulate_many, "one", stopped)
+    kept = tmp_path / "kept"
+    ran = cli("simulate", small, *SWEEP, "--keep", str(kept))
+    assert ran.code == 130
+    assert f"interrupted: 2 of 4 runs are done; {kept} has them" in ran.err
+    assert "2 of 4 values are done." in ran.out
+    assert len(kept.read_text().splitlines()) == 2
+
+
+def test_a_file_that_is_not_of_a_sweep_is_refused(cli, small, tmp_path):
+    kept = tmp_path / "kept"
+    kept.write_text("hello\n")
+    ran = cli("simulate", small, *SWEEP, "--keep", str(kept))
+    assert ran.code == 3
+    assert "kept:1: is not of a sweep; name another file" in ran.err
+    assert kept.read_text() == "hello\n"
+
+
+def test_many_nodes_are_counted(cli, small):
+    ran = cli("simulate", small, "--seeds", "3", "--jobs", "1")
+    assert ran.code == 0
+    assert "small: a leak under a limit on 3 nodes" in ran.out or "small on 3 nodes" in ran.out
+    assert "Nobody dies on 0 (0 %)." in ran.out
+    assert "leak dies on 3 (100 %)." in ran.out
+    document = json.loads(cli("simulate", small, "--seeds", "3", "--jobs", "1", "--format", "json").out)
+    jsonschema.validate(document, sweep_json.schema())
+    assert [one["value"] for one in document["points"]] == [1, 2, 3]
+    assert document["knee"] is None
+
+
+def test_a_scenario_is_written_and_not_run(cli, small, tmp_path):
+    path = tmp_path / "out.toml"
+    assert cli("simulate", small, "--set", "seed=9", "--write", str(path)).out == ""
+    assert "seed = 9" in path.read_text()
+    assert "exists already" in cli("simulate", small, "--write", str(path)).err
+    assert cli("simulate", small, "--write", str(path), "--force").code == 0
+    assert 'rate = "20MiB/s"' in path.read_text()
