@@ -49,3 +49,11 @@ def test_the_default_policy_kills_leaks_and_the_database_serves_on():
     assert {note.id for note in result.notes} == {
         event.detail for event in result.events if event.kind is Kind.DECISION
     }
+
+
+def test_a_policy_that_is_dry_decides_and_does_nothing():
+    dry = policy.usable("default").policy._replace(dry_run=True)
+    result = simulate(SCENARIO, Inside(dry))
+    assert [event.program for event in result.events if event.kind is Kind.OOM_KILL] == ["database"]
+    assert not [event for event in result.events if event.kind is Kind.KILL]
+    assert any("kill" in note.text for note in result.notes)

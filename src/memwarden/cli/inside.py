@@ -16,15 +16,15 @@ from memwarden.guard.pulse import Pulse, of_snapshot
 from memwarden.present.replay_text import said
 from memwarden.sim.guarded import Reply
 from memwarden.sim.result import Note
+from memwarden.state.intents import Outcome
 
 if TYPE_CHECKING:
     from memwarden.guard.ir import Policy
-    from memwarden.state.intents import Outcome
     from memwarden.state.snapshot import Snapshot
 
 
 class Inside:
-    """One policy acting on one simulated machine; ours or another tool's."""
+    """One policy acting on one simulated machine; ours or another tool's. One that is dry only decides."""
 
     def __init__(self, policy: Policy) -> None:
         self._engine = Engine(policy, Guarded(policy.never, policy.protect))
@@ -48,8 +48,13 @@ class Inside:
             spare = 0 if pulse.lasts_us is None else min(pulse.lasts_us // LOOKS, LONGEST_TICK_US)
             sleep_us = max(step.sleep_us, spare)
         now = snapshot.instant.monotonic_us
+        acts = tuple((decision.id, intent) for decision in step.decisions for intent in decision.intents)
+        if self._engine.policy.dry_run:
+            for decision_id, intent in acts:
+                self.report(decision_id, Outcome(intent, done=True, dry=True))
+            acts = ()
         return Reply(
-            tuple((decision.id, intent) for decision in step.decisions for intent in decision.intents),
+            acts,
             sleep_us,
             tuple(
                 Note(now, decision.id, decision.rule, said(Taken("", now, decision)))
