@@ -46,7 +46,7 @@ VERBS: tuple[tuple[str, str], ...] = (
     ("rank", "who dies next if a cgroup or the machine runs out of memory now"),
     ("record", "write what memwarden reads of this machine into one archive"),
     ("restore", "undo what a guard that is gone has left throttled or frozen"),
-    ("simulate", "try a limit or a policy in a small world that obeys the kernel's rules"),
+    ("simulate", "try a limit or a policy in a world that obeys the kernel's rules"),
     ("status", "memory of every cgroup, the ones closest to trouble first"),
     ("why", "why the guard did what it did: seen, considered, done, freed"),
 )

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from memwarden.sim.result import Result
     from memwarden.sim.scenario import Scenario
 
-HELP = "try a limit or a policy in a small world that obeys the kernel's rules"
+HELP = "try a limit or a policy in a world that obeys the kernel's rules"
 EPILOG = """\
 examples:
   memwarden simulate --list

@@ -35,9 +35,8 @@ def run(args: argparse.Namespace) -> int:
     stopped = False
     try:
         with Keep(args.keep, policy) as keep:
-            # One by one: what is done before an interrupt stays.
             for number, point in many(jobs, policy, keep, args.jobs):
-                points[number] = point  # noqa: PERF403
+                points[number] = point  # noqa: PERF403 - what is done before an interrupt stays
     except KeyboardInterrupt:
         stopped = True
         kept = f"; {args.keep} has them" if args.keep else ""
