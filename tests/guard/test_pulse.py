@@ -144,6 +144,28 @@ def test_no_nap_without_a_beat_nor_in_alarm_nor_where_reclaim_may_be_at_work():
     assert watch.nap_us(2 * S, 900 * MIB) == 0
 
 
+def test_a_nap_never_lasts_longer_than_available_memory_though_more_is_free():
+    # 100 MiB are free and 40 of them reserved: 60 MiB at 100 MiB/s are gone after 0.6 s.
+    watch = Pulse(fill_bps=100 * MIB)
+    watch.feel(beat(S, 60))
+    assert watch.nap_us(S, 100 * MIB) == S * 600 // 1000
+
+
+@given(st.integers(1, 1000), st.integers(0, 1000), st.lists(st.integers(-9, 9), max_size=9))
+def test_no_nap_is_longer_than_memory_lasts_at_the_fastest(available, free, moves):
+    fill = 100 * MIB
+    watch, now, spare = Pulse(fill_bps=fill), S, free
+    watch.feel(beat(S, available))
+    nap = watch.nap_us(now, spare * MIB)
+    for move in moves:
+        if not nap:
+            break
+        assert nap <= max(pulse.SHORTEST_US, available * MIB * S // fill)
+        now, spare = now + nap, free + move
+        assert now <= S + pulse.LONGEST_US + pulse.SHORTEST_US
+        nap = watch.nap_us(now, max(spare, 0) * MIB)
+
+
 def test_the_rate_of_filling_is_seen_as_soon_with_naps_as_with_beats():
     # 40 MiB/s after 1.6 s in which nothing moved; looked at every 0.2 s.
     alarmed = []

@@ -118,7 +118,8 @@ class Pulse:
             if left <= 0 or abs(gained) * 1_000_000 >= SWEEP_PPM * last.total_bytes:
                 return 0
             self._note(now_us, _free(last) + gained)
-        lasts = free_bytes * SECOND_US // self._fill_bps
+        # Of free memory the reserves are nobody's: where there is little else, less is available than free.
+        lasts = min(free_bytes, last.available_bytes) * SECOND_US // self._fill_bps
         return max(SHORTEST_US, min(max(lasts, self.sleep_us(last)), left))
 
     def _note(self, now_us: int, free_bytes: int) -> None:
