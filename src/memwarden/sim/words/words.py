@@ -49,6 +49,7 @@ MACHINE: Final = Word(
         Key("fault", "fault_us", COST, "what a new page costs"),
         Key("reclaim", "reclaim_us", COST, "what looking at a page in reclaim costs"),
         Key("swap_page", "swap_us", COST, "what the processor does for a page that is swapped"),
+        Key("pass", "pass_us", COST, "what a pass of reclaim costs though it finds nothing"),
     ),
     "the host",
 )

@@ -1,0 +1,81 @@
+"""A first scenario of what runs: knobs as they are, sizes as measured, growth between two snapshots."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from memwarden.errors import InputError
+from memwarden.sim.first import first
+from memwarden.sim.scenario import Grow, KernelMemory, SwapDevice, Tmpfs, WorkingSet
+from memwarden.state.cgroup import Cgroup
+from memwarden.state.process import Process
+from memwarden.state.snapshot import HostFacts, Instant, Snapshot
+from memwarden.units import GIB, MAX, MIB
+
+LAB = Path(__file__).parent.parent / "roots" / "lab" / "6.12"
+
+
+def cgroup(path, anon, *, procs=(), children=(), **more):
+    stat = {"anon": anon * MIB, "file": 8 * MIB, "shmem": 2 * MIB, "kernel": 3 * MIB, "sock": 0}
+    return Cgroup(path, hash(path) & 0xFFFF, procs=procs, children=children, stat=stat, **more)
+
+
+def taken(at_s, web_mib):
+    web = cgroup("/a/web.service", web_mib, procs=(7, 8), max_bytes=GIB, low_bytes=MIB, high_bytes=MAX)
+    above = cgroup("/a", web_mib, children=("/a/web.service",), max_bytes=2 * GIB)
+    root = Cgroup("/", 1, children=("/a",), stat={})
+    return Snapshot(
+        Instant(at_s * 1_000_000),
+        HostFacts(cpus=3, hostname="h"),
+        meminfo={"MemTotal": 4 * GIB, "AnonPages": 500 * MIB, "SwapTotal": GIB, "SUnreclaim": 50 * MIB},
+        sysctl={"swappiness": 10, "min_free_kbytes": 1024},
+        cgroups={"/": root, "/a": above, "/a/web.service": web},
+        processes={7: Process(7, "web", 1, oom_score_adj=200), 8: Process(8, "web", 1, oom_score_adj=200)},
+    )
+
+
+def test_what_is_measured_becomes_a_program_and_what_grew_goes_on():
+    made = first([taken(0, 100), taken(10, 200)], "x")
+    machine = made.machine
+    assert (machine.ram_bytes, machine.cpus, machine.swappiness) == (4 * GIB, 3, 10)
+    assert (machine.min_free_bytes, machine.kernel_bytes, machine.swap) == (MIB, 50 * MIB, SwapDevice(GIB))
+    web, others = made.programs
+    assert (web.name, web.cgroup, web.oom_score_adj) == ("web", "/a/web.service", 200)
+    # 8 MiB of file, of which 2 are shared memory; 100 MiB more in 10 s.
+    assert web.parts == (
+        WorkingSet(200 * MIB, file_bytes=6 * MIB, requests_per_s=10.0),
+        Grow(10.0 * MIB),
+        Tmpfs(None, 2 * MIB),
+        KernelMemory("other", None, 3 * MIB),
+    )
+    assert others.parts[0].anon_bytes == 300 * MIB
+    groups = {one.path: one for one in made.groups}
+    assert list(groups) == ["/a", "/a/web.service", "/others"]
+    assert (groups["/a"].max_bytes, groups["/a/web.service"].low_bytes) == (2 * GIB, MIB)
+
+
+def test_one_snapshot_grows_nothing_and_names_are_told_apart():
+    made = first([taken(0, 100)], "x", below="/a")
+    assert [type(one) for one in made.programs[0].parts] == [WorkingSet, Tmpfs, KernelMemory]
+
+
+def test_a_machine_that_does_not_say_its_memory_is_refused():
+    with pytest.raises(InputError, match="how much memory the machine has"):
+        first([taken(0, 1)._replace(meminfo={})], "x")
+
+
+def test_a_recording_becomes_a_file_that_can_be_simulated(cli, tmp_path):
+    path = tmp_path / "first.toml"
+    assert cli("simulate", "--from", LAB / "single.rootar", "--write", path).code == 0
+    assert '[group."/' in path.read_text()
+    ran = cli("simulate", path, "--set", "duration=2s")
+    assert ran.code == 0
+
+
+@pytest.mark.live
+def test_a_process_of_this_machine(cli, tmp_path):
+    path = tmp_path / "live.toml"
+    ran = cli("simulate", "--from", "1", "--write", path)
+    assert ran.code in (0, 3)
