@@ -92,6 +92,24 @@ def test_being_woken_late_and_triggers_are_alarms():
     assert Pulse().feel(beat(S, 900, signalled=True)).alarm == "a trigger fired"
 
 
+@pytest.mark.parametrize(("stalls", "lasting"), [(0, False), (None, True)])
+def test_a_late_wake_up_is_one_look_where_nobody_stalled_for_memory(stalls, lasting):
+    watch = Pulse()
+    seen = {"full_us": stalls, "some_us": stalls}
+    watch.feel(beat(S, 900, **seen))
+    assert watch.feel(beat(4 * S, 900, late_us=600_000, **seen)).alarm == "we were woken 600 ms late"
+    assert bool(watch.feel(beat(5 * S, 900, **seen)).alarm) == lasting
+
+
+def test_a_late_wake_up_does_not_end_an_alarm_sooner():
+    watch = Pulse()
+    watch.feel(beat(S, 900))
+    assert watch.feel(beat(2 * S, 900, signalled=True)).alarm == "a trigger fired"
+    assert watch.feel(beat(3 * S, 900, late_us=600_000)).alarm == "a trigger fired"
+    assert watch.feel(beat(5 * S - 1, 900)).alarm == "a trigger fired"
+    assert watch.feel(beat(5 * S, 900)).alarm == ""
+
+
 def test_a_clock_that_went_back_starts_anew():
     watch = Pulse()
     watch.feel(beat(100 * S, 900))

@@ -90,10 +90,16 @@ class Pulse:
         self._last, self._spare = beat, None
         self._note(beat.now_us, _free(beat))
         lasts = self.lasts_us(beat)
-        reason = reason or _ending(lasts) or _blind(beat)
+        reason = reason or _ending(lasts) or ("a trigger fired" if beat.signalled else "")
+        if not reason and beat.late_us > LATE_US:
+            reason = f"we were woken {beat.late_us / 1000:.0f} ms late"
+            if beat.some_us is not None:
+                # Nobody stalled for memory meanwhile, so that it was a CPU that was short: one look will do.
+                self._alarm, self._until_us = self._alarm or reason, max(self._until_us, beat.now_us)
+                reason = ""
         if reason:
             self._alarm, self._until_us = reason, beat.now_us + AGAIN_US
-        elif beat.now_us >= self._until_us:
+        elif beat.now_us >= self._until_us and beat.late_us <= LATE_US:
             self._alarm = ""
         return Reply(self._alarm, not self._alarm and self._sweep(beat), self.sleep_us(beat), lasts)
 
@@ -187,9 +193,3 @@ def _stalled(last: Beat, beat: Beat) -> str:
         if before is not None and now is not None and (now - before) * 1_000_000 > limit * elapsed:
             return f"{kind} tasks stalled for {(now - before) / 1000:.0f} of {elapsed / 1000:.0f} ms"
     return ""
-
-
-def _blind(beat: Beat) -> str:
-    if beat.late_us > LATE_US:
-        return f"we were woken {beat.late_us / 1000:.0f} ms late"
-    return "a trigger fired" if beat.signalled else ""
