@@ -8,7 +8,7 @@ STAMP := $(VENV)/.installed
 # MEMWARDEN_LAB=required: a machine that cannot boot the lab's kernels fails the tests instead of skipping them.
 MEMWARDEN_LAB ?=
 
-.PHONY: help run test lint types imports unit lab faults lab-required arena fidelity bench fuzz docs venv clean
+.PHONY: help run test lint types imports unit lab faults lab-required arena fidelity truth bench fuzz docs venv clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | sort | expand -t 16
@@ -60,6 +60,9 @@ fidelity: $(STAMP) ## the simulator beside real kernels; boots only what was not
 
 arena: $(STAMP) ## memwarden beside the other daemons; hours, but only what is missing or was made with something else
 	$(BIN)/python -m lab arena run
+
+truth: $(STAMP) ## what is said about memory limits, tried on real kernels; writes docs/explanation/what-is-true.md
+	$(BIN)/python -m lab truth
 
 bench: $(STAMP) ## measured claims, as ratios
 	$(BIN)/python -m bench

@@ -118,6 +118,11 @@ def _fidelity(arguments: argparse.Namespace) -> int:
     return 1 if outside else 0
 
 
+def _truth(arguments: argparse.Namespace) -> int:
+    tools.check()
+    return int(import_module("lab.truth.verb").main(arguments))
+
+
 def _fixtures(arguments: argparse.Namespace) -> int:
     written = import_module("lab.fixtures").write(arguments.scenario)
     print(f"{len(written)} files, {sum(path.stat().st_size for path in written)} bytes")
@@ -138,6 +143,7 @@ def _parser() -> argparse.ArgumentParser:
         ("faults", _faults, "boot the kernels and try what the guard does to a machine"),
         ("fidelity", _fidelity, "compare the simulator with the kernels, write docs/explanation/fidelity.md"),
         ("arena", _arena, "memwarden beside the other daemons: run what is missing, write docs/arena.md"),
+        ("truth", _truth, "try what is said about limits; writes docs/explanation/what-is-true.md"),
         ("compare", _compare, "compare what the last run brought back once more"),
         ("fixtures", _fixtures, "add recordings and logs to those that the unit tests read"),
     ):
@@ -145,6 +151,7 @@ def _parser() -> argparse.ArgumentParser:
         made[name].set_defaults(function=function)
     for name in ("run", "compare", "faults", "fidelity"):
         made[name].add_argument("--kernel", action="append", help="only this boot, as 6.12 or 6.1-v1")
+    import_module("lab.truth.verb").add_arguments(made["truth"])
     import_module("lab.arena.verb").add_arguments(made["arena"])
     for name, text in (("run", "only this scenario"), ("fixtures", "renew the files of this one, too")):
         made[name].add_argument(

@@ -1,0 +1,1 @@
+"""What is said about Linux's memory limits, and what real kernels do."""
