@@ -372,6 +372,7 @@ def what_we_ask_for(group: Group, guard: Guard) -> str:
     finally:
         LIBC.munlockall()
         os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
+        put("/proc/self/oom_score_adj", "0")  # what comes after is started by us, and would be exempt too
         put(f"{ROOT}/cgroup.procs", str(os.getpid()))
 
 
