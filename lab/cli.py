@@ -90,6 +90,17 @@ def _faults(arguments: argparse.Namespace) -> int:
     return int(faults.run(wanted, parallel=arguments.parallel, cgroups=arguments.cgroups))
 
 
+def _leak(arguments: argparse.Namespace) -> int:
+    """A recording to try policies on; skipped as ``run`` is."""
+    leak = import_module("lab.leak")
+    kernel = next((one for one in _bootable(arguments) if one.series == leak.SERIES), None)
+    if kernel is None:
+        return 0
+    archive = leak.run(kernel)
+    print(f"{archive}: {archive.stat().st_size} bytes")
+    return 0
+
+
 def _arena(arguments: argparse.Namespace) -> int:
     tools.check()
     return int(import_module("lab.arena.verb").main(arguments))
@@ -142,6 +153,7 @@ def _parser() -> argparse.ArgumentParser:
         ("run", _run, "boot the kernels, run the scenarios, compare, print the table"),
         ("faults", _faults, "boot the kernels and try what the guard does to a machine"),
         ("fidelity", _fidelity, "compare the simulator with the kernels, write docs/explanation/fidelity.md"),
+        ("leak", _leak, "record a leak until the kernel kills: what policies are tried on"),
         ("arena", _arena, "memwarden beside the other daemons: run what is missing, write docs/arena.md"),
         ("truth", _truth, "try what is said about limits; writes docs/explanation/what-is-true.md"),
         ("compare", _compare, "compare what the last run brought back once more"),
@@ -169,6 +181,7 @@ def _parser() -> argparse.ArgumentParser:
     made["fidelity"].add_argument("--again", action="store_true", help="measure although there is a result")
     for name in ("run", "faults", "fidelity"):
         made[name].add_argument("--parallel", type=int, default=2, help="guests at a time (2)")
+    for name in ("run", "faults", "fidelity", "leak"):
         made[name].add_argument(
             "--require-all",
             action="store_true",
