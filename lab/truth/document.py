@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from lab.paths import REPOSITORY
@@ -23,6 +24,13 @@ times are those of a slow machine and stand for their proportions.
 `make truth` measures what is missing and writes this page; the command below a statement measures it again.
 The verdict comes from the numbers, by a rule in `lab/truth/statements.py`.
 """
+TAIL = """
+## A Guaranteed pod has an oom_score_adj of -998
+
+Half true, and no matter of the kernel's, so that nothing was measured: the kubelet gave -998 until about 1.16 and gives
+-997 since (k/k#71269), so that a Guaranteed pod dies after all others and yet before the pause container, which has -998.
+Where all of a pod's containers are at their limits the score does not help: only who is below the limit can be killed.
+"""
 
 
 def make() -> str:
@@ -30,10 +38,19 @@ def make() -> str:
     found = {one.name: runs.kept(one.name) for one in STATEMENTS}
     measured = [one for one in STATEMENTS if found[one.name]]
     lines = [HEAD, *_releases(found), "| said | verdict |", "|---|---|"]
-    lines += [f"| [{one.says}](#{one.name}) | {_verdict(one, found[one.name])} |" for one in measured]
+    lines += [f"| [{one.says}](#{anchor(one.says)}) | {_verdict(one, found[one.name])} |" for one in measured]
     for one in measured:
         lines += ["", *_section(one, found[one.name])]
-    return "\n".join([*lines, ""])
+    return "\n".join([*lines, TAIL])
+
+
+def anchor(heading: str) -> str:
+    """What GitHub makes of a heading.
+
+    >>> anchor("memory.oom.group kills all or none")
+    'memoryoomgroup-kills-all-or-none'
+    """
+    return re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-")
 
 
 def _releases(found: dict[str, dict[str, dict[str, Any]]]) -> list[str]:
@@ -54,8 +71,6 @@ def _verdict(statement: Statement, kernels: dict[str, dict[str, Any]]) -> str:
 def _section(statement: Statement, kernels: dict[str, dict[str, Any]]) -> list[str]:
     there = [series for series in SERIES if series in kernels]
     lines = [
-        f'<a id="{statement.name}"></a>',
-        "",
         f"## {statement.says}",
         "",
         f"{_verdict(statement, kernels).capitalize()}. {statement.why}",
