@@ -27,9 +27,10 @@ The verdict comes from the numbers, by a rule in `lab/truth/statements.py`.
 TAIL = """
 ## A Guaranteed pod has an oom_score_adj of -998
 
-Half true, and no matter of the kernel's, so that nothing was measured: the kubelet gave -998 until about 1.16 and gives
--997 since (k/k#71269), so that a Guaranteed pod dies after all others and yet before the pause container, which has -998.
-Where all of a pod's containers are at their limits the score does not help: only who is below the limit can be killed.
+Half true, and no matter of the kernel's, so that nothing was measured: the kubelet gave -998 until about
+1.16 and gives -997 since (k/k#71269), so that a Guaranteed pod dies after all others and yet before the
+pause container, which has -998. Where all of a pod's containers are at their limits the score does not
+help: only who is below the limit can be killed.
 """
 
 
