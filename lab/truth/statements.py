@@ -109,8 +109,7 @@ STATEMENTS = (
     ),
     Statement(
         "root-has-a-bonus", "Processes of root get a bonus of 3 percent",
-        "Not since 4.17, Linux kernel commit d46078b28889 ('mm, oom: remove 3% bonus for CAP_SYS_ADMIN"
-        " processes').",
+        "Not since 4.17: `mm/oom_kill.c:oom_badness` had a line for it until then.",
         (("root", "oom_score of root's"), ("user", "of the same for a user")),
         when(lambda n: n["root"] < n["user"]),
     ),
