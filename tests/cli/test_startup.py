@@ -21,6 +21,7 @@ HEAVY = {
 FIELDS_THAT_COST = 7
 OFF_THE_WAY = (
     "/postmortem/",
+    "/sim/",
     "collect/signals.py",
     "guard/played.py",
     "present/why_stories.py",

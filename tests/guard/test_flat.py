@@ -10,6 +10,7 @@ from hypothesis import given
 
 from memwarden.guard import ir
 from memwarden.guard.flat import RECORDS, flatten, unflatten
+from memwarden.state.intents import CgroupId
 from tests.guard.policy import records
 
 
@@ -29,7 +30,7 @@ def test_it_is_plain():
     assert set(RECORDS) >= {"Policy", "Rule", "Group", "DoKill", "Stall"}
 
 
-@pytest.mark.parametrize("value", [object(), b"", {1: 2}, {"a"}])
+@pytest.mark.parametrize("value", [object(), b"", {1: 2}, {"a"}, CgroupId("/a", 1)])
 def test_what_no_policy_is_made_of_is_refused(value):
     with pytest.raises(TypeError, match="is not part of a policy"):
         flatten((value,))

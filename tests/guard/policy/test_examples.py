@@ -1,4 +1,4 @@
-"""The policies that stand in the documentation are policies."""
+"""The policies that stand in the documentation are policies; scenarios of the simulator are not meant."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ EXAMPLES = [
     for number, text in enumerate(
         re.findall(r"^```toml\n(.*?)^```$", path.read_text(), re.MULTILINE | re.DOTALL)
     )
+    if not re.search(r"^\[(scenario|machine|group|program)\b", text, re.MULTILINE)
 ]
 
 
