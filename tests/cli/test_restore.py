@@ -57,6 +57,21 @@ def test_everything_is_undone_the_latest_first(cli, left):
     assert again.out == "nothing to restore: no guard has left a change behind\n"
 
 
+def test_names_of_cgroups_do_not_reach_the_terminal_as_they_are(cli, left):
+    app, left.app = left.app, left.root / "a\x1b[2Jb"
+    app.rename(left.app)
+    journal = Journal(left.state)
+    for entry in journal.pending():
+        journal.done(entry)
+    journal.begin(undo.FREEZE, CgroupId("/a\x1b[2Jb", os.stat(left.app).st_ino), "", "1")
+    journal.begin(undo.FREEZE, CgroupId("/gone\x1b[2J", 5), "", "1")
+    journal.close()
+    assert cli("restore", *left.options).out.splitlines() == [
+        r"left as it is: /gone\x1b[2J: it is gone",
+        r"undone: /a\x1b[2Jb was frozen",
+    ]
+
+
 def test_a_dry_run_changes_nothing(cli, left):
     before = left.files()
     ran = cli("restore", "--dry-run", *left.options)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import sys
+from pathlib import Path
 
 import jsonschema
 import pytest
@@ -27,6 +28,16 @@ memory.max = "64MiB"
 cgroup = "/web"
 grow = { rate = "20MiB/s", limit = "100MiB" }
 """
+
+
+GOLDEN = Path(__file__).parent.parent / "golden" / "simulate"
+
+
+@pytest.mark.parametrize("name", ["limit", "high", "tmpfs"])
+def test_what_is_printed_is_what_the_arithmetic_of_the_file_says(cli, golden, name):
+    ran = cli("simulate", GOLDEN / f"{name}.toml")
+    assert ran.code == 0
+    golden(f"simulate/{name}.txt", ran.out)
 
 
 @pytest.fixture
@@ -113,8 +124,11 @@ def test_faults_of_a_file_are_all_said_with_their_lines(cli, tmp_path):
     path.write_text(SMALL.replace('"1GiB"', "1").replace('"/web"\ngrow', '"/wbe"\ngrow'))
     ran = cli("simulate", str(path))
     assert ran.code == 3
-    assert "bad.toml:6: [machine]: ram: 1 has no unit" in ran.err
-    assert 'bad.toml:12: [program.leak]: cgroup: there is no cgroup "/wbe" (did you mean /web?)' in ran.err
+    first, second = ran.err.splitlines()
+    assert first.startswith(f"memwarden: {path}:6: [machine]: ram: 1 has no unit")
+    assert second == (
+        f'memwarden: {path}:12: [program.leak]: cgroup: there is no cgroup "/wbe" (did you mean /web?)'
+    )
 
 
 def test_what_is_odd_is_said_and_simulated(cli, small):

@@ -11,7 +11,8 @@ import sys
 
 import pytest
 
-from tests.repo.tree import python_files, relative, tree_of
+from memwarden.daemon.options import Options, pack
+from tests.repo.tree import REPOSITORY, python_files, relative, tree_of
 
 HEAVY = {
     "asyncio", "dataclasses", "datetime", "decimal", "difflib", "email", "gzip", "importlib.metadata",
@@ -41,6 +42,46 @@ def imported(*words):
         [sys.executable, "-S", "-c", code], env=environment, capture_output=True, text=True, check=True
     )
     return set(done.stderr.split())
+
+
+IN_THE_GUARD = {
+    "__future__", "__main__", "_abc", "_bisect", "_codecs", "_collections", "_collections_abc", "_ctypes",
+    "_frozen_importlib", "_frozen_importlib_external", "_functools", "_heapq", "_imp", "_io", "_json",
+    "_operator", "_signal", "_socket", "_stat", "_struct", "_thread", "_typing", "_warnings", "_weakref",
+    "abc", "array", "binascii", "bisect", "builtins", "codecs", "collections", "collections.abc", "copyreg",
+    "ctypes", "ctypes._endian", "encodings", "encodings.aliases", "encodings.utf_8", "enum", "errno", "fcntl",
+    "functools", "gc", "genericpath", "heapq", "io", "itertools", "keyword", "marshal", "math", "mmap",
+    "operator", "os", "os.path", "posix", "posixpath", "reprlib", "resource", "select", "signal", "stat",
+    "struct", "sys", "time", "types", "typing", "zipimport", "zlib",
+}  # fmt: skip
+"""All that the guard may import of the standard library; each more is memory that stays locked."""
+IN_OLDER_PYTHONS = {
+    "_sre", "contextlib", "re", "re._casefix", "re._compiler", "re._constants", "re._parser",
+    "sre_compile", "sre_constants", "sre_parse", "typing.io", "typing.re", "warnings",
+}  # fmt: skip
+"""What ``typing`` itself imports before 3.13."""
+GUARD = """
+import sys
+sys.path.insert(0, "src")
+from memwarden.daemon.options import unpack
+from memwarden.daemon.start import run
+run(unpack(sys.argv[1]))
+print(*sys.modules, sep="\\n")
+"""
+
+
+@pytest.mark.live
+def test_the_guard_imports_nothing_that_it_could_do_without(tmp_path):
+    options = Options(dry_run=True, once=True, state=str(tmp_path / "state"), run=str(tmp_path / "run"))
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", "-c", GUARD, pack(options)],
+        cwd=REPOSITORY, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    found = set(done.stdout.split())
+    assert "memwarden.guard.engine" in found
+    theirs = {name for name in found if not name.startswith("memwarden")}
+    allowed = IN_THE_GUARD if sys.version_info >= (3, 13) else IN_THE_GUARD | IN_OLDER_PYTHONS
+    assert theirs - allowed == set()
 
 
 def test_the_top_help_needs_no_argparse_and_no_verb():

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import shutil
 
+from memwarden.collect import cgroup_survey
 from memwarden.collect.focus import Focused
-from memwarden.collect.glances import WHOLE_US
+from memwarden.collect.glances import LOOK_FOR_US, OLDEST_US, TURNS, WHOLE_US
+from memwarden.host.cgroup import CgroupDirectory
 from memwarden.host.live import Live
 from memwarden.testing.clock import ManualClock
 from memwarden.units import MAX
@@ -67,6 +69,19 @@ def test_what_moved_is_read_and_what_did_not_is_as_it_was(tmp_path):
     assert second["/b.slice/z"] is first["/b.slice/z"]
 
 
+def test_cgroups_with_the_same_files_hold_their_names_once(tmp_path, monkeypatch):
+    monkeypatch.setattr(cgroup_survey, "_MOST_SETS", 1)  # two sets of files: each is forgotten for the other
+    here = Watched(tmp_path)
+    for path in ("b.slice", "b.slice/z"):
+        here.root.write(f"{TOP}/{path}/cgroup.stat", {"nr_descendants": 0, "nr_dying_descendants": 0})
+    assert [one.descendants for one in here.look().values()] == [None, None, None, None, 0, 0]
+    a, b = here.focused._survey.reader._root.below.values()
+    assert a.below["x"].known.names is a.below["y"].known.names
+    assert a.below["x"].known.files is a.below["y"].known.files
+    assert b.known.names == b.below["z"].known.names != a.known.names
+    assert len(cgroup_survey._SETS) == 1
+
+
 def test_below_a_cgroup_that_did_not_move_nothing_is_looked_for(tmp_path):
     here = Watched(tmp_path)
     here.look()
@@ -74,18 +89,106 @@ def test_below_a_cgroup_that_did_not_move_nothing_is_looked_for(tmp_path):
     assert anon(here.look(), "/a.slice/x") == 4096
 
 
-def test_everything_is_read_now_and_then(tmp_path):
+def test_where_memory_moves_all_is_read_when_that_was_long_ago(tmp_path):
     here = Watched(tmp_path)
     here.look()
-    here.root.write(f"{TOP}/a.slice/x/memory.stat", {"anon": 7})
-    here.group("a.slice/new")
-    shutil.rmtree(here.root.path / TOP / "b.slice/z")
+    here.root.write(f"{TOP}/a.slice/x/memory.max", 1 << 20)
+    here.group("a.slice/new", current=500)
+    shutil.rmtree(here.root.path / TOP / "a.slice/y")
+    here.group("a.slice", current=8500)
     assert "/a.slice/new" not in here.look()
+    here.group("a.slice", current=8600)
     later = here.look(WHOLE_US)
-    assert anon(later, "/a.slice/x") == 7
-    assert "/a.slice/new" in later
-    assert "/b.slice/z" not in later
-    assert later["/b.slice"].children == ()
+    assert later["/a.slice"].children == ("/a.slice/new", "/a.slice/x")
+    assert list(later) == ["/", "/a.slice", "/a.slice/new", "/a.slice/x", "/b.slice", "/b.slice/z"]
+    assert later["/a.slice/new"].current_bytes == 500
+    assert later["/a.slice/x"].max_bytes == MAX  # its own memory did not move
+    here.group("a.slice", current=8700)
+    here.root.write(f"{TOP}/a.slice/x/memory.current", 9000)
+    assert here.look(WHOLE_US)["/a.slice/x"].max_bytes == 1 << 20
+
+
+def test_a_subtree_that_comes_is_met_with_all_below_it(tmp_path):
+    here = Watched(tmp_path)
+    here.look()
+    for path in ("c.slice", "c.slice/deep", "c.slice/deep/er"):
+        here.group(path)
+    assert list(here.look(WHOLE_US))[-3:] == ["/c.slice", "/c.slice/deep", "/c.slice/deep/er"]
+
+
+def test_who_does_not_move_has_its_turn(tmp_path):
+    here = Watched(tmp_path)
+    here.look()
+    paths = [f"/{path}" for path in ("a.slice", "a.slice/x", "a.slice/y", "b.slice", "b.slice/z")]
+    for path in paths:
+        here.root.write(f"{TOP}{path}/memory.stat", {"anon": 7})
+    here.group("b.slice/z/new")
+    seen = [here.look(us) for us in (OLDEST_US - 100_000, LOOK_FOR_US, 100_000, 100_000)]
+    assert [sum(anon(look, path) == 7 for path in paths) for look in seen] == [0, TURNS, 5, 5]
+    assert "/b.slice/z/new" in seen[-1]
+
+
+def test_after_a_clock_that_went_back_all_is_read(tmp_path):
+    here = Watched(tmp_path)
+    here.look(OLDEST_US)
+    here.root.write(f"{TOP}/b.slice/z/memory.stat", {"anon": 7})
+    here.source._clock = ManualClock(0, 0)
+    assert anon(here.focused.look().cgroups, "/b.slice/z") == 7
+
+
+def test_nothing_that_did_not_change_is_made_anew(tmp_path):
+    here = Watched(tmp_path, watched=lambda path: path == "/b.slice/z")
+    first, second = here.look(), here.look()
+    assert all(second[path] is first[path] for path in first)
+
+
+def test_who_is_suspected_is_read_wholly(tmp_path):
+    here = Watched(tmp_path)
+    here.look()
+    for path in ("a.slice", "a.slice/x", "b.slice/z"):
+        here.root.write(f"{TOP}/{path}/memory.max", 1 << 20)
+    here.clock.sleep_us(100_000)
+    snapshot = here.focused.look()
+    known = here.focused.meet(snapshot, frozenset(("/a.slice/x",))).cgroups
+    assert [path for path in known if known[path].max_bytes == 1 << 20] == ["/a.slice", "/a.slice/x"]
+    below = here.focused.meet(snapshot, frozenset(("/b.slice", "/nobody"))).cgroups
+    assert below["/b.slice/z"].max_bytes == 1 << 20
+
+
+def test_where_anybody_may_be_meant_nobody_is_older_than_two_seconds(tmp_path):
+    here = Watched(tmp_path)
+    here.look()
+    here.root.write(f"{TOP}/b.slice/z/memory.max", 1 << 20)
+    early = here.focused.meet(here.focused.look(), frozenset(("/",))).cgroups
+    here.clock.sleep_us(WHOLE_US)
+    late = here.focused.meet(here.focused.look(), frozenset(("/",))).cgroups
+    assert [known["/b.slice/z"].max_bytes for known in (early, late)] == [MAX, 1 << 20]
+
+
+def test_who_was_read_wholly_at_this_look_is_not_read_twice(tmp_path, monkeypatch):
+    here = Watched(tmp_path)
+    here.look()
+    here.group("a.slice", current=9000)
+    here.root.write(f"{TOP}/a.slice/x/memory.current", 9000)
+    here.clock.sleep_us(WHOLE_US)
+    snapshot = here.focused.look()
+    read, names = CgroupDirectory.read_all, []
+    monkeypatch.setattr(
+        CgroupDirectory, "read_all", lambda self, files: names.append(self.path) or read(self, files)
+    )
+    here.focused.meet(snapshot, frozenset(("/a.slice/x",)))
+    assert names == []
+
+
+def test_who_is_suspected_and_gone_is_as_it_was(tmp_path):
+    here = Watched(tmp_path, keep=0)
+    here.look()
+    here.clock.sleep_us(100_000)
+    snapshot = here.focused.look()
+    shutil.rmtree(here.root.path / TOP / "b.slice")
+    known = here.focused.meet(snapshot, frozenset(("/b.slice/z",))).cgroups
+    assert known["/b.slice/z"] is snapshot.cgroups["/b.slice/z"]
+    assert "/b.slice" not in here.look()
 
 
 def test_who_is_held_by_a_limit_is_read_at_each_look(tmp_path):
@@ -104,21 +207,54 @@ def test_who_is_watched_by_name_is_read_at_each_look(tmp_path):
     assert anon(here.look(), "/b.slice/z") == 7
 
 
-def test_a_limit_that_was_set_meanwhile_is_seen_with_the_next_whole_look(tmp_path):
+def test_who_has_got_a_limit_is_read_at_each_look_from_then_on(tmp_path):
     here = Watched(tmp_path)
-    assert here.look()["/a.slice/x"].max_bytes == MAX
-    here.root.write(f"{TOP}/a.slice/x/memory.max", 1 << 20)
-    assert here.look()["/a.slice/x"].max_bytes == MAX
-    assert here.look(WHOLE_US)["/a.slice/x"].max_bytes == 1 << 20
+    here.look()
+    here.group("b.slice", current=9000)
+    here.group("b.slice/z", current=9000, memory_high=9000)
+    assert here.look(WHOLE_US)["/b.slice/z"].high_bytes == 9000
+    here.root.write(f"{TOP}/b.slice/z/memory.stat", {"anon": 7})
+    assert anon(here.look(), "/b.slice/z") == 7
+    here.root.write(f"{TOP}/b.slice/z/memory.high", "max\n")
+    here.look(WHOLE_US)
+    here.root.write(f"{TOP}/b.slice/z/memory.stat", {"anon": 8})
+    assert anon(here.look(), "/b.slice/z") == 7
 
 
-def test_a_cgroup_that_is_gone_makes_the_next_look_whole(tmp_path):
+def test_a_cgroup_that_is_gone_is_missed_at_once(tmp_path):
     # Files of a plain folder can be read when gone, those of a cgroup cannot: none is kept open here.
     here = Watched(tmp_path, keep=0)
     here.look()
+    shutil.rmtree(here.root.path / TOP / "b.slice/z")
+    here.group("b.slice", current=4096)
+    cgroups = here.look()
+    assert "/b.slice/z" not in cgroups
+    assert cgroups["/b.slice"].children == ()
     shutil.rmtree(here.root.path / TOP / "b.slice")
+    assert list(here.look()) == ["/", "/a.slice", "/a.slice/x", "/a.slice/y"]
+
+
+def test_who_is_gone_far_below_is_missed_though_nothing_above_it_moves(tmp_path):
+    here = Watched(tmp_path, keep=0, watched=lambda path: path.endswith("/er"))
+    for path in ("a.slice/x/deep", "a.slice/x/deep/er"):
+        here.group(path)
+    assert "/a.slice/x/deep/er" in here.look()
+    shutil.rmtree(here.root.path / TOP / "a.slice/x/deep/er")
     here.look()
-    assert "/b.slice" not in here.look()
+    later = here.look()
+    assert "/a.slice/x/deep/er" not in later
+    assert later["/a.slice/x/deep"].children == ()
+
+
+def test_another_set_of_files_is_surveyed_anew(tmp_path):
+    here = Watched(tmp_path)
+    here.look()
+    here.root.write(f"{TOP}/b.slice/z/cgroup.controllers", "memory io\n")
+    here.root.write(f"{TOP}/b.slice/z/io.stat", "8:0 rbytes=1 wbytes=2 rios=1 wios=1 dbytes=0 dios=0\n")
+    here.group("b.slice", current=9000)
+    here.root.write(f"{TOP}/b.slice/z/memory.current", 9000)
+    cgroup = here.look(WHOLE_US)["/b.slice/z"]
+    assert (cgroup.current_bytes, cgroup.io_bytes) == (9000, {"8:0": (1, 2)})
 
 
 def test_a_hierarchy_that_goes_is_looked_for_again(tmp_path):

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from memwarden.collect import cgroup_survey, cgroup_v1
 from memwarden.collect.cgroup_survey import Known
-from memwarden.collect.cgroup_v2 import FILES
+from memwarden.collect.cgroup_v2 import FILES, MARKS
 from memwarden.errors import ReadError
 from memwarden.state.cgroup import Cgroup
 
@@ -43,6 +44,37 @@ def test_what_takes_another_survey(before, after, enough):
 
 def test_new_controllers_take_another_survey():
     assert not known(cgroup_controllers=b"cpu\n").update([b"cpu memory\n"])
+
+
+IDLE = b"low 0\nhigh 0\nmax 0\noom 0\noom_kill 0\n"
+
+
+def test_those_that_say_the_same_hold_it_once(monkeypatch):
+    monkeypatch.setattr(cgroup_survey, "_MEANT", {})
+    monkeypatch.setattr(cgroup_survey, "_MOST_MEANT", 2)
+    ones = [known(memory_events=b"low 9\n", memory_max=b"max\n") for _ in range(3)]
+    # Bytes that are equal and not the same, as they are read.
+    assert all(one.update([bytes([*IDLE]), b"4096\n"]) for one in ones)
+    a, b, c = ones
+    assert a.cgroup.events is b.cgroup.events
+    assert a.datas[0] is b.datas[0] is c.datas[0]
+    assert a.update([bytes([*IDLE[:-2], *b"1\n"]), b"8192\n"])  # each forgets one of the others
+    assert (a.cgroup.events["oom_kill"], a.cgroup.max_bytes) == (1, 8192)
+    assert (b.cgroup.events["oom_kill"], b.cgroup.max_bytes) == (0, 4096)
+    assert len(cgroup_survey._MEANT) <= 2
+
+
+def test_what_each_has_of_its_own_is_not_remembered(monkeypatch):
+    monkeypatch.setattr(cgroup_survey, "_MEANT", {})
+    one = known(memory_current=b"1\n", memory_stat=b"anon 1\n", cgroup_procs=b"1\n", memory_events=b"low 1\n")
+    assert one.update([b"2\n", b"anon 2\n", b"2\n", b"low " + b"2" * 160 + b"\n"])
+    assert cgroup_survey._MEANT == {}
+
+
+def test_a_file_of_one_name_that_means_something_else_on_v1_is_not_shared():
+    names = {file.name: file for file in (*FILES, MARKS)}
+    other = {file.name for file in cgroup_v1.FILES if names.get(file.name, file) != file}
+    assert other <= cgroup_survey._OWN
 
 
 BEFORE = b"anon 4096\nfile 8192\n"

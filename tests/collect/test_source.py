@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import resource
+import shutil
+
 import pytest
 
 from memwarden.collect.archive import Archive, ArchiveDirectory
@@ -74,3 +77,19 @@ def test_a_kept_directory_that_was_made_anew_is_not_read_through(live_cgroup):
         inner.read("memory.stat")
     assert caught.value.errno_name == "ENODEV"
     live.close()
+
+
+def test_a_cgroup_whose_descriptor_is_not_kept_is_looked_for_by_its_name(tmp_path):
+    (tmp_path / "top/below/file").mkdir(parents=True)  # a living one is never empty
+    child = Live(str(tmp_path), str(tmp_path), keep=0).cgroups("/top").child("below")
+    child.release()
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (0, limits[1]))
+    try:
+        assert child.alive()  # nobody knows: not a single file can be opened
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+    assert child.alive()
+    child.release()
+    shutil.rmtree(tmp_path / "top/below")
+    assert not child.alive()

@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 import os
 import socket
+from struct import Struct
 
 import pytest
 
 from memwarden.daemon import control
-from memwarden.daemon.control import CONNECTIONS, LONGEST, PEER, Control
+from memwarden.daemon.control import CONNECTIONS, LONGEST, Control
 from memwarden.daemon.ears import Ears
 from memwarden.errors import InputError
 from memwarden.host.own_files import own_socket
+from memwarden.host.unix_socket import Socket
 from memwarden.testing.clock import ManualClock
 
 
@@ -85,16 +87,15 @@ def test_other_things_are_refused(served, line, error):
 def test_who_is_not_root_is_told_so(served, monkeypatch):
     monkeypatch.setattr(control.os, "geteuid", lambda: 12345)
 
-    class Foreign(socket.socket):
+    class Foreign(Socket):
         def getsockopt(self, *_words):
-            return PEER.pack(1, 1000, 1000)
+            return Struct("3i").pack(1, 1000, 1000)
 
-    accept = served.control._listener.accept
+    take = served.control._listener.take
 
     class Listener:
-        def accept(self):
-            peer, address = accept()
-            return Foreign(fileno=peer.detach()), address
+        def take(self):
+            return Foreign(fileno=take().detach())
 
     served.control._listener, listener = Listener(), served.control._listener
     with served.connect() as peer:

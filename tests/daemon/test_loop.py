@@ -11,6 +11,7 @@ from memwarden.guard.engine import Step
 from memwarden.guard.pulse import Beat, Reply
 from memwarden.guard.record import Decision
 from memwarden.state.intents import CgroupId, Freeze, Kill, Notify, Outcome
+from memwarden.state.process import Process
 from memwarden.state.snapshot import Instant, Snapshot
 from memwarden.testing.clock import ManualClock
 
@@ -35,13 +36,13 @@ class World:
     def __init__(self, replies=(CALM,), steps=(QUIET,), *, look_us=0):
         self.clock = ManualClock(S, 0)
         self.replies, self.steps, self.look_us = list(replies), list(steps), look_us
-        self.heeded = []
+        self.heeded, self.hastes = [], []
         self.slept, self.looks, self.told, self.reported = [], [], [], []
         self.heard = Heard(silent=True)
         self.naps = []
         self.beaten = Beat(0, 100, 50, 0)
         self.policy = Policy()
-        self.late_us = 0
+        self.late_us = self.early_us = 0
         self.carried = []
         self.over = []
         self.failing = None
@@ -55,10 +56,18 @@ class World:
             hands=self,
             memory=self,
             follower=self,
+            haste=self,
         )
 
     blind = False
     missing = False
+
+    # haste
+    def first(self):
+        self.hastes.append("first")
+
+    def along(self):
+        self.hastes.append("along")
 
     # follower
     def heed(self, snapshot):
@@ -78,24 +87,29 @@ class World:
     # ears
     def wait(self, timeout_us):
         self.slept.append(timeout_us)
-        self.clock.sleep_us(timeout_us + self.late_us)
+        self.clock.sleep_us(self.early_us or timeout_us + self.late_us)
         return self.heard
 
     # beats and pulse
     def read(self, *, late_us, signalled):
         self.told.append(("late", late_us, signalled))
-        return self.beaten
+        return self.beaten and self.beaten._replace(now_us=self.clock.monotonic_us())
 
     def feel(self, _beat):
         return self.replies.pop(0) if len(self.replies) > 1 else self.replies[0]
 
     # eyes
-    def look(self, *, processes):
+    def look(self):
         if self.failing:
             raise self.failing
-        self.looks.append(processes)
+        self.looks.append("look")
+        self.hastes.append("look")
         self.clock.sleep_us(self.look_us)
         return Snapshot(Instant(self.clock.monotonic_us()))
+
+    def meet(self, snapshot, paths):
+        self.looks.append(sorted(paths))
+        return snapshot._replace(processes={7: Process(7, "a", 1)})
 
     # engine
     def step(self, _snapshot, **options):
@@ -108,6 +122,7 @@ class World:
     # hands
     def carry(self, decided):
         self.carried.append(decided)
+        self.hastes.append("act")
         return [Outcome(intent, done=True) for intent in decided.intents]
 
     def ended(self, *arguments):
@@ -133,7 +148,7 @@ class World:
         self.told.append(("trouble", sentence))
 
     def flush(self):
-        pass
+        self.hastes.append("write")
 
 
 def test_a_calm_machine_is_not_looked_at():
@@ -187,7 +202,7 @@ def test_an_alarm_is_looked_into_at_the_engines_tick():
     world = World([ALARM])
     world.loop.turn()
     world.loop.turn()
-    assert world.looks == [False, False]
+    assert world.looks == ["look", "look"]
     assert world.slept == [0, TICK]
 
 
@@ -195,7 +210,7 @@ def test_a_sweep_looks_once_and_sleeps_on():
     world = World([CALM._replace(sweep=True), CALM])
     world.loop.turn()
     world.loop.turn()
-    assert world.looks == [False]
+    assert world.looks == ["look"]
     assert world.slept == [0, 2 * S]
 
 
@@ -203,7 +218,7 @@ def test_what_is_under_way_is_looked_after_though_all_is_calm():
     world = World([ALARM, CALM], [QUIET._replace(busy=True), QUIET])
     for _ in range(3):
         world.loop.turn()
-    assert world.looks == [False, False]
+    assert world.looks == ["look", "look"]
 
 
 def test_a_steady_policy_looks_always_at_its_own_tick():
@@ -211,29 +226,52 @@ def test_a_steady_policy_looks_always_at_its_own_tick():
     world.policy.steady = True
     world.loop.turn()
     world.loop.turn()
-    assert (world.looks, world.slept) == ([False, False], [0, 5 * S])
+    assert (world.looks, world.slept) == (["look", "look"], [0, 5 * S])
 
 
 @pytest.mark.parametrize(
-    ("lasts_us", "times"),
+    ("reply", "sleep_us"),
     [
-        (None, 9),  # a tenth of a CPU while memory is not filling
-        (2 * S, 3),  # a quarter
+        (ALARM, 9 * 80_000),  # a tenth of a CPU while memory is not filling
+        (ALARM._replace(lasts_us=2 * S), 7 * 80_000),  # an eighth
+        (ALARM._replace(mild=True), 2 * S),  # a fortieth would be 3.12 s
     ],
 )
-def test_looking_does_not_take_the_cpu_that_others_need(lasts_us, times):
-    world = World([ALARM._replace(lasts_us=lasts_us)], look_us=80_000)
+def test_looking_does_not_take_the_cpu_that_others_need(reply, sleep_us):
+    world = World([reply], look_us=80_000)
     world.loop.turn()
     world.loop.turn()
-    assert world.slept == [0, times * 80_000]
+    assert world.slept == [0, sleep_us]
+
+
+def test_who_wakes_us_while_tasks_stall_but_little_is_heard_out_later():
+    mild = ALARM._replace(mild=True)
+    world = World([mild, mild, mild, ALARM], look_us=80_000)
+    world.loop.turn()
+    assert (world.looks, world.slept) == (["look"], [0])
+    world.early_us = 500_000  # a trigger fires half a second after each look or rest began
+    world.loop.turn()
+    world.loop.turn()
+    assert (world.looks, world.slept) == (["look"], [0, 2 * S, 2 * S - 500_000])
+    world.loop.turn()  # it is worse now
+    assert (world.looks, world.slept[-1]) == (["look"] * 2, S)
+
+
+def test_what_is_under_way_is_looked_after_though_tasks_stall_but_little():
+    mild = ALARM._replace(mild=True)
+    world = World([mild], [QUIET._replace(busy=True)], look_us=80_000)
+    world.loop.turn()
+    world.early_us = 1000
+    world.loop.turn()
+    assert world.looks == ["look"] * 2
 
 
 @pytest.mark.parametrize(
     ("lasts_us", "sleep_us"),
     [
-        (60 * S, LONGEST_TICK_US),  # a twentieth would be three seconds
-        (10 * S, S // 2),
-        (S, TICK),
+        (60 * S, LONGEST_TICK_US),  # a tenth would be six seconds
+        (5 * S, S // 2),
+        (S // 2, TICK),
         (100_000, TICK // 2),  # half of what is left, and not less than half a tick
     ],
 )
@@ -245,10 +283,18 @@ def test_the_nearer_the_end_the_more_often(lasts_us, sleep_us):
 
 
 def test_processes_are_read_when_the_engine_wants_them():
-    world = World([ALARM], [QUIET._replace(wants_processes=True), QUIET])
+    wants = [frozenset({"/b", "/a"}), frozenset({"/"}), frozenset()]
+    world = World([ALARM], [QUIET._replace(wants_processes=one) for one in wants])
     world.loop.turn()
-    assert world.looks == [False, True]
-    assert [told[1]["with_processes"] for told in world.told if told[0] == "step"] == [False, True]
+    assert world.looks == ["look", ["/a", "/b"], ["/"]]
+    told = [told[1]["processes_of"] for told in world.told if told[0] == "step"]
+    assert told == [frozenset(), {"/a", "/b"}, {"/"}]
+
+
+def test_who_wants_the_same_processes_again_waits_for_the_next_turn():
+    world = World([ALARM], [QUIET._replace(wants_processes=frozenset({"/"}))])
+    world.loop.turn()
+    assert world.looks == ["look", ["/"]]
 
 
 def test_what_is_decided_is_done_told_and_kept():
@@ -259,6 +305,22 @@ def test_what_is_decided_is_done_told_and_kept():
     assert world.reported == [("1-1", Outcome(kill, done=True))]
     assert ("decided", "1-1", 1) in world.told
     assert ("result", "gone") in world.told
+
+
+@pytest.mark.parametrize(("lasts_us", "before"), [(None, ["along"]), (S // 2, ["along"]), (S // 5, [])])
+def test_others_get_their_cpu_while_we_look_unless_memory_ends_and_we_act_first(lasts_us, before):
+    step = Step((decision(Notify("x")),), (), False, TICK)
+    world = World([ALARM._replace(lasts_us=lasts_us)], [step])
+    world.loop.turn()
+    after = ["along", "write", "first"]
+    assert world.hastes == [*before, "look", "first", "act", "first", *after]
+
+
+def test_who_could_not_look_waits_before_others_again():
+    world = World([ALARM])
+    world.failing = InputError("gone")
+    world.loop.turn()
+    assert world.hastes == ["along", "first", "along", "write", "first"]
 
 
 def test_what_ends_later_is_told_to_the_engine():
@@ -286,7 +348,7 @@ def test_a_look_that_fails_is_told_and_not_the_end():
     assert ("trouble", "cannot be read") in world.told
     world.failing = None
     world.loop.turn()
-    assert world.looks == [False]
+    assert world.looks == ["look"]
 
 
 def test_being_late_is_measured():

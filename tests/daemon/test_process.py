@@ -17,8 +17,13 @@ import pytest
 
 from memwarden.daemon import policies, reading
 from memwarden.daemon.options import Options, pack, unpack
+from memwarden.daemon.start import Process
 from memwarden.errors import InputError
+from memwarden.host import undo
+from memwarden.host.effects import Effects
+from memwarden.host.journal import Journal
 from memwarden.present.ctl import schema
+from memwarden.state.intents import CgroupId
 from tests.repo.tree import REPOSITORY
 
 pytestmark = pytest.mark.live
@@ -92,6 +97,48 @@ def test_it_ends_when_told_and_a_second_one_is_refused(tmp_path, places):
     finally:
         guard.kill()
         guard.communicate()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="a guard that may act is run by root")
+def test_what_a_dead_guard_left_is_told_in_words(tmp_path, places):
+    left = Journal(str(tmp_path / "run"))
+    left.begin(undo.FREEZE, CgroupId("/no-such-cgroup", 5), "", "1")
+    left.close()
+    _, err = start("--once", *places).communicate(timeout=60)
+    assert err == b""
+    said = [json.loads(line) for line in (tmp_path / "state/decisions.jsonl").read_text().splitlines()]
+    assert "left as it is: /no-such-cgroup: it is gone" in [one.get("message") for one in said]
+
+
+class Blind:
+    """Eyes for which nothing is there any more."""
+
+    def look(self):
+        raise InputError("no cgroup hierarchy is mounted here")
+
+
+class Told:
+    def __init__(self):
+        self.sentences = []
+
+    def trouble(self, sentence):
+        self.sentences.append(sentence)
+
+
+def test_a_guard_that_cannot_look_undoes_what_is_in_its_journal(tmp_path):
+    app = tmp_path / "cg/app"
+    app.mkdir(parents=True)
+    (app / "cgroup.freeze").write_text("1")
+    (tmp_path / "run").mkdir(mode=0o700)
+    guard = object.__new__(Process)  # what the end of a guard needs, and no more
+    guard.eyes, guard.memory, guard.journal = Blind(), Told(), Journal(str(tmp_path / "run"))
+    guard.journal.begin(undo.FREEZE, CgroupId("/app", app.stat().st_ino), "", "1")
+    guard.effects = Effects(str(tmp_path / "cg"), journal=guard.journal)
+    guard.restore()
+    assert (app / "cgroup.freeze").read_text() == "0"
+    assert guard.memory.sentences == ["no cgroup hierarchy is mounted here", "undone: /app was frozen"]
+    guard.effects.close()
+    guard.journal.close()
 
 
 def test_a_policy_that_is_wrong_is_said_in_one_sentence(tmp_path, places):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -11,9 +12,10 @@ from memwarden.guard.marks import ORDER, Marker
 from memwarden.guard.names import Names
 from memwarden.guard.never import Guarded
 from memwarden.guard.rankings import KEYS
+from memwarden.guard.view import View
 from memwarden.state.cgroup import ancestry
 from memwarden.state.process import PF_KTHREAD
-from tests.guard.choices import chosen, name, seen
+from tests.guard.choices import by, chosen, name, seen
 from tests.guard.ticks import group
 from tests.rules.machines import process
 
@@ -194,6 +196,41 @@ def _unpruned(choice, view, guarded):
         return chosen(choice, view, guarded)
     finally:
         choose._Chooser.prunes = saved
+
+
+@settings(max_examples=250, deadline=None)
+@given(machines(), CHOICES, GUARDS)
+def test_the_processes_of_the_chosen_one_suffice(view, choice, guarded):
+    whole, read = view.snapshot, set()
+    while choose.few_suffice(choice):
+        few = {pid: one for pid, one in whole.processes.items() if not read.isdisjoint(ancestry(one.cgroup))}
+        partial = View(whole._replace(processes=few), view.history)
+        found = chosen(choice, partial, guarded)
+        if found is None or not read.isdisjoint(ancestry(found)):
+            assert found == chosen(choice, view, guarded)
+            break
+        read.add(found)
+
+
+@pytest.mark.parametrize(
+    ("choice", "suffice"),
+    [
+        (by("culprit"), True),
+        (by("size", ties=("current",), avoid=("web.service",), adjust=(("/a", 1.0),)), True),
+        (by("size", units="recursive"), True),
+        (by("size", units="process"), False),
+        (by("rss"), False),
+        (by("badness"), False),
+        (by("oom-score"), False),
+        (by("priority"), False),
+        (by("size", ties=("priority",)), False),
+        (by("size", prefer=("comm:java",)), False),
+        (by("size", adjust=(("comm:java", 1.0),)), False),
+        (by("size", weights=(Weight("size", 1.0), Weight("swap", 1.0))), False),
+    ],
+)
+def test_whether_the_processes_of_the_chosen_one_suffice(choice, suffice):
+    assert choose.few_suffice(choice) is suffice
 
 
 @settings(max_examples=50, deadline=None)

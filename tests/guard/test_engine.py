@@ -5,14 +5,26 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING
 
-from memwarden.guard import ir
+import pytest
+
+from memwarden.guard import acts, ir
 from memwarden.guard.driver import Driver, replay
-from memwarden.guard.engine import RESTORE_US, Engine
+from memwarden.guard.engine import NONE, RESTORE_US, Engine
 from memwarden.guard.never import Guarded
 from memwarden.guard.pulse import SHORTEST_US
 from memwarden.kernel.psi import Psi, PsiLine
 from memwarden.state.cgroup import Cgroup
-from memwarden.state.intents import CgroupId, Kill, Notify, Outcome, RunHook, SetHigh, Terminate
+from memwarden.state.intents import (
+    CgroupId,
+    Freeze,
+    Kill,
+    Notify,
+    Outcome,
+    Reclaim,
+    RunHook,
+    SetHigh,
+    Terminate,
+)
 from memwarden.state.process import Process
 from memwarden.state.snapshot import CgroupMode, Instant, Snapshot
 from memwarden.units import MAX, MIB
@@ -196,6 +208,46 @@ def test_a_kill_that_fails_takes_the_next_candidate_at_the_next_tick():
     )
 
 
+def test_a_kill_that_failed_long_ago_does_not_end_the_rest_after_the_one_that_followed():
+    world, engine = World(), Engine(policy(KILL), GUARDED)
+    calm(engine, world)
+    (first,) = stall(engine, world, 1)
+    failed = Outcome(first.intents[0], done=False, error="it is gone")
+    engine.report(first.id, failed)
+    (second,) = stall(engine, world, 1)
+    assert targets([second]) == [DB]
+    engine.report(first.id, failed)
+    stall(engine, world, 1)
+    assert engine._chains[0].resting(world.now_us)
+
+
+def test_a_victim_that_went_before_its_kill_is_a_death_and_no_reason_for_another():
+    world, engine = World(), Engine(policy(KILL, pause_us=S), GUARDED)
+    calm(engine, world)
+    (decision,) = stall(engine, world, 1)
+    engine.report(decision.id, Outcome(decision.intents[0], done=False, error="no process is left in it"))
+    del world.held[LEAK]
+    decisions = []
+    for _ in range(10):  # the rule rests for a second; what stalls in it is what came before
+        world.full_us += 60_000
+        world.go()
+        decisions += [(world.now_us, one) for one in engine.step(world.snapshot()).decisions]
+    assert [one for at, one in decisions if at < decision.at.monotonic_us + S] == []
+
+
+def test_a_new_policy_waits_for_whom_the_one_before_has_killed():
+    world, before = World(), Engine(policy(KILL), GUARDED)
+    calm(before, world)
+    assert targets(stall(before, world, 1)) == [LEAK]
+    engine = Engine(policy(KILL), GUARDED)
+    engine.succeed(before)
+    calm(engine, world, 1)
+    # A second is gone since; the leak has two until it is taken as one that does not die.
+    decisions = stall(engine, world, 5)
+    assert targets(decisions) == []
+    assert f"waiting for {LEAK} to be gone" in [one.withheld for one in decisions]
+
+
 def test_throttle_first_and_restore_when_calm():
     throttle = ir.DoThrottle(EVERYBODY, at_ppm=900_000, within_us=S)
     world, engine = World(), Engine(policy(throttle, KILL), GUARDED)
@@ -313,12 +365,99 @@ def test_processes_are_asked_for_when_somebody_is_to_be_chosen():
     world.full_us += 60_000
     world.go()
     bare = world.snapshot()._replace(processes={})
-    step = engine.step(bare, with_processes=False)
-    assert (step.decisions, step.wants_processes) == ((), True)
-    world.go(1000)
-    step = engine.step(world.snapshot())
+    step = engine.step(bare, processes_of=NONE)
+    # Those of the chosen one, and of the other, which comes next if it took anything: it did not.
+    assert (step.decisions, step.wants_processes) == ((), {LEAK})
+    step = engine.step(world.snapshot(), processes_of=step.wants_processes)
     assert targets(step.decisions) == [LEAK]
     assert not step.wants_processes
+
+
+@pytest.mark.parametrize(
+    ("action", "intent"),
+    [
+        (ir.DoThrottle(EVERYBODY), SetHigh),
+        (ir.DoReclaim(EVERYBODY), Reclaim),
+        (ir.DoFreeze(EVERYBODY), Freeze),
+    ],
+)
+def test_who_is_slowed_down_is_known_by_its_processes_too(action, intent):
+    world, engine = World(), Engine(policy(action), GUARDED)
+    calm(engine, world)
+    step = bare(engine, world)
+    assert (step.decisions, LEAK in step.wants_processes) == ((), True)
+    (decision,) = engine.step(world.snapshot(), processes_of=step.wants_processes).decisions
+    (done,) = decision.intents
+    assert (type(done), getattr(done, "cgroup", None) or done.target) == (
+        intent,
+        CgroupId(LEAK, world.snapshot().cgroups[LEAK].inode),
+    )
+
+
+def bare(engine: Engine, world: World):
+    """A tick of a stall at which no process was read."""
+    world.held[LEAK] += 20
+    world.held[DB] += 10
+    world.full_us += 60_000
+    world.go()
+    return engine.step(world.snapshot()._replace(processes={}), processes_of=NONE)
+
+
+def test_where_the_chosen_ones_processes_forbid_it_the_next_one_is_known_already():
+    world, engine = World(), Engine(policy(KILL), Guarded(protect=("comm:leaky",)))
+    calm(engine, world)
+    wants = bare(engine, world).wants_processes
+    assert wants == {LEAK, DB}
+    snapshot = world.snapshot()
+    pid = snapshot.cgroups[LEAK].procs[0]
+    processes = {**snapshot.processes, pid: snapshot.processes[pid]._replace(comm="leaky")}
+    step = engine.step(snapshot._replace(processes=processes), processes_of=wants)
+    assert (targets(step.decisions), step.wants_processes) == ([DB], NONE)
+
+
+def test_where_the_first_few_may_not_be_killed_all_are_asked_for():
+    names = [f"/app.slice/{number}.service" for number in range(acts.SUSPECTS)]
+    world = World(**dict.fromkeys(names, 100))
+    engine = Engine(policy(KILL), Guarded(protect=("comm:leaky",)))
+    calm(engine, world)
+    for number, path in enumerate(names):
+        world.held[path] += 40 + number
+    wants = bare(engine, world).wants_processes
+    assert wants == set(names)
+    snapshot = world.snapshot()
+    of_names = {snapshot.cgroups[path].procs[0] for path in names}
+    processes = {
+        pid: one._replace(comm="leaky") if pid in of_names else one for pid, one in snapshot.processes.items()
+    }
+    few = {pid: one for pid, one in processes.items() if pid in of_names}
+    step = engine.step(snapshot._replace(processes=few), processes_of=wants)
+    assert (targets(step.decisions), step.wants_processes) == ([], {"/"})
+    step = engine.step(snapshot._replace(processes=processes), processes_of=step.wants_processes)
+    assert targets(step.decisions) == [LEAK]
+
+
+def test_a_policy_that_goes_by_processes_asks_for_all():
+    by_score = ir.Choice(ranking=ir.Ranking((ir.Weight("oom-score"),)))
+    world, engine = World(), Engine(policy(ir.DoKill(by_score)), GUARDED)
+    calm(engine, world)
+    assert bare(engine, world).wants_processes == {"/"}
+
+
+def test_nobody_is_asked_for_where_nobody_would_be_killed():
+    world, engine = World(), Engine(policy(KILL, when=ir.Constant(fires=True)), GUARDED)
+    step = engine.step(world.snapshot()._replace(processes={}), processes_of=NONE)
+    assert [one.withheld[:7] for one in step.decisions] == ["no need"]
+    assert not step.wants_processes
+
+
+def test_detectors_look_once_at_a_tick_whose_processes_were_read_later():
+    once = ir.Stall(above_us=50_000, for_us=0)
+    world, engine = World(), Engine(policy(KILL, when=once), GUARDED)
+    calm(engine, world)
+    wants = bare(engine, world).wants_processes
+    before = engine.history.looks
+    assert targets(engine.step(world.snapshot(), processes_of=wants).decisions) == [LEAK]
+    assert engine.history.looks == before
 
 
 def test_paused_sees_and_decides_nothing():

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from memwarden.guard import ir, written
-from memwarden.guard.engine import REMEMBERED, RESTORE_US, Engine
+from memwarden.guard.engine import NONE, REMEMBERED, RESTORE_US, Engine
 from memwarden.guard.never import Guarded
 from memwarden.guard.record import Candidate, Decision
 from memwarden.guard.sight import unseen
@@ -134,8 +134,8 @@ def test_processes_are_asked_for_at_the_end_of_a_hook():
     ended(engine, decision)
     world.full_us += 60_000
     world.go()
-    bare = engine.step(world.snapshot()._replace(processes={}), with_processes=False)
-    assert (bare.decisions, bare.wants_processes) == ((), True)
+    bare = engine.step(world.snapshot()._replace(processes={}), processes_of=NONE)
+    assert (bare.decisions, bare.wants_processes) == ((), {LEAK})
     world.go(1000)
     assert targets(engine.step(world.snapshot()).decisions) == [LEAK]
 
@@ -144,7 +144,7 @@ def test_a_victim_of_a_hook_that_went_while_processes_were_read():
     world, engine, decision = hooked()
     ended(engine, decision)
     world.go()
-    assert engine.step(world.snapshot()._replace(processes={}), with_processes=False).wants_processes
+    assert engine.step(world.snapshot()._replace(processes={}), processes_of=NONE).wants_processes
     world.held.pop(LEAK)
     world.go(1000)
     assert engine.step(world.snapshot()).decisions == ()
@@ -543,7 +543,7 @@ def test_a_guard_that_was_stopped_for_a_minute_kills_nobody_for_what_is_over(sta
     world.scanned += 10_000
     decisions = []
     for turn in range(30):
-        step = engine.step(world.snapshot(), calm=False, late_us=0 if turn else 60 * S, with_processes=True)
+        step = engine.step(world.snapshot(), calm=False, late_us=0 if turn else 60 * S)
         decisions += step.decisions
         world.go()
     assert decisions == []

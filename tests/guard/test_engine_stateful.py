@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from memwarden.guard import ir
-from memwarden.guard.engine import Engine
+from memwarden.guard.engine import EVERYBODY, NONE, Engine
 from memwarden.guard.never import Guarded
 from memwarden.kernel.psi import Psi, PsiLine
 from memwarden.state.cgroup import Cgroup
@@ -244,7 +244,10 @@ class Machine(RuleBasedStateMachine):
             snapshot = snapshot._replace(cgroups={})
         self.settle(snapshot)
         step = self.engine.step(
-            snapshot, calm=calm and not stalled, paused=paused, with_processes=read != "cgroups"
+            snapshot,
+            calm=calm and not stalled,
+            paused=paused,
+            processes_of=NONE if read == "cgroups" else EVERYBODY,
         )
         assert not (paused and step.decisions)
         for decision in step.decisions:

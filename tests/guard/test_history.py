@@ -356,3 +356,88 @@ def test_thinning_leaves_short_windows_exact_and_long_ones_within_a_quarter(stal
     cell = max(long * 100 * MS - 2 * S, 0) // 4 + 100 * MS
     found = history.stalled_us("/a", "memory", "full", long * 100 * MS)
     assert abs(found - exact[1]) <= cell
+
+
+LOOKS = st.lists(
+    st.tuples(
+        st.sampled_from([20 * MS, 20 * MS, 100 * MS, 700 * MS, 5 * S, 40 * S]),
+        st.lists(
+            st.sampled_from(["same", "grown", "stalled", "oom", "gone", "anew"]), min_size=2, max_size=2
+        ),
+        st.booleans(),
+        st.booleans(),
+    ),
+    max_size=40,
+)
+
+
+@given(LOOKS)
+def test_who_is_as_it_was_has_the_same_past_as_if_it_had_been_read_again(looks):
+    lazy, eager = History(), History()
+    now, inode, state = 0, 100, {"/a": [1, MIB, 0, 0], "/b": [2, MIB, 0, 0]}
+    known: dict[str, object] = {}
+    for number, (step, fates, whole, asked) in enumerate(looks):
+        now, inode = now + step, inode + 2
+        there = {}
+        for path, fate in zip(("/a", "/b"), fates, strict=True):
+            mine = state[path]
+            if fate == "gone":
+                known.pop(path, None)
+                continue
+            if fate == "anew":
+                mine[:] = [inode + (path == "/b"), MIB, 0, 0]
+            mine[1] += MIB * (fate == "grown")
+            mine[2] += 10 * MS * (fate == "stalled")
+            mine[3] += fate == "oom"
+            events = dict.fromkeys(("low", "high", "max", "oom", "oom_kill", "oom_group_kill"), mine[3])
+            fresh = group(
+                path,
+                held=mine[1],
+                inode=mine[0],
+                current_bytes=mine[1],
+                memory_pressure=psi(full_us=mine[2]),
+                events=events,
+            )
+            if known.get(path) != fresh:
+                known[path] = fresh
+            there[path] = fresh
+        lazy.add(tick(now)._replace(cgroups={path: known[path] for path in there}), whole=whole)
+        eager.add(tick(now)._replace(cgroups=there), whole=whole)
+        if not asked and number < len(looks) - 1:
+            continue  # a question has the samples written down
+        for path in ("/a", "/b"):
+            for window in (50 * MS, S, 10 * S, 60 * S):
+                assert lazy.increment(path, "events.oom", window) == eager.increment(
+                    path, "events.oom", window
+                )
+                stalled = [one.stalled_us(path, "memory", "full", window) for one in (lazy, eager)]
+                assert stalled[0] == stalled[1]
+            assert lazy.held(path) == eager.held(path)
+            if now <= 2 * S:  # older samples are thinned out when there are many, and these have fewer
+                assert lazy.growth(path) == eager.growth(path)
+            rose = [one.since_last(path, "events.oom") for one in (lazy, eager)]
+            assert rose[0] == rose[1]
+            averages = [one.average_bytes(path) for one in (lazy, eager)]
+            assert averages[0] == pytest.approx(averages[1])
+
+
+def test_the_looks_of_two_seconds_are_remembered_and_three_in_any_case():
+    history = History()
+    for at in range(0, 100 * S, 50 * MS):
+        history.add(tick(at))
+    assert list(history._times) == list(range(98 * S - 50 * MS, 100 * S, 50 * MS))
+    same = group("/same", held=1)
+    for at in range(2):
+        history.add(tick(100 * S + 5 * at * S)._replace(cgroups={"/same": same}))
+    assert history.growth("/same") is None  # two samples
+    history.add(tick(110 * S)._replace(cgroups={"/same": same}))
+    assert history.growth("/same").rate_bps == 0
+    assert list(history._times) == [100 * S, 105 * S, 110 * S]
+
+
+def test_who_changed_of_late_is_known_by_name():
+    same, history = group("/same"), History()
+    for at in range(4):
+        history.add(tick(at * S)._replace(cgroups={"/same": same, "/other": group("/other")}))
+    assert history.changed(2 * S) == {"/other"}
+    assert history.changed(3 * S) == {"/same", "/other"}

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from memwarden.errors import InputError
 from memwarden.guard import names
+from memwarden.guard.globs import Matcher
 from memwarden.guard.names import Names
 from tests.rules.machines import process
 
@@ -48,6 +51,25 @@ def test_entries_of_one_kind_are_independent():
     some = Names(["comm:a", "comm:b", "uid:1", "uid:2"])
     assert some.of_process(process(7, comm="b", uid=0)) == "comm:b"
     assert some.of_process(process(7, comm="c", uid=2)) == "uid:2"
+
+
+PARTS = st.sampled_from(["a", "ab", "b.service", "*", "?b", "[ab]c", "[!a]*", "a*", "**"])
+GLOBS = st.builds(
+    lambda begin, parts: begin + "/".join(parts),
+    st.sampled_from(["", "/"]),
+    st.lists(PARTS, min_size=1, max_size=3),
+)
+PATHS = st.lists(st.sampled_from(["a", "ab", "b.service", "bc", "x", "*", "[ab]c"]), max_size=4)
+
+
+@given(st.lists(GLOBS, max_size=6), st.lists(PATHS, min_size=1, max_size=6))
+def test_the_first_that_fits_or_that_fits_above(entries, paths):
+    some = Names(entries)
+    for parts in paths:  # the answers for one are used for the next
+        above = ["/" + "/".join(parts[:depth]) for depth in range(len(parts), -1, -1)]
+        fits = [next((entry for entry in entries if Matcher((entry,)).fits(path)), None) for path in above]
+        assert some.of_path(above[0]) == fits[0]
+        assert some.of_path_or_above(above[0]) == next((entry for entry in fits if entry), None)
 
 
 def test_none_is_false():

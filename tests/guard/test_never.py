@@ -38,6 +38,14 @@ def reason(path, guarded=None, processes=(), cgroups=()):
     return (guarded or Guarded()).of_cgroup(path, machine.cgroups[path], machine)
 
 
+def test_names_that_were_looked_at_before_are_judged_alike():
+    guarded = Guarded(protect=("b*.service",))
+    paths = ("/", "/system.slice/sshd.service", "/a/bee.service", "/a")
+    guarded.know({path: group(path) for path in paths})
+    for path in ("/system.slice/sshd.service", "/a/bee.service", "/a"):
+        assert reason(path, guarded) == reason(path, Guarded(protect=("b*.service",)))
+
+
 def of_process(one, guarded=None):
     return (guarded or Guarded()).of_process(one, snapshot((), (one,)))
 

@@ -6,8 +6,10 @@ That the kernel does with them what we want is what the laboratory shows (lab/fa
 from __future__ import annotations
 
 import os
+import signal
+import subprocess
 import threading
-from errno import EAGAIN, EINVAL, ENODEV
+from errno import EAGAIN, EINVAL, ENFILE, ENODEV
 
 import pytest
 
@@ -17,7 +19,7 @@ from memwarden.host.effects import WORKERS, Effects, Hands
 from memwarden.host.journal import Journal
 from memwarden.host.reclaiming import SLICE
 from memwarden.host.underway import ready
-from memwarden.state.intents import CgroupId, Reclaim, RunHook, SetHigh
+from memwarden.state.intents import CgroupId, ProcessId, Reclaim, RunHook, SetHigh
 from memwarden.testing.clock import ManualClock
 from memwarden.units import MAX, MIB
 
@@ -268,6 +270,21 @@ def test_a_hook_that_cannot_be_started_releases_its_victim(files, monkeypatch):
     assert files.journal.pending() == ()
 
 
+def test_a_program_that_cannot_be_watched_is_not_left_running(monkeypatch):
+    forked = []
+
+    def refuse(pid):
+        forked.append(pid)
+        raise OSError(ENFILE, "Too many open files in system")
+
+    before = os.listdir("/proc/self/fd")
+    monkeypatch.setattr(os, "pidfd_open", refuse)
+    with pytest.raises(OSError, match="Too many open files in system"):
+        Hands().spawn(("/bin/sleep", "1000"), {}, SECOND)
+    assert os.waitpid(forked[0], 0)[1] == signal.SIGKILL
+    assert os.listdir("/proc/self/fd") == before
+
+
 def test_what_is_still_being_written_is_not_undone_before_it_is_there(files, monkeypatch):
     monkeypatch.setattr(effects_module, "RESTORE_US", 1)
     files.hands.gate.clear()
@@ -323,3 +340,21 @@ def test_a_victim_whose_hook_ended_before_the_limit_was_written_is_released_afte
     assert files.high().startswith("max")
     assert ("memory.high", b"%d" % (50 * MIB)) in files.hands.written
     assert files.journal.pending() == ()
+
+
+def test_a_process_that_is_gone_before_it_is_stopped_is_not_left_to_be_undone(files):
+    with subprocess.Popen(["/bin/sleep", "1000"]) as process:
+
+        class TooLate(Hands):
+            def signal(self, pidfd, number):
+                process.kill()
+                process.wait()
+                super().signal(pidfd, number)
+
+        effects = Effects(str(files.root), journal=files.journal, hands=TooLate())
+        with open(f"/proc/{process.pid}/stat") as stat:
+            start = int(stat.read().rpartition(")")[2].split()[19])  # the 22nd field: proc_pid_stat(5)
+        outcome = effects.apply(RunHook(("/bin/true",), ProcessId(process.pid, start), SECOND, "freeze"))
+        assert (outcome.done, outcome.error) == (False, f"pid {process.pid}: it is gone")
+        assert files.journal.pending() == ()
+        effects.close()

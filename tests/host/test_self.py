@@ -56,7 +56,7 @@ def test_without_capabilities_nothing_is_granted_and_each_says_why(tmp_path):
         resource.setrlimit(resource.RLIMIT_NICE, (0, 0))
         os.setgroups([]); os.setgid(65534); os.setuid(65534)
         ctypes.CDLL(None).prctl(4, 1)  # PR_SET_DUMPABLE: /proc/self is ours again
-        for grant in (ourselves.lock_memory(), ourselves.set_oom_score_adj(-1000), ourselves.hurry()):
+        for grant in (ourselves.lock_memory(), ourselves.set_oom_score_adj(-1000), ourselves.Haste().hurry()):
             print(grant)
     """
     lines = run(text.strip()).splitlines()
@@ -100,32 +100,82 @@ def test_capabilities_are_read_from_the_effective_set(tmp_path):
     assert not ourselves.capable(14, str(tmp_path / "nowhere"))
 
 
-@root_only
-def test_real_time_or_at_least_nice_and_children_start_as_usual():
-    grant = ourselves.hurry()
-    try:
-        assert grant.granted
-        child = [sys.executable, "-c", "import os; print(os.sched_getscheduler(0), os.nice(0))"]
-        out = subprocess.run(child, capture_output=True, check=True).stdout
-        assert out.split() == [b"0", b"0"] if "real-time, " in grant.detail else True
-    finally:
-        os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
-        os.setpriority(os.PRIO_PROCESS, 0, 0)
+def how():
+    """Our scheduling class without its flags, our nice value, and a child's."""
+    child = [sys.executable, "-c", "import os; print(os.sched_getscheduler(0), os.nice(0))"]
+    out = subprocess.run(child, capture_output=True, check=True).stdout
+    ours = os.sched_getscheduler(0) & ~os.SCHED_RESET_ON_FORK
+    return ours, os.getpriority(os.PRIO_PROCESS, 0), out.decode().split()
+
+
+@pytest.fixture
+def as_before():
+    usual = os.getpriority(os.PRIO_PROCESS, 0)
+    os.setpriority(os.PRIO_PROCESS, 0, 0)
+    yield
+    os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
+    os.setpriority(os.PRIO_PROCESS, 0, usual)
 
 
 @root_only
+@pytest.mark.usefixtures("as_before")
+def test_real_time_to_wait_and_act_and_not_to_read_and_children_start_as_usual():
+    haste = ourselves.Haste()
+    haste.along()  # not asked for yet: nothing changes
+    assert how()[:2] == (os.SCHED_OTHER, 0)
+    grant = haste.hurry()
+    if not grant.detail.startswith("real-time, "):
+        pytest.skip(grant.detail)
+    assert grant == ("scheduled first", True, "real-time, priority 1")
+    usual = ["0", "0"]
+    assert how() == (os.SCHED_RR, 0, usual)
+    haste.along()
+    assert how() == (os.SCHED_OTHER, 0, usual)
+    haste.first()
+    assert how() == (os.SCHED_RR, 0, usual)
+
+
+@root_only
+@pytest.mark.usefixtures("as_before")
 def test_nice_where_real_time_is_refused(monkeypatch):
     def refuse(*_):
         raise PermissionError(1, "Operation not permitted")
 
     with monkeypatch.context() as patch:
         patch.setattr(os, "sched_setscheduler", refuse)
-        grant = ourselves.hurry()
-    try:
-        assert grant == ("scheduled first", True, "nice -20; real-time: Operation not permitted")
-        assert os.getpriority(os.PRIO_PROCESS, 0) == -20
-    finally:
-        os.setpriority(os.PRIO_PROCESS, 0, 0)
+        haste = ourselves.Haste()
+        grant = haste.hurry()
+    assert grant == ("scheduled first", True, "nice -20; real-time: Operation not permitted")
+    for step, nice in ((haste.first, -20), (haste.along, 0), (haste.first, -20)):
+        step()
+        assert how()[:2] == (os.SCHED_OTHER, nice)
+
+
+def slice_ns():
+    """What sched_getattr says of our slice; 0 where the kernel tells nothing (before 6.12)."""
+    attr = ctypes.create_string_buffer(56)
+    ctypes.CDLL(None).syscall(ourselves.NR_SCHED_SETATTR[os.uname().machine] + 1, 0, attr, 56, 0)
+    return int.from_bytes(attr.raw[24:32], sys.byteorder)
+
+
+@root_only
+@pytest.mark.usefixtures("as_before")
+def test_long_slices_to_read_so_that_who_wakes_need_not_wait():
+    if not slice_ns():
+        pytest.skip("this kernel has no slices to ask for")
+    haste = ourselves.Haste()
+    if not haste.hurry().detail.startswith("real-time, "):
+        pytest.skip("real-time is refused here")
+    for _ in range(2):
+        haste.along()
+        assert slice_ns() == 100_000_000
+        assert how() == (os.SCHED_OTHER, 0, ["0", "0"])
+        haste.first()
+
+
+def test_an_architecture_whose_number_of_the_call_is_not_known(monkeypatch):
+    monkeypatch.setattr(ourselves, "NR_SCHED_SETATTR", {})
+    assert not ourselves.take_long_slices(0)
 
 
 @pytest.fixture

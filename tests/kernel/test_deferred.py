@@ -4,7 +4,7 @@ import pytest
 
 from memwarden.errors import ParseError
 from memwarden.kernel import memory_numa_stat, memory_stat
-from memwarden.kernel.deferred import Deferred, Later
+from memwarden.kernel.deferred import Deferred, Figures, Later
 
 
 def counted(calls):
@@ -38,6 +38,10 @@ def stat():
     return Later(memory_stat.parse, memory_stat.KEYS, " ")
 
 
+def flat():
+    return Later(memory_stat.parse, memory_stat.KEYS, " ", flat=True)
+
+
 def numa_stat():
     return Later(memory_numa_stat.parse, memory_stat.KEYS, " N0=")
 
@@ -58,6 +62,30 @@ def test_the_second_of_a_form_is_parsed_later(maker, before, text, figures):
     found = later(text)
     assert isinstance(found, Deferred)
     assert found == figures
+
+
+@pytest.mark.parametrize(("before", "text", "figures"), [case[1:] for case in TAKEN if case[0] is stat])
+def test_flat_figures_are_looked_for_when_they_are_asked_for(before, text, figures):
+    later = flat()
+    assert isinstance(later(before), dict)
+    found = later(text)
+    assert isinstance(found, Figures)
+    assert (found, repr(found), len(found), list(found)) == (figures, repr(figures), len(figures), [*figures])
+    assert dict(found.items()) == figures
+    assert found.data == text.encode()
+    assert found
+    for key in ("anon", "file", "fi3le", "from_kernel_10", "no", 7):
+        assert found.get(key) == figures.get(key)
+        assert found.get(key, -1) == figures.get(key, -1)
+        assert (key in found) == (key in figures)
+    assert found["anon"] == figures["anon"]
+    with pytest.raises(KeyError, match="from_kernel_10"):
+        found["from_kernel_10"]
+
+
+def test_of_a_key_that_is_there_twice_the_last_figure_counts_as_ever():
+    later, text = flat(), "anon 1\nfile 2\nanon 3\n"
+    assert [later(text)["anon"], later(text)["anon"], later("anon 5\nfile 2\nanon 7\n")["anon"]] == [3, 3, 7]
 
 
 @pytest.mark.parametrize(

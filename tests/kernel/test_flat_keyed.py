@@ -23,6 +23,16 @@ def test_good(text, figures):
     assert parse(text, path="x") == figures
 
 
+def test_files_with_the_same_keys_hold_them_once():
+    # A cgroup's memory.stat has 60 keys of 64 bytes each, which was more than its figures.
+    one, two = (parse(f"anon {value}\nfile 3\n", path="x") for value in (1, 2))
+    assert [id(key) for key in one] == [id(key) for key in two]
+    assert (one, two) == ({"anon": 1, "file": 3}, {"anon": 2, "file": 3})
+    other = flat_keyed.parse("file 1\n", frozenset({"file"}), path="x")
+    assert parse("file 4\nanon 5\n", path="x") == {"file": 4, "anon": 5}
+    assert other == {"file": 1}
+
+
 @pytest.mark.parametrize(
     ("text", "where"),
     [

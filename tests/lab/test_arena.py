@@ -2,9 +2,14 @@
 
 import argparse
 import json
+import os
+import subprocess
+import sys
+import time
 
 import pytest
 
+from lab import vm
 from lab.arena import bars, columns, document, judged, picture, runs, scenarios, verb
 from lab.errors import LabError
 from memwarden.guard import ledger
@@ -23,6 +28,7 @@ def result(column="memwarden", scenario="fast-leak", seed=1, **changes):
                     "worst_per_s": [100, 60_000, 50_000, 100]},
         "guard": {"cpu_us": 2_000_000, "peak_rss_kib": 2048, "alive": True, "pid": 2},
         "said": [], "decisions": [], "begin_us": 0, "kernel": "6.12", "package": "", "inputs": "old",
+        "host_waited": 0.01,
     }  # fmt: skip
     return {**whole, **changes}
 
@@ -58,10 +64,47 @@ def test_the_outcome_is_judged_by_what_the_scenario_asks_for(changes, word, righ
     assert (found.word, found.right) == (word, right)
 
 
+def test_a_spike_that_memwarden_chose_did_not_end_by_itself():
+    chosen = {"kind": "kill", "target": {"kind": "cgroup", "path": "/tenants.slice/spike.service"}}
+    for intent, died in ((chosen, True), ({"kind": "notify"}, False)):
+        kill = {**KILL, "intents": [intent]}
+        found = result(scenario="short-spike", died={"spike.service": 9.0}, decisions=[kill])
+        turn = runs.Turn(columns.BY_NAME["memwarden"], scenarios.BY_NAME["short-spike"], 1)
+        assert judged.ended_itself(found, turn, "spike.service", {}) is not died
+
+
 def test_a_spike_that_ends_by_itself_was_not_killed():
     ends = judged.undisturbed([result("kernel", "short-spike", died={"spike.service": 9.0})])
     assert verdict(result(scenario="short-spike", died={"spike.service": 8.9}), ends).word == "right"
     assert verdict(result(scenario="short-spike", died={"spike.service": 7.0}), ends).word == "wrong victim"
+
+
+@pytest.mark.parametrize(
+    ("changes", "word"),
+    [
+        ({}, "never acts"),
+        ({"column": "kernel"}, "never acts"),
+        (
+            {"died": {"filler.service": 14.0}},
+            "right",
+        ),  # earlier than a full tmpfs ends it: somebody killed it
+        ({"column": "memwarden", "decisions": [KILL]}, "right"),
+        ({"column": "kernel", "kernel_kills": 1}, "kernel killed"),
+        ({"column": "nohang", "said": ["[ OK ] Sending SIGKILL to filler: 1"]}, "right"),
+    ],
+)
+def test_a_writer_that_ends_since_the_tmpfs_is_full_was_not_killed(changes, word):
+    died = {"filler.service": 15.75}
+    ends = judged.undisturbed([result("kernel", "tmpfs", died=died)])
+    found = result(**{"column": "oomd", "scenario": "tmpfs", "died": died, **changes})
+    assert verdict(found, ends).word == word
+
+
+def test_what_a_daemon_that_was_killed_had_used_is_not_known():
+    used = {"cpu_us": -522_513, "peak_rss_kib": 0, "pid": 2}
+    dead, alive = (verdict(result(guard={**used, "alive": alive})) for alive in (False, True))
+    assert (bars.figure(dead.cpu_ms), bars.figure(dead.rss_mib)) == ("-", "-")
+    assert alive.cpu_ms == -522.513
 
 
 def test_trouble_lasts_from_the_first_sample_of_a_shortage_to_the_last():
@@ -194,7 +237,66 @@ def test_the_page_is_what_the_results_say():
 def test_what_was_made_with_other_programs_is_marked():
     assert document.MARK in "".join(document._sections([verdict(result(inputs="old"))]))
     turn = runs.Turn(columns.BY_NAME["memwarden"], scenarios.BY_NAME["fast-leak"], 1)
-    assert document.MARK not in "".join(document._sections([verdict(result(inputs=runs.inputs(turn)))]))
+    now = result(inputs=runs.inputs(turn))
+    assert document.MARK not in "".join(document._sections([verdict(now)]))
+    del now["host_waited"]
+    assert document.MARK in "".join(document._sections([verdict(now)]))
+
+
+def test_a_host_that_let_qemu_wait_spoils_a_boot(tmp_path):
+    boot = vm.Result(tmp_path, 0, "", seconds=200.0, boot_seconds=5.0, boots=1, waited_s=8.0)
+    assert runs._waited(boot) == 0.04
+    with pytest.raises(LabError, match=r"nothing is kept.*12\.0% of its time"):
+        runs._waited(boot._replace(waited_s=24.0))
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="real-time priority is for root")
+def test_a_guest_that_is_set_apart_has_a_cpu_and_goes_first():
+    program = (
+        "import threading, time; threading.Thread(target=time.sleep, args=(60,)).start(); print(flush=True)"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", f"{program}\nwhile True: pass"], stdout=subprocess.PIPE
+    ) as one:
+        try:
+            assert one.stdout.readline()
+            cpus, deadline = sorted(os.sched_getaffinity(0)), time.monotonic() + 60
+            while max(vm._threads(one.pid))[2] != one.pid and time.monotonic() < deadline:
+                os.sched_yield()
+            vm._set_apart(vm._threads(one.pid))
+            numbers = [number for _, _, number in vm._threads(one.pid)]
+            assert len(numbers) == 2
+            if not os.sched_getscheduler(one.pid):
+                pytest.skip("real-time priority is refused here")
+            at = {number: os.sched_getaffinity(number) for number in numbers}
+            assert at.pop(one.pid) == {cpus[-1]}
+            assert [*at.values()] == [set(cpus[:-1] or cpus)]
+            assert {os.sched_getscheduler(number) for number in numbers} == {os.SCHED_RR}
+            assert sorted(os.sched_getparam(number).sched_priority for number in numbers) == [1, 2]
+        finally:
+            one.kill()
+
+
+def test_how_long_a_process_waited_for_a_cpu():
+    program = "while True: pass"
+    # Two that want one CPU: each waits for half of the time that the other one runs.
+    cpu = {min(os.sched_getaffinity(0))}
+    command = [
+        sys.executable,
+        "-c",
+        f"import os; os.sched_setaffinity(0, {cpu}); print(flush=True)\n{program}",
+    ]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as one, subprocess.Popen(command) as other:
+        try:
+            assert one.stdout.readline()
+            deadline = time.monotonic() + 60
+            while not vm._waited_s(vm._threads(one.pid)) and time.monotonic() < deadline:
+                os.sched_yield()
+            assert 0 < vm._waited_s(vm._threads(one.pid)) < 60
+        finally:
+            one.kill()
+            other.kill()
+    assert vm._waited_s(vm._threads(one.pid)) == 0
 
 
 EARLYOOM = 'sending SIGKILL to process 442 uid 0 "{}": oom_score 669, VmRSS 3 MiB, cmdline "storm"'
@@ -211,6 +313,17 @@ def test_the_death_of_a_service_that_nobody_watched_is_known_from_the_daemons_jo
     assert (found.wrongly, found.word, found.right) == (("(sd-rmrf)",), "wrong victim", False)
     found = verdict(result("nohang", scenario, said=["[ OK ] Sending SIGKILL to systemd-logind: 1"]))
     assert found.wrongly == ("systemd-logind",)
+
+
+def test_what_the_daemon_killed_in_the_turn_before_is_not_of_this_one():
+    lines = [
+        EARLYOOM.format("storm"),
+        "arena-guard.service: Deactivated successfully.",
+        "Started arena-guard.service - [systemd-run] /usr/bin/earlyoom.",
+    ]
+    assert verdict(result("earlyoom", "high-livelock", said=lines)).word == "never acts"
+    lines.append(EARLYOOM.format("crawler"))
+    assert verdict(result("earlyoom", "high-livelock", said=lines)).in_part == ("crawler",)
 
 
 def test_the_database_that_a_daemon_killed_is_no_second_victim():
@@ -233,6 +346,14 @@ def test_seeds_that_were_made_with_different_programs_are_marked():
     turns = [verdict(result(seed=seed, inputs=str(seed))) for seed in (1, 2)]
     assert "several versions" in "".join(document._sections(turns))
     assert "several versions" not in "".join(document._sections(turns[:1]))
+
+
+def test_a_result_of_memwarden_depends_on_the_rooms_that_its_guard_enters():
+    rooms = {
+        path.relative_to(runs.REPOSITORY / "src" / "memwarden").parts[0] for path in runs.guard_sources()
+    }
+    assert {"guard", "daemon", "host", "rules", "collect", "kernel", "state"} <= rooms
+    assert not rooms & {"sim", "present", "postmortem"}
 
 
 def test_a_boot_is_one_column_and_one_seed_and_few_scenarios():

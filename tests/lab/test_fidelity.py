@@ -8,16 +8,23 @@ from lab.fidelity import errors, page, runs, simulated
 from lab.fidelity.measures import Measures, of_guest
 from lab.fidelity.scenarios import BY_NAME, MIB, SCENARIOS, Group, Load, Scenario
 from lab.kernels import SERIES
-from memwarden.sim.scenario import Grow, ReadFile, Sawtooth, WriteFile
+from memwarden.sim.scenario import Disk, Grow, ReadFile, Sawtooth, WriteFile
 
 SPEEDS = {
     "each": {
         "fault_us": [8.0, 9.0, 30.0],
         "read_bps": [40.96e6],
+        "cached_bps": [409.6e6],
         "write_bps": [40.96e6],
         "random_us": [300.0],
         "reclaim_us": [1.0],
         "swap_us": [120.0],
+        "pass_us": [700.0],
+        "exit_us": [2000.0],
+        "free_us": [0.5],
+        "swap_write_4k_us": [150.0],
+        "swap_write_128k_us": [3250.0],
+        "swap_read_4k_us": [400.0],
     },
     "cpus": 2,
     "ram_bytes": 600 * MIB,
@@ -118,15 +125,21 @@ def test_the_machine_is_what_was_measured():
     machine = simulated.machine("5.10", SPEEDS, swap=True)
     assert machine.fault_us == 9.0
     assert machine.kernel_bytes == 100 * MIB
-    # A page takes 100 us at 40.96 MB/s: 200 us of 300 are latency, 20 us of 120 are ours.
-    assert (machine.disk.latency_us, machine.swap_us) == (200, 20.0)
+    # A page takes 100 us at 40.96 MB/s: 200 us of 300 are latency.
+    assert machine.disk.latency_us == 200
+    assert (machine.read_us, machine.copy_us) == (100, 10)
+    # Of 120 us two are for looking at the page twice.
+    assert (machine.swap_us, machine.pass_us, machine.exit_us, machine.free_us) == (118, 700, 2000, 0.5)
+    # 31 pages more take 3100 us, so one takes 100; 300 us of the 400 of a read are latency.
+    assert machine.swap is not None
+    assert machine.swap.disk == Disk(read_bps=40_960_000, write_bps=40_960_000, latency_us=300)
     assert machine.traits.charge_batch_pages == 32
     assert simulated.machine("6.12", SPEEDS, swap=False).swap is None
 
 
 def test_every_row_is_a_scenario():
     parts = {
-        row.name: [type(program.parts[0]) for program in simulated.scenario("6.1", SPEEDS, row).programs]
+        row.name: [type(program.parts[-1]) for program in simulated.scenario("6.1", SPEEDS, row).programs]
         for row in SCENARIOS
     }
     assert parts["mixed"] == [ReadFile, WriteFile, Grow]
@@ -135,10 +148,24 @@ def test_every_row_is_a_scenario():
     assert (group.oom_group, group.max_bytes) == (True, 24 * MIB)
 
 
+def test_what_a_program_has_charged_before_it_does_anything_is_as_measured():
+    for kept in filter(None, (runs.measured(series.name) for series in SERIES)):
+        reader, keeper = (
+            kept["runs"]["reader"][0]["groups"]["/a"],
+            kept["runs"]["siblings-min"][0]["groups"]["/p/a"],
+        )
+        own = reader["stat"]["anon"] + keeper["stat"].get("kernel", 92 << 10)
+        assert own == pytest.approx(simulated.OWN_BYTES, rel=0.2)
+
+
 def test_the_table_names_every_kernel_that_was_measured():
     text = page.PAGE.read_text()
     kept = [runs.measured(series.name) for series in SERIES]
     assert [one["release"] in text for one in kept if one] == [True] * len([one for one in kept if one])
+
+
+def test_the_document_is_what_the_simulator_gives():
+    assert page.PAGE.read_text() == page.render(page.all_errors()), "run: make fidelity"
 
 
 def test_measurements_are_of_the_rows_and_programs_that_are_here():

@@ -6,8 +6,14 @@ import sys
 
 import pytest
 
+from memwarden.cli.inside import Inside
+from memwarden.cli.simulate import scenario
 from memwarden.errors import UnsupportedError, UsageError
+from memwarden.guard.policy.load import load
+from memwarden.host.policy_files import read_policy
 from memwarden.present import plot
+from memwarden.sim.run import simulate
+from memwarden.words.document import Text
 
 SMALL = """\
 [scenario]
@@ -67,10 +73,20 @@ def test_a_picture_has_limits_kinds_kills_and_throttling_and_is_the_same_again(d
 def test_a_picture_for_a_printer_and_a_page_of_its_own(draw):
     assert draw("a.png", "--compare", "/max/memory.max=128M").startswith(b"\x89PNG")
     page = draw("a.html", "--compare", "default").decode()
-    assert page.count("<svg") == 1
+    assert page.count("<svg") == 2  # one below the other: beside each other the second was out of sight
     assert "1 process dies: dies at" in page
     assert "<script" not in page
     assert page.count("<table>") == 2
+
+
+@pytest.mark.parametrize("times", [1, 2, 3])
+def test_the_legend_is_as_wide_as_the_picture_at_the_most(times):
+    pytest.importorskip("matplotlib")
+    policy = load([Text(*one) for one in read_policy("default").texts], name="default").policy
+    drawn = plot._draw([("default", simulate(scenario("slow-leak", ()), Inside(policy)))] * times)
+    drawn.draw_without_rendering()
+    box = drawn.legends[0].get_window_extent()
+    assert 0 <= box.x0 < box.x1 <= drawn.bbox.x1
 
 
 def test_a_sweep_has_its_marks(draw):

@@ -66,7 +66,10 @@ SEEN = [
     ),
     (
         ir.Stuck(900_000),
-        "any cgroup is held at its memory.high, and all in it waited for more than 900 ms of the last 1 s",
+        (
+            "any cgroup is held at its memory.high with nothing to give back, and all in it waited "
+            "for more than 900 ms of the last 1 s"
+        ),
     ),
     (ir.Blackout(500_000), "the guard itself was not run for more than 500 ms in the last 10 s"),
     (ir.Available(ir.Amount(ppm=50_000)), "less than 5% of memory is available"),

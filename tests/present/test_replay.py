@@ -62,6 +62,14 @@ def test_a_time_line_of_a_throttle_and_a_kill():
     assert words(player) == (
         "a.rootar: 24 snapshots over 6.0 s\n"
         "\n"
+        # Six seconds are fifty cells: 4.1 s is in the one with the number 34, 5.1 s in 42.
+        # Half of the memory, and 60 of 100 ms, are more than three eighths and less than five.
+        f"memory    {'▄' * 50}  to 540 MiB, 54 %\n"
+        f"stalled   {'▁' * 34}{'▄' * 16}  to 60 %\n"
+        f"          0.0 s{'':40}6.0 s\n"
+        f"policy    {'':34}o{'':7}x\n"
+        "          x kills, o acts otherwise, . says, K the kernel kills\n"
+        "\n"
         "test\n"
         f"   4.1 s  throttle {LEAK}: memory.high 102 MiB\n"
         "          r: full memory stall within 1.0 s: 55 ms > 50 ms\n"
@@ -92,7 +100,7 @@ def test_the_document_of_the_same():
 def test_a_table_where_there_are_several():
     never = policy(KILL, when=ir.Stall(above_us=900_000))._replace(name="never")
     lines = words(played([policy(KILL), never], leaking(World(), 3)), ["cut off"]).splitlines()
-    at = lines.index("never: does nothing; of 1 rule none came true")
+    at = lines.index("policy 2: never: does nothing; of 1 rule none came true")
     assert [line.split() for line in lines[at + 2 : at + 5]] == [
         ["POLICY", "FIRST", "ACTION", "AT", "VICTIM", "DECISIONS"],
         ["test", "4.1", "s", "kill", LEAK, "1"],
@@ -159,11 +167,92 @@ def test_many_deaths_and_many_decisions_are_counted():
     lines = words(played([notify], snapshots)).splitlines()
     assert lines[5] == "          and more: 25 times"
     # The same is said again after ten seconds: at 0, 10 and 20 s.
-    assert [line for line in lines if "say" in line] == [f"{t:>4}.0 s  say: look" for t in (0, 10, 20)]
+    assert [line for line in lines if "say:" in line] == [f"{t:>4}.0 s  say: look" for t in (0, 10, 20)]
     every = policy(KILL._replace(even_without_need=True), when=ir.Constant(fires=True), pause_us=0)
     world = World(**{f"/app.slice/a{n}.service": 1 for n in range(12)})
     snapshots = [world.snapshot()._replace(instant=Instant(n * S)) for n in range(1, 15)]
     assert "          and 6 decisions more; --format json lists them" in words(played([every], snapshots))
+
+
+NEVER_KILLS = KILL._replace(even_without_need=True)
+NOBODY = "no kill: there is nobody who may be killed"
+
+
+def finds_nobody():
+    """Fires all the time, and everybody is protected: withheld at once, and again after each ten seconds."""
+    nobody = policy(NEVER_KILLS, when=ir.Constant(fires=True), pause_us=0, protect=("*",))
+    snapshot = World().snapshot()
+    return played([nobody], [snapshot._replace(instant=Instant(n * S)) for n in range(25)])
+
+
+def told(player):
+    lines = words(player).splitlines()
+    return [line for line in lines[lines.index("test") + 1 :] if line[:10].endswith(" s  ")]
+
+
+def instead(taken, **more):
+    return taken._replace(decision=taken.decision._replace(**more))
+
+
+FROZEN = {"intents": (Freeze(CgroupId(LEAK, 11)),), "withheld": ""}
+
+
+def test_what_is_withheld_again_and_again_has_one_line():
+    player = finds_nobody()
+    assert told(player) == [f"   0.0 s  {NOBODY} (3 times to 20.0 s)"]
+    made = document(player.tapes, player.played, ())
+    jsonschema.validate(made, schema())
+    assert [one["time_s"] for one in made["policies"][0]["decisions"]] == [0, 10, 20]
+
+
+@pytest.mark.parametrize(
+    ("between", "said"),
+    [
+        ({"intents": (Notify("look"),), "withheld": ""}, "say: look"),
+        (
+            {"withheld": "it is throttled already", "action": "throttle"},
+            "no throttle: it is throttled already",
+        ),
+    ],
+)
+def test_the_line_goes_on_where_something_else_is_only_said(between, said):
+    player = finds_nobody()
+    taken = player.played[0].taken
+    taken[1] = instead(taken[1], **between)
+    assert told(player) == [f"   0.0 s  {NOBODY} (2 times to 20.0 s)", f"  10.0 s  {said}"]
+
+
+def test_what_was_withheld_before_an_act_and_after_it_has_two_lines():
+    player = finds_nobody()
+    taken = player.played[0].taken
+    taken[1] = instead(taken[1], **FROZEN)
+    assert told(player) == [f"   0.0 s  {NOBODY}", f"  10.0 s  freeze {LEAK}", f"  20.0 s  {NOBODY}"]
+
+
+def test_every_recording_has_lines_of_its_own():
+    player = finds_nobody()
+    taken = player.played[0].taken
+    taken[1] = taken[1]._replace(tape="b")
+    assert told(player) == [f"   0.0 s  {NOBODY} (2 times to 20.0 s)", f"  10.0 s  {NOBODY}"]
+
+
+def test_a_machine_that_began_anew_is_another_time():
+    player = finds_nobody()
+    taken = player.played[0].taken
+    taken += taken[:2]
+    assert told(player) == [
+        f"   0.0 s  {NOBODY} (3 times to 20.0 s)",
+        f"   0.0 s  {NOBODY} (2 times to 10.0 s)",
+    ]
+
+
+def test_what_has_no_room_is_counted_by_decisions_and_not_by_lines():
+    player = finds_nobody()
+    taken = player.played[0].taken
+    taken[1:1] = [instead(taken[0], **FROZEN)] * 9
+    # Eight lines are those of acts; the ninth act, one that was withheld before and two after have none.
+    assert told(player) == [f"   0.0 s  freeze {LEAK}"] * 8
+    assert "          and 4 decisions more; --format json lists them" in words(player)
 
 
 def test_recordings_that_go_on_and_those_that_do_not():
@@ -182,7 +271,7 @@ def test_recordings_that_go_on_and_those_that_do_not():
         ("c", 12),
         ("d", 10),
     ]
-    assert words(player).splitlines()[:2] == ["a: 2 snapshots over 0 us", "b: 1 snapshot"]
+    assert words(player).splitlines()[:3] == ["a: 2 snapshots over 0 us", "", "b: 1 snapshot"]
 
 
 def test_where_there_are_several_recordings_a_line_says_which():

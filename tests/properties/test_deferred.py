@@ -13,13 +13,14 @@ STAT = "anon 1323008\nfile 4628480\nkernel 540672\nshmem 0\npgfault 2706\n"
 NUMA_STAT = "anon N0=1323008\nfile N0=4628480\nworkingset_refault_file N0=12\n"
 NUMA_STAT_OF_TWO = "anon N0=1323008 N1=0\nfile N0=4628480 N1=8192\nworkingset_refault_file N0=12 N1=0\n"
 FILES = pytest.mark.parametrize(
-    ("parse", "mark", "sample"),
+    ("parse", "mark", "sample", "is_flat"),
     [
-        (memory_stat.parse, " ", STAT),
-        (memory_numa_stat.parse, " N0=", NUMA_STAT),
-        (memory_numa_stat.parse, " N0=", NUMA_STAT_OF_TWO),
+        (memory_stat.parse, " ", STAT, False),
+        (memory_stat.parse, " ", STAT, True),
+        (memory_numa_stat.parse, " N0=", NUMA_STAT, False),
+        (memory_numa_stat.parse, " N0=", NUMA_STAT_OF_TWO, False),
     ],
-    ids=["stat", "numa_stat", "two nodes"],
+    ids=["stat", "flat", "numa_stat", "two nodes"],
 )
 
 
@@ -32,8 +33,8 @@ def outcome(parse, text):
 
 @FILES
 @given(data=st.data())
-def test_one_text_after_another(parse, mark, sample, data):
-    later = Later(parse, memory_stat.KEYS, mark)
+def test_one_text_after_another(parse, mark, sample, is_flat, data):
+    later = Later(parse, memory_stat.KEYS, mark, flat=is_flat)
     text = sample
     for _ in range(4):
         assert outcome(later, text) == outcome(parse, text)
@@ -42,9 +43,9 @@ def test_one_text_after_another(parse, mark, sample, data):
 
 @FILES
 @given(data=st.data())
-def test_digits_anywhere(parse, mark, sample, data):
+def test_digits_anywhere(parse, mark, sample, is_flat, data):
     """Other digits, none, and digits where there were none: that is all that the form does not tell."""
-    later = Later(parse, memory_stat.KEYS, mark)
+    later = Later(parse, memory_stat.KEYS, mark, flat=is_flat)
     before = data.draw(st.one_of(st.just(sample), damaged(sample)))
     outcome(later, before)
     text = ""

@@ -11,7 +11,7 @@ from memwarden.rules.identity import identify
 from memwarden.rules.ladder import Ladder
 from memwarden.rules.oom_score import oom_score
 from memwarden.rules.protection import effective_protection, effective_protections
-from memwarden.rules.reclaimable import reclaimable
+from memwarden.rules.reclaimable import reclaimable, reclaimable_on_machine, swappable_on_machine
 from memwarden.rules.scope import system_scope
 from memwarden.rules.victim import rank
 from memwarden.state.traits import BadnessRule, KernelTraits
@@ -176,6 +176,49 @@ def test_headroom_is_the_least_of_its_levels(machine):
             # Unlimited stays unlimited, and is never a number.
             assert isinstance(level.limit_bytes, Max) == isinstance(level.headroom_bytes, Max)
         assert found.effective_bytes >= found.headroom_bytes
+
+
+CHANGES = st.fixed_dictionaries(
+    {},
+    optional={
+        "min_bytes": st.just(0),
+        "low_bytes": st.just(0),
+        "stat": st.none(),
+        "swap_max_bytes": st.just(MAX),
+        "v1_swappiness": st.sampled_from([0, 60]),
+    },
+)
+
+
+@given(
+    machines(),
+    st.booleans(),
+    st.dictionaries(st.sampled_from(["/", "/a", "/a/b", "/a/c"]), CHANGES),
+    st.dictionaries(st.sampled_from(["Inactive(anon)", "Active(anon)", "Shmem"]), sizes),
+    st.sampled_from([None, None, "no meminfo", "no root", "no swap"]),
+)
+def test_what_the_machine_can_swap_is_what_its_ladder_says(machine, plain, changes, figures, lacks):
+    none = {"min_bytes": 0, "low_bytes": 0} if plain else {}
+    cgroups = {
+        path: one._replace(
+            **none, **{key: value for key, value in changes.get(path, {}).items() if key not in none}
+        )
+        for path, one in machine.cgroups.items()
+        if path != "/" or lacks != "no root"
+    }
+    meminfo = None if lacks == "no meminfo" else {**machine.meminfo, **figures}
+    if lacks == "no swap":
+        meminfo["SwapFree"] = 0
+    machine = machine._replace(cgroups=cgroups, meminfo=meminfo)
+    whole = reclaimable_on_machine(machine)
+    assert swappable_on_machine(machine) == (whole.swap_bytes if whole else 0)
+    slower, quicker = Headrooms(machine), Headrooms(machine, ladders=False)
+    for path in cgroups:
+        slow, quick = slower.of(path), quicker.of(path)
+        assert [level._replace(ladder=None) for level in quick.levels] == [
+            level._replace(ladder=None) for level in slow.levels
+        ]
+        assert (quick.headroom_bytes, quick.effective_bytes) == (slow.headroom_bytes, slow.effective_bytes)
 
 
 @given(machines())

@@ -16,6 +16,9 @@ def check(world):
         assert memcg.shmem == sum(one.resident for one in memcg.holdings if one.kind == "shmem"), memcg.path
         assert memcg.swap_own == sum(one.swapped for one in memcg.holdings), memcg.path
         assert memcg.zswapped == sum(one.zswapped for one in memcg.holdings), memcg.path
+        assert memcg.leaving == sum(one.leaving for one in memcg.holdings), memcg.path
+        for one in memcg.holdings:
+            assert one.leaving == sum(pages for _, pages in one.writes) <= one.swapped - one.zswapped
         files = memcg.files.values()
         assert memcg.inactive_file == sum(part.inactive for part in files), memcg.path
         assert memcg.active_file == sum(part.active for part in files), memcg.path

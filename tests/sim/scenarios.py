@@ -59,8 +59,9 @@ def field(name, hint):
     if name.endswith("_bps"):
         whole = st.integers(1, 1 << 40)
         return whole | st.none() if type(None) in get_args(hint) else whole
-    if name.endswith("_us") and hint is float:
-        return st.integers(0, 10**6).map(lambda ns: ns / 1000)
+    if name.endswith("_us") and float in (hint, *get_args(hint)):
+        cost = st.integers(0, 10**6).map(lambda ns: ns / 1000)
+        return cost | st.none() if type(None) in get_args(hint) else cost
     return typed(hint)
 
 

@@ -130,7 +130,7 @@ def test_reclaim_takes_what_can_be_taken_and_says_so():
     outcome = stage.do(Reclaim(stage.cgroup(), 30 * MIB))
     assert (outcome.done, outcome.error) == (True, "")
     assert outcome.took_us > 0
-    assert stage.usage() == 40 * MIB
+    assert 40 * MIB - 63 * 4096 <= stage.usage() <= 40 * MIB  # a reclaim may take more than it was asked for
     outcome = stage.do(Reclaim(stage.cgroup(), 30 * MIB))
     assert outcome.done
     assert "only" in outcome.error

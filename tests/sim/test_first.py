@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -9,10 +11,12 @@ import pytest
 from memwarden.errors import InputError
 from memwarden.sim.first import first
 from memwarden.sim.scenario import Grow, KernelMemory, SwapDevice, Tmpfs, WorkingSet
+from memwarden.sim.words.load import load
 from memwarden.state.cgroup import Cgroup
 from memwarden.state.process import Process
 from memwarden.state.snapshot import HostFacts, Instant, Snapshot
 from memwarden.units import GIB, MAX, MIB
+from memwarden.words.document import Text
 
 LAB = Path(__file__).parent.parent / "roots" / "lab" / "6.12"
 
@@ -75,7 +79,25 @@ def test_a_recording_becomes_a_file_that_can_be_simulated(cli, tmp_path):
 
 
 @pytest.mark.live
-def test_a_process_of_this_machine(cli, tmp_path):
+def test_a_process_of_this_machine_its_cgroup_and_its_memory(cli, tmp_path):
     path = tmp_path / "live.toml"
-    ran = cli("simulate", "--from", "1", "--write", path)
-    assert ran.code in (0, 3)
+    holds = "held = b'x' * (64 << 20); print(flush=True); input()"
+    with subprocess.Popen(
+        [sys.executable, "-c", holds], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as held:
+        held.stdout.readline()
+        said = Path(f"/proc/{held.pid}/cgroup").read_text().splitlines()
+        ran = cli("simulate", "--from", str(held.pid), "--write", path)
+        held.stdin.close()
+    if ran.code == 3:
+        assert "its cgroup cannot be read here" in ran.err
+        pytest.skip("no memory cgroup can be read here")
+    assert (ran.code, ran.err) == (0, "")
+    made = load(Text("live", path.read_text()), name="live").scenario
+    total = Path("/proc/meminfo").read_text().split()[1]
+    assert made.machine.ram_bytes == int(total) << 10
+    programs = {one.cgroup: one for one in made.programs}
+    own = {line.split(":", 2)[2] for line in said} & programs.keys() or {"/others"}
+    sizes = [part.anon_bytes for name in own for part in programs[name].parts if hasattr(part, "anon_bytes")]
+    assert max(sizes) >= 64 * MIB
+    assert cli("simulate", path, "--set", "duration=1s").code == 0

@@ -14,8 +14,10 @@ from memwarden.words.document import Text
 
 SETTLE_US = 4 * SECOND_US
 """lab/arena/guest/arena.py: the database has so long to itself."""
-SHM = 404 * MIB
-"""What fits into /dev/shm of that guest."""
+BEGINS_US = 100_000
+"""So long after it was asked for a unit's program runs: by what the arena's leaks hold, 0.09 to 0.14 s."""
+SHM = 386 * MIB
+"""What fits into /dev/shm of that guest: half of its memory."""
 
 
 def read(name):
@@ -54,7 +56,7 @@ def part(command, files):
         case "storm":
             return sim.Forks(int(words[0]), float(words[2]), int(words[1]) * MIB)
         case "tmpfs":
-            return sim.Tmpfs(int(words[1]) * MIB, min(int(words[2]) * MIB, SHM))
+            return sim.Tmpfs(int(words[1]) * MIB, int(words[2]) * MIB, SHM)
 
 
 @pytest.mark.parametrize("stage", SCENARIOS, ids=lambda stage: stage.name)
@@ -75,7 +77,7 @@ def test_a_scenario_of_the_arena_has_the_arenas_numbers(stage):
     for one in stage.loads:
         program = programs[one.unit]
         assert program.cgroup == f"/{one.slice}.slice/{one.unit}.service"
-        assert program.start_us == SETTLE_US + round(one.at_s * SECOND_US)
+        assert program.start_us == SETTLE_US + round(one.at_s * SECOND_US) + BEGINS_US
         assert program.parts == (part(one.command, dict(stage.files)),)
         high = sim.MAX if one.high_mib is None else one.high_mib * MIB
         assert groups[program.cgroup].high_bytes == high

@@ -35,8 +35,10 @@ def test_a_long_calm_forgets():
         (2, 1, 0.0, 1.0, 1.0),
         (2, 1, 1.0, 0.5, 0.5),  # each on a processor of its own: half of what was not idle
         (4, 1, 3.0, 0.25, 0.25),
-        (1, 1, 1.0, 0.75, 0.25),  # two on one processor: 1 - 1/2**2 and 1/2**2
-        (2, 3, 1.0, 0.9375, 0.5625),
+        (1, 1, 1.0, 1.0, 0.0),  # both on the one processor
+        (1, 1, 0.25, 1.0, 0.75),  # the other runs for a quarter of the time
+        (1, 2, 0.0, 1.0, 1.0),
+        (2, 3, 1.0, 0.9375, 0.5625),  # two on each: 1 - 1/4**2 and 3/4**2
     ],
 )
 def test_some_and_full_are_shares_of_busy_processors(cpus, stalled, running, some, full):

@@ -1,13 +1,18 @@
 """Reclaim: which pages go first, what is protected, what cannot be freed."""
 
+from types import SimpleNamespace
+
 import pytest
 
 from memwarden.rules.protection import effective_protections
 from memwarden.sim.memory.protected import protections
+from memwarden.sim.memory.shrink import shrink
+from memwarden.sim.parts.swapin import bring_back
 from memwarden.sim.result import Kind
 from memwarden.sim.run import Run
 from memwarden.sim.scenario import (
     Change,
+    Disk,
     Group,
     Grow,
     KernelMemory,
@@ -15,13 +20,16 @@ from memwarden.sim.scenario import (
     Mlock,
     Program,
     ReadFile,
+    Sawtooth,
     Scenario,
     SwapDevice,
     Tmpfs,
+    WorkingSet,
 )
 from memwarden.sim.view import snapshot
+from memwarden.sim.world.memcg import NO_LIMIT
 from memwarden.state.traits import KernelTraits
-from memwarden.units import GIB, MIB
+from memwarden.units import GIB, KIB, MIB
 from tests.sim.conserved import run
 
 MACHINE = Machine(ram_bytes=GIB, thp=False)
@@ -64,6 +72,34 @@ def test_cache_that_was_read_again_is_weighed_against_anonymous_pages(swappiness
     assert least <= usage(result).swap / MIB <= most
 
 
+@pytest.mark.parametrize("swappiness", [10, 60, 200])
+def test_of_the_multi_generational_lru_the_cache_goes_first_though_it_was_read_again(swappiness):
+    # kernel.md 4.3, MGLRU of 6.1 to 7.2: nothing was swapped at any value
+    machine = SWAP._replace(swappiness=swappiness, traits=KernelTraits(mglru=True))
+    program = Program("p", "/a", (Grow(None, 60 * MIB), ReadFile("f", 60 * MIB, None, 3)))
+    change = Change(5_000_000, "/a", "memory.high", 80 * MIB)
+    _, result = run(scenario(program, machine=machine, changes=(change,)))
+    assert usage(result).swap == 0
+    assert usage(result).anon == 60 * MIB
+
+
+def cache_and_memory(mapped):
+    """A leak takes the machine beside one that read 200 MiB once into page tables, or by calls."""
+    served = WorkingSet(0, file_bytes=200 * MIB, requests_per_s=1.0, file_touches=1, mapped=mapped)
+    leak = Program("leak", "/leak", (Grow(100 * MIB, 1000 * MIB),), start_us=5_000_000)
+    machine = SWAP._replace(traits=KernelTraits(mglru=True))
+    return run(scenario(Program("p", "/a", (served,)), leak, machine=machine, seconds=14))[1].samples[-1]
+
+
+def test_of_the_multi_generational_lru_what_page_tables_know_is_no_colder_than_anonymous_pages():
+    # Of 1024, 100 are the kernel's; 200 and 900 do not fit into 924: some 180 have to go.
+    read, mapped = cache_and_memory(False), cache_and_memory(True)
+    assert read.groups["/a"].usage.file < 30 * MIB
+    assert read.groups["/leak"].usage.swap == 0
+    assert mapped.groups["/a"].usage.file > 100 * MIB
+    assert mapped.groups["/leak"].usage.swap > 100 * MIB
+
+
 def test_without_swap_anonymous_memory_is_not_reclaimed_and_the_limit_kills():
     _, result = run(scenario(Program("p", "/a", (Grow(None),)), groups=(Group("/a", max_bytes=50 * MIB),)))
     assert kinds(result, Kind.OOM_KILL)
@@ -101,7 +137,7 @@ def test_a_tmpfs_outlives_who_filled_it_and_goes_to_swap_only():
     program = Program("p", "/a", (Tmpfs(20 * MIB, 80 * MIB),))
     _, dead = run(scenario(program, groups=groups))
     assert dead.counters["/a"]["oom_kill"] == 1
-    assert usage(dead).shmem == usage(dead).total == 60 * MIB
+    assert usage(dead).shmem == usage(dead).total == 60 * MIB - 64 * KIB  # its buffer is gone
     _, swapped = run(scenario(program, groups=groups, machine=SWAP))
     assert swapped.counters["/a"]["oom_kill"] == 0
     assert usage(swapped).swap >= 20 * MIB
@@ -125,6 +161,23 @@ def test_low_gives_way_only_when_nothing_else_can_be_freed():
     assert result.counters["/a"]["low"] > 0
     assert kinds(result, Kind.OOM_KILL)[0].program == "hog"
     assert usage(result, "/a").file < 20 * MIB
+
+
+def test_without_proportional_protection_pages_above_it_go_as_those_of_others():
+    # lab/fidelity, siblings-min on 6.12: of 16 MiB with memory.min 12 MiB all 4 MiB above it go, beside who
+    # takes up to 20 MiB of the 24 MiB of both: 11.9 MiB stayed.
+    groups = (Group("/p", max_bytes=24 * MIB), Group("/p/a", min_bytes=12 * MIB), Group("/p/b"))
+    programs = (
+        Program("a", "/p/a", (Grow(16 * MIB, 16 * MIB),)),
+        Program("b", "/p/b", (Grow(5 * MIB, 20 * MIB),), start_us=1_500_000),
+    )
+    left = {}
+    for proportional in (False, True):
+        traits = KernelTraits(mglru=True, mglru_proportional_protection=proportional)
+        result = run(scenario(*programs, groups=groups, machine=SWAP._replace(traits=traits)))[1]
+        left[proportional] = usage(result, "/p/a").total / MIB
+    assert left[False] == 12.0
+    assert 13.0 < left[True] < 16.0
 
 
 def test_with_proportional_protection_the_one_above_its_low_is_scanned_the_less():
@@ -187,3 +240,181 @@ def test_the_stale_protection_of_old_kernels_stops_a_cgroups_own_reclaim():
 def test_nothing_is_taken_out_of_a_tree_that_is_empty():
     simulation = Run(scenario())
     assert simulation.run(None).samples[-1].free_bytes == GIB - 100 * MIB
+
+
+SLOW_SWAP = MACHINE._replace(swap=SwapDevice(512 * MIB, Disk(write_bps=MIB, latency_us=10_000)))
+
+
+def test_a_page_on_its_way_to_swap_is_not_free():
+    # Above its 10 MiB a program has what the device wrote, 1 MiB in a second; 32 pages at a time take 135 ms.
+    program = Program("p", "/a", (Grow(None, 14 * MIB),))
+    limit = (Group("/a", max_bytes=10 * MIB),)
+    _, result = run(scenario(program, groups=limit, machine=SLOW_SWAP, seconds=6))
+    for sample in result.samples:
+        seen = sample.groups["/a"].usage
+        assert seen.total <= 10 * MIB
+        assert seen.total + seen.swap <= 10 * MIB + sample.time_us + 3 * 32 * 4096
+    full = next(s.time_us for s in result.samples if s.groups["/a"].usage.swap >= 4 * MIB - 64 * 4096)
+    assert full == pytest.approx(4_000_000 * (1 + 10 / 125), rel=0.1)
+    assert result.work[0].stalled_us == pytest.approx(full, rel=0.1)
+
+
+def test_the_machine_waits_for_its_swap_device_asleep():
+    swap = SwapDevice(512 * MIB, Disk(write_bps=4 * MIB))
+    machine = MACHINE._replace(ram_bytes=200 * MIB, swap=swap)
+    _, result = run(scenario(Program("p", "/a", (Grow(None, 110 * MIB),)), machine=machine, seconds=10))
+    assert not kinds(result, Kind.OOM_KILL)
+    assert result.work[0].moved_bytes == 110 * MIB
+    assert result.work[0].stalled_us > 1_000_000
+
+
+def test_what_is_on_its_way_to_swap_goes_with_its_process():
+    program = Program("p", "/a", (Grow(None, 14 * MIB),), stop_us=1_000_000)
+    limit = (Group("/a", max_bytes=10 * MIB),)
+    simulation, _ = run(scenario(program, groups=limit, machine=SLOW_SWAP, seconds=2))
+    memcg = simulation.world.groups["/a"]
+    assert (memcg.usage, memcg.swap, memcg.leaving) == (0, 0, 0)
+
+
+def test_of_a_collected_heap_the_oldest_pages_are_swapped_and_those_live():
+    # 8 to 28 MiB under 24 MiB: at each top the oldest 4 MiB are in swap, all of them alive, and come back.
+    # The room is made by the other 4 MiB that live, which are the oldest now, and come back then.
+    program = Program("p", "/a", (Sawtooth(8 * MIB, 28 * MIB, 8 * MIB),))
+    limit = (Group("/a", max_bytes=24 * MIB),)
+    simulation, _ = run(scenario(program, groups=limit, machine=SWAP, seconds=8))
+    # 3.5 s to the first top, 2.5 s to each of the others
+    assert simulation.world.groups["/a"].counts["pswpin"] == 2 * 8 * 256
+
+
+@pytest.mark.parametrize(("seconds", "returned"), [(5, 0), (8, 2048)])
+def test_what_lives_is_waited_for_from_its_second_collection_on(seconds, returned):
+    # Compressed: 20 us to put a page away, and as much to bring it back, a stall once it was used again.
+    machine = MACHINE._replace(
+        swap=SwapDevice(512 * MIB, ram_ratio=4.0), swap_us=20.0, reclaim_us=0.0, pass_us=0.0
+    )
+    program = Program("p", "/a", (Sawtooth(8 * MIB, 28 * MIB, 8 * MIB),))
+    limit = (Group("/a", max_bytes=24 * MIB),)
+    simulation, result = run(scenario(program, groups=limit, machine=machine, seconds=seconds))
+    stalled = simulation.world.groups["/a"].counts["pswpout"] + returned
+    assert result.samples[-1].groups["/a"].some_us == pytest.approx(stalled * 20, rel=0.02)
+
+
+@pytest.mark.parametrize(
+    ("swap", "in_use", "cost"),
+    [
+        # 64 pages in 8 requests of 1 ms, and 20 us of the processor for each page
+        (SwapDevice(512 * MIB, Disk(10**12, 10**12, 1000)), True, {"wait": 8000, "cpu": 1280}),
+        (SwapDevice(512 * MIB, Disk(10**12, 10**12, 1000)), False, {"io": 8000, "cpu": 1280}),
+        # to decompress is to read
+        (SwapDevice(512 * MIB, ram_ratio=4.0), True, {"reclaim": 1280}),
+        (SwapDevice(512 * MIB, ram_ratio=4.0), False, {"cpu": 1280}),
+    ],
+)
+def test_waiting_for_a_page_is_a_stall_where_it_had_been_in_use(swap, in_use, cost):
+    machine = MACHINE._replace(swap=swap, swap_us=20.0)
+    limit = (Group("/a", max_bytes=24 * MIB),)
+    simulation, _ = run(scenario(Program("p", "/a", (Grow(None, 32 * MIB),)), groups=limit, machine=machine))
+    memcg = simulation.world.groups["/a"]
+    memcg.max = NO_LIMIT
+    task = memcg.procs[0].tasks[0]
+    task.reclaim = task.wait = task.cpu = task.io = 0.0
+    assert bring_back(task, memcg.holdings[0], 64, in_order=True, in_use=in_use) == 64
+    expected = {"reclaim": 0, "wait": 0, "cpu": 0, "io": 0} | cost
+    assert {name: getattr(task, name) for name in expected} == pytest.approx(expected, abs=1)
+
+
+def test_pages_that_are_never_unused_are_swapped_all_the_same():
+    simulation, _ = run(scenario(Program("p", "/a", (Grow(None, 20 * MIB),)), machine=SWAP, seconds=1))
+    memcg = simulation.world.groups["/a"]
+    memcg.holdings[0].touch_us = 0.0
+    # 1 + 2 + 5 + 10 + 20 of 5,120 pages are less than 64; of the next 40 come those missing, in steps of 32
+    assert shrink(simulation.world, memcg, 64, SimpleNamespace(reclaim=0.0, wait=0.0)) == 38 + 32
+    assert memcg.swap == 70
+
+
+@pytest.mark.parametrize(
+    ("mib", "mglru", "priorities", "pages"),
+    [
+        (4, False, 8, 31 + 32),  # nothing of 1,024 pages at priority 12 and 11, then 1, 2, 4, 8, 16, 32
+        (16, False, 6, 31 + 32),
+        (64, False, 4, 4 + 8 + 16 + 32),
+        (512, False, 1, 32),  # 32 of 131,072
+        (4, True, 3, 64),  # one of 1,024 at priority 10, for which MGLRU takes 64
+        (16, True, 1, 64),
+        (512, True, 1, 64),
+    ],
+)
+def test_a_pass_takes_of_a_list_what_its_priorities_say_and_costs_as_many(mib, mglru, priorities, pages):
+    # 32 pages of a list of so many MiB: at priority 12 a 4096th of it is scanned, then twice as much.
+    machine = MACHINE._replace(pass_us=1300.0, reclaim_us=0.0, traits=KernelTraits(mglru=mglru))
+    program = Program("p", "/a", (ReadFile("f", mib * MIB, None, 1),))
+    simulation, _ = run(scenario(program, machine=machine, seconds=20))
+    payer = SimpleNamespace(reclaim=0.0, wait=0.0)
+    assert shrink(simulation.world, simulation.world.groups["/a"], 32, payer) == pages
+    assert payer.reclaim == pytest.approx(priorities * 100)
+
+
+def test_of_two_lists_a_pass_takes_from_both():
+    # kernel.md 3.2: 1 + 2 + 5 + 10 + 20 of 5,120 pages and none + 1 + 3 + 6 + 12 of 3,072
+    programs = [
+        Program(n, f"/p/{n}", (ReadFile(n, mib * MIB, None, 1),)) for n, mib in (("a", 20), ("b", 12))
+    ]
+    machine = MACHINE._replace(reclaim_us=0.0)
+    simulation, _ = run(Scenario("two", machine, (Group("/p"),), tuple(programs), duration_us=5_000_000))
+    payer = SimpleNamespace(reclaim=0.0, wait=0.0)
+    # at the fifth priority, after 18 + 10, both still give theirs
+    assert shrink(simulation.world, simulation.world.groups["/p"], 32, payer) == 38 + 22
+
+
+def test_a_reader_of_what_does_not_fit_finds_what_is_active_only():
+    # 40 MiB at 20 MiB/s are read twice, and so are active, when a limit comes. Under 30 MiB what is missing
+    # was gone for less long than the active list is large, and is active again: oldest first, all of it goes
+    # before the reader comes round. Under 15 MiB it is not: what is active stays.
+    program = Program("p", "/a", (ReadFile("f", 40 * MIB, 20 * MIB),))
+    for limit, share in ((30, 1.0), (15, 25 / 40)):
+        change = Change(6_000_000, "/a", "memory.max", limit * MIB)
+        _, result = run(scenario(program, changes=(change,), seconds=16))
+        assert result.work[0].refaulted_bytes / (10 * 20 * MIB) == pytest.approx(share, rel=0.03)
+
+
+def test_who_reclaims_goes_on_with_what_it_freed_so_that_two_readers_reclaim_alike():
+    programs = [Program(n, f"/p/{n}", (ReadFile(n, 64 * MIB),)) for n in ("a", "b")]
+    group = (Group("/p", max_bytes=32 * MIB),)
+    machine = MACHINE._replace(cpus=1, reclaim_us=4.0)
+    _, result = run(Scenario("two", machine, group, tuple(programs), duration_us=2_000_000))
+    last = result.samples[-1].groups
+    assert last["/p/a"].some_us == pytest.approx(last["/p/b"].some_us, rel=0.1)
+    # They do not go in step: of two that stall for a fifth of the time each, four fifths of it alone.
+    assert last["/p"].some_us == pytest.approx(last["/p/a"].some_us * 2, rel=0.25)
+
+
+@pytest.mark.parametrize(("instances", "pages"), [(1, 25_600 + 148_800), (2, 51_200 + 97_600)])
+def test_a_page_from_the_disk_and_one_from_the_cache_have_their_price(instances, pages):
+    # 25,600 pages of 20 us each from the disk, which takes 0.1 s for them and is not waited for, and for the
+    # rest of 2 s (1.488 s, or 0.976 s) such of 10 us from the cache. Two readers of files of their own share
+    # the processor.
+    machine = MACHINE._replace(cpus=1, read_us=20.0, copy_us=10.0, disk=Disk(1000 * MIB, latency_us=0))
+    programs = [Program(f"p{i}", "/a", (ReadFile(f"f{i}", 100 * MIB),)) for i in range(instances)]
+    _, result = run(scenario(*programs, machine=machine, seconds=2))
+    assert sum(work.moved_bytes for work in result.work) / 4096 == pytest.approx(pages, rel=0.03)
+
+
+@pytest.mark.parametrize(("read_mib_s", "seconds"), [(20, 5.0), (1000, 0.75)])
+def test_a_reader_works_while_the_next_pages_are_read(read_mib_s, seconds):
+    # 100 MiB: the disk takes 5 s or 0.1 s, the reader 29.3 us for each page, 0.75 s; the longer counts.
+    machine = MACHINE._replace(fault_us=28.9, disk=Disk(read_bps=read_mib_s * MIB, latency_us=0))
+    program = Program("p", "/a", (ReadFile("f", 100 * MIB, None, 1),))
+    _, result = run(scenario(program, machine=machine))
+    read = next(s.time_us for s in result.samples if s.groups["/a"].usage.file == 100 * MIB)
+    assert read / 1e6 == pytest.approx(seconds, abs=0.15)
+
+
+def test_of_several_cgroups_one_that_is_used_is_looked_at_no_more_than_its_size_makes_it():
+    # shrink_node_memcgs: 150 MiB that are asked for all the time, beside a leak of 700 MiB and more
+    served = Program("p", "/a", (WorkingSet(150 * MIB, requests_per_s=200.0, anon_touches=32),))
+    leak = Program("leak", "/leak", (Grow(50 * MIB, 1000 * MIB),))
+    machine = SWAP._replace(traits=KernelTraits(mglru=True))
+    done, result = run(scenario(served, leak, machine=machine, seconds=20))
+    stats = {path: snapshot(done.world).cgroups[path].stat for path in ("/a", "/leak")}
+    assert usage(result, "/leak").swap > 150 * MIB
+    assert stats["/a"]["pgscan"] < 0.5 * stats["/leak"]["pgscan"]

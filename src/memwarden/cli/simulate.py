@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from memwarden.guard.ir import Policy
     from memwarden.sim.result import Result
     from memwarden.sim.scenario import Scenario
+    from memwarden.words.problems import Problem
 
 HELP = "try a limit or a policy in a world that obeys the kernel's rules"
 EPILOG = """\
@@ -206,12 +207,17 @@ def of_text(text: object, name: str, settings: Sequence[str]) -> Scenario:
         fetch=lambda base, beside: Text(*scenario_files.read(base, beside)),
         settings=[setting(one) for one in settings],
     )
-    for problem in loaded.problems:
-        if problem.warning and loaded.scenario is not None:
-            sys.stderr.write(f"memwarden: {problem}\n")
-    if loaded.scenario is None:
-        raise InputError("\n".join(str(one) for one in loaded.problems if not one.warning))
-    return loaded.scenario
+    if loaded.scenario is not None:
+        _tell(loaded.problems)
+        return loaded.scenario
+    *others, last = (one for one in loaded.problems if not one.warning)
+    _tell(others)
+    raise InputError(str(last))
+
+
+def _tell(problems: Sequence[Problem]) -> None:
+    for problem in problems:
+        sys.stderr.write(f"memwarden: {problem}\n")
 
 
 def policy_of(args: argparse.Namespace, where: str | None) -> Policy | None:

@@ -30,6 +30,47 @@ _NEEDS: Final = {"memory": _WITH_MEMORY, "io": frozenset({"io.stat"})}
 """Controllers to their files."""
 
 
+_SETS: Final[dict[tuple[CgroupFile, ...], tuple[tuple[CgroupFile, ...], tuple[str, ...]]]] = {}
+"""Sets of files that cgroups have, with their names: most cgroups have the same, and hold it once."""
+_MOST_SETS: Final = 64
+
+
+def _shared(files: tuple[CgroupFile, ...]) -> tuple[tuple[CgroupFile, ...], tuple[str, ...]]:
+    found = _SETS.get(files)
+    if found is None:
+        if len(_SETS) >= _MOST_SETS:
+            _SETS.clear()
+        found = _SETS[files] = files, tuple([file.name for file in files])
+    return found
+
+
+_MEANT: Final[dict[tuple[str, bytes], tuple[bytes, tuple[Any, ...]]]] = {}
+"""Files by name and content, with what they mean: most cgroups say the same in most, and hold it once."""
+_MOST_MEANT: Final = 512
+_SHORT: Final = 160
+_OWN: Final = frozenset(
+    {cgroup_v2.USAGE, "memory.stat", "memory.numa_stat", "cgroup.procs", "cgroup.threads"}
+)
+"""Files that say something else in each cgroup."""
+
+
+def _meant(file: CgroupFile, values: list[Any], data: bytes) -> bytes:
+    """Put what a file says into the values of a Cgroup; the data, as others hold it; or ``ParseError``."""
+    key = file.name, data
+    known = _MEANT.get(key)
+    if known is None:
+        file.put(values, decode(data))
+        if len(data) <= _SHORT and file.name not in _OWN:
+            if len(_MEANT) >= _MOST_MEANT:
+                _MEANT.clear()
+            _MEANT[key] = data, tuple([values[slot] for slot in file.slots])
+        # What is parsed later holds the data, and there need be no second copy.
+        return getattr(values[file.slots[0]], "data", data)
+    for slot, value in zip(file.slots, known[1], strict=True):
+        values[slot] = value
+    return known[0]
+
+
 class Known:
     """A cgroup as it was read last: ``files`` gave ``datas``, which mean ``cgroup`` and ``gaps``."""
 
@@ -38,8 +79,7 @@ class Known:
     def __init__(self, cgroup: Cgroup, found: list[tuple[CgroupFile, bytes | ReadError | None]]) -> None:
         self.cgroup = cgroup
         self.inode = cgroup.inode
-        self.files = [file for file, _ in found]
-        self.names = [file.name for file, _ in found]
+        self.files, self.names = _shared(tuple([file for file, _ in found]))
         self.datas = [data for _, data in found]
         """Contents, errors, and ``None`` for what is malformed, which is looked at again each time."""
         self.gaps: list[Gap] = []
@@ -50,9 +90,9 @@ class Known:
         It does when a file is gone or there again, or when the controllers change, for files come with them.
         """
         values: list[Any] = list(self.cgroup)
-        for file, old, new in compress(
-            zip(self.files, self.datas, datas, strict=True), map(ne, self.datas, datas)
-        ):
+        taken: list[bytes | ReadError | None] = [*datas]
+        for place in compress(range(len(datas)), map(ne, self.datas, datas)):
+            file, old, new = self.files[place], self.datas[place], datas[place]
             if isinstance(new, ReadError) or not isinstance(old, bytes):
                 if (
                     isinstance(old, ReadError)
@@ -64,11 +104,11 @@ class Known:
             if file is SWITCH or file.name == cgroup_v2.CONTROLLERS:
                 return False
             try:
-                file.put(values, decode(new))
+                taken[place] = _meant(file, values, new)
             except ParseError:
                 return False
         self.cgroup = Cgroup._make(values)
-        self.datas = [*datas]
+        self.datas = taken
         return True
 
 
@@ -152,7 +192,7 @@ class _One:
                 self.found.append((file, error))
             return
         try:
-            file.put(self.values, decode(data))
+            data = _meant(file, self.values, data)
         except ParseError as error:
             self.gaps.append(gap(error, place))
             self.found.append((file, None))

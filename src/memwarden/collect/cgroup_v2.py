@@ -104,7 +104,7 @@ FILES: Final = (
     cgroup_file("memory.zswap.current", scalar.parse_number, "zswap_current_bytes"),
     cgroup_file("memory.zswap.max", scalar.parse, "zswap_max_bytes"),
     cgroup_file("memory.zswap.writeback", scalar.parse_switch, "zswap_writeback"),
-    cgroup_file("memory.stat", Later(memory_stat.parse, memory_stat.KEYS, " "), "stat"),
+    cgroup_file("memory.stat", Later(memory_stat.parse, memory_stat.KEYS, " ", flat=True), "stat"),
     # Later where there is one node; the names of several have digits that differ.
     cgroup_file("memory.numa_stat", Later(memory_numa_stat.parse, memory_stat.KEYS, " N0="), "numa_stat"),
     cgroup_file("memory.events", memory_events.parse, "events"),

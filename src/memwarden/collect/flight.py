@@ -8,12 +8,12 @@ difference is in pages of 4 KiB where its second lowest bit is set, for most are
 
 from __future__ import annotations
 
-import json
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 from memwarden.collect import flight_columns as columns
 from memwarden.collect.woken import Woken
+from memwarden.host import plain_json
 from memwarden.state.cgroup import parent_path
 from memwarden.state.snapshot import CgroupMode, HostFacts, Instant, Snapshot
 from memwarden.state.traits import KernelTraits
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from memwarden.collect.flight_columns import Row, Value
+    from memwarden.state.cgroup import Cgroup
 
 KEY: Final = 1
 LOOK: Final = 2
@@ -33,7 +34,7 @@ LONGEST_TEXT: Final = 200
 class _Known:
     """A cgroup as the last record had it."""
 
-    __slots__ = ("inode", "number", "path", "row", "version")
+    __slots__ = ("inode", "number", "path", "row", "seen", "version")
 
     def __init__(self, number: int, path: str, inode: int, version: int) -> None:
         self.number = number
@@ -41,6 +42,8 @@ class _Known:
         self.inode = inode
         self.version = version
         self.row: Row = (None,) * columns.CGROUP_WIDTH
+        self.seen: Cgroup | None = None
+        """What the row is of, when it was made of a cgroup."""
 
 
 class Encoder:
@@ -73,7 +76,7 @@ class Encoder:
         if is_key:
             self._cgroups, self._next = {}, 0
             self._machine = (None,) * columns.MACHINE_WIDTH
-            _put_text(out, json.dumps(_facts(snapshot)))
+            _put_text(out, plain_json.dumps(_facts(snapshot)))
         row = columns.machine_row_of(snapshot)
         _put_row(out, self._machine, row, columns.AVERAGES)
         self._machine = row
@@ -103,7 +106,10 @@ class Encoder:
             known[cgroup.path] = _Known(self._next, cgroup.path, cgroup.inode, cgroup.version)
             self._next += 1
         for path, cgroup in present.items():
-            row, one = columns.row_of(cgroup), known[path]
+            one = known[path]
+            if one.seen is cgroup:
+                continue
+            one.seen, row = cgroup, columns.row_of(cgroup)
             if row != one.row:
                 _put(out, one.number + 1)
                 _put_row(out, one.row, row, columns.CGROUP_AVERAGES)
@@ -207,7 +213,7 @@ class Decoder:
         if instant.wall_us == -1:
             instant = Instant(instant.monotonic_us)
         if kind == KEY:
-            self._facts = _checked(json.loads(data.text()))
+            self._facts = _checked(plain_json.loads(data.text()))
             self._cgroups, self._next = {}, 0
             self._machine = [None] * columns.MACHINE_WIDTH
         elif kind != LOOK or self._facts is None:

@@ -16,7 +16,7 @@ from memwarden.collect.glances import Glances
 from memwarden.collect.leniency import Reading, decode
 from memwarden.collect.processes import ProcessReader
 from memwarden.errors import ParseError, ReadError
-from memwarden.kernel import meminfo, pid_cgroup, psi, vmstat
+from memwarden.kernel import cgroup_procs, meminfo, pid_cgroup, psi, vmstat
 from memwarden.state.snapshot import CgroupMode, HostFacts, Snapshot
 
 if TYPE_CHECKING:
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from memwarden.state.traits import KernelTraits
 
 V2: Final = 2
+GONE: Final = frozenset(("ENOENT", "ENODEV"))
+"""Errors of a cgroup that was removed meanwhile; nobody is in it."""
 FILES: Final = frozenset(
     (
         "cgroup.controllers",
@@ -87,8 +89,11 @@ class Focused:
         self._watched = watched
         self._survey: _Survey | None = None
 
-    def look(self, *, processes: bool = False) -> Snapshot:
-        """The machine now. What cannot be read is a gap; a machine without cgroups has none."""
+    def look(self) -> Snapshot:
+        """The machine now, without its processes.
+
+        What cannot be read is a gap; a machine without cgroups has none.
+        """
         reading = Reading(self._source)
         instant = self._source.instant()
         survey = self._survey or self._surveyed(reading)
@@ -98,8 +103,6 @@ class Focused:
         cgroups = self._cgroups(reading, survey, instant.monotonic_us)
         # Without a single cgroup the mount has gone, or is not there yet: it is looked for at the next look.
         self._survey = survey if cgroups else None
-        found = ProcessReader(reading, survey.found, cgroups).read() if processes else {}
-        membership.settle(cgroups, found)
         return Snapshot(
             instant=instant,
             host=survey.host,
@@ -114,9 +117,54 @@ class Focused:
             io_pressure=pressures[2],
             sysctl=survey.sysctl,
             cgroups=MappingProxyType(cgroups),
-            processes=MappingProxyType(found),
             gaps=tuple(reading.gaps),
         )
+
+    def meet(self, snapshot: Snapshot, paths: frozenset[str]) -> Snapshot:
+        """A look of a moment ago with the processes in and below some cgroups as they are now.
+
+        All of the machine where ``/`` is among them, and where those of a cgroup cannot be told without.
+        """
+        reading = Reading(self._source)
+        survey = self._survey or self._surveyed(reading)
+        cgroups = dict(snapshot.cgroups)
+        if isinstance(survey.reader, Glances):
+            # Marks and limits of who is to be judged may be older than the look.
+            cgroups.update(survey.reader.refresh(reading, paths))
+        reader = ProcessReader(reading, survey.found, cgroups)
+        pids = None if "/" in paths else self._members(survey.found, snapshot, paths)
+        found = reader.read() if pids is None else reader.some(pids)
+        membership.settle(cgroups, found)
+        return snapshot._replace(
+            cgroups=MappingProxyType(cgroups),
+            processes=MappingProxyType(found),
+            gaps=(*snapshot.gaps, *reading.gaps),
+        )
+
+    def _members(self, found: Hierarchy, snapshot: Snapshot, paths: frozenset[str]) -> set[int] | None:
+        """Who is in some cgroups and below them; ``None`` where the kernel does not list them by cgroup.
+
+        They are listed anew: whoever came since the look dies with the others, and may be somebody who is to
+        be spared.
+        """
+        if found.version != V2:
+            return None
+        pids: set[int] = set()
+        try:
+            root = self._source.cgroups(found.mount_point)
+        except ReadError:
+            return None
+        for path in sorted(paths):
+            for cgroup in snapshot.subtree(path):
+                try:
+                    directory = root
+                    for name in cgroup.path.split("/")[1:]:
+                        directory = directory.child(name)
+                    pids.update(cgroup_procs.parse(decode(directory.read("cgroup.procs"))))
+                except ReadError as error:
+                    if error.errno_name not in GONE:
+                        return None
+        return pids
 
     def _cgroups(self, reading: Reading, survey: _Survey, now_us: int) -> dict[str, Cgroup]:
         if survey.found.mode is CgroupMode.NONE:

@@ -2,9 +2,9 @@
 
 A page is charged to a cgroup and all above it, so that a cgroup whose ``memory.current`` is what it was has
 nothing below it that took or gave memory. Only where it moved are the other figures read, and one goes
-further down. Now and then everything is read: limits, lists of processes, new cgroups. Those that a limit
-of their own holds up, or that are watched by name, are read at each look, since they may stall at a steady
-size.
+further down; what moves seldom, such as limits, marks and who is below, is read there too when that was long
+ago. Those that a limit of their own holds up, or that are watched by name, are read at each look, since they
+may stall at a steady size. All others have their turn in time, a few at each look.
 """
 
 from __future__ import annotations
@@ -15,11 +15,12 @@ from memwarden.collect.cgroup_survey import Surveyor
 from memwarden.collect.cgroup_v2 import USAGE
 from memwarden.collect.leniency import gap
 from memwarden.errors import ReadError
+from memwarden.state.cgroup import ancestry
 from memwarden.state.gaps import Gap, GapReason
-from memwarden.units import Max
+from memwarden.units import SECOND_US, Max
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from memwarden.collect.cgroup_survey import Known
     from memwarden.collect.leniency import Reading
@@ -27,8 +28,12 @@ if TYPE_CHECKING:
     from memwarden.state.cgroup import Cgroup
     from memwarden.units import Limit
 
-WHOLE_US: Final = 2_000_000
-"""How often everything is read while one looks again and again."""
+WHOLE_US: Final = 2 * SECOND_US
+"""How old what moves seldom may be in a cgroup that takes or gives memory, or is held at its limit."""
+OLDEST_US: Final = 30 * SECOND_US
+"""The same for the others, as far as their turn comes:"""
+TURNS: Final = 4
+"""so many of them are read wholly at each look."""
 HOT: Final = frozenset(
     (
         USAGE,
@@ -41,27 +46,44 @@ HOT: Final = frozenset(
     )
 )
 """What moves with every page; limits and the like move when somebody writes them."""
+LOOK_FOR_US: Final = SECOND_US
+"""How often it is asked whose turn it is."""
+_NEVER: Final = -WHOLE_US - OLDEST_US
 
 
 class _Node:
-    """One cgroup that was met: its directory, what is known of it, and those below it by name."""
+    """One cgroup that was met: its directory, what is known of it, and those below it by name.
 
-    __slots__ = ("below", "directory", "fresh", "hot", "known", "names", "usage", "watched")
+    ``whole_us`` is when everything of it was read, its list of those below included.
+    """
 
-    def __init__(self, directory: Directory, known: Known, *, watched: bool) -> None:
+    __slots__ = ("below", "directory", "hot", "known", "names", "parent", "usage", "watched", "whole_us")
+
+    def __init__(self, directory: Directory, known: Known, parent: _Node | None, *, watched: bool) -> None:
         self.directory = directory
-        self.known = known
+        self.parent = parent
         self.below: dict[str, _Node] = {}
         self.watched = watched
-        self.fresh = False
+        self.whole_us = _NEVER
+        self.take(known)
+
+    def take(self, known: Known) -> None:
+        """Another survey found other files."""
+        self.known = known
         self.hot = [place for place, name in enumerate(known.names) if name in HOT]
         self.names = [known.names[place] for place in self.hot]
         self.usage = known.names.index(USAGE) if USAGE in known.names else None
 
-    def held(self) -> bool:
-        """Whether a limit of its own may hold it up."""
+    @property
+    def prefix(self) -> str:
+        """What the paths of those below begin with."""
+        path = self.known.cgroup.path
+        return "" if path == "/" else path
+
+    def pinned(self) -> bool:
+        """Whether it is read at each look: it is watched, or a limit of its own may hold it up."""
         cgroup = self.known.cgroup
-        return _limited(cgroup.high_bytes) or _limited(cgroup.max_bytes)
+        return self.watched or _limited(cgroup.high_bytes) or _limited(cgroup.max_bytes)
 
     def moved(self) -> bool:
         """Whether its usage is not what it was; the root has no usage and counts as moved."""
@@ -71,6 +93,14 @@ class _Node:
             return self.directory.read(USAGE) != self.known.datas[self.usage]
         except ReadError:
             return True
+
+    def walk(self) -> Iterator[_Node]:
+        """It and all below it, pre-order, children in the order of their names."""
+        waiting = [self]
+        while waiting:
+            node = waiting.pop()
+            yield node
+            waiting.extend(reversed(node.below.values()))
 
 
 class Glances:
@@ -88,86 +118,193 @@ class Glances:
         self._surveyor = Surveyor(2, marks=marks, only=only)
         self._watched = watched
         self._root: _Node | None = None
-        self._whole_us: int | None = None
+        self._now_us = 0
+        self._nodes: dict[str, _Node] = {}
+        """All by path, in the order of a walk."""
+        self._pinned: list[_Node] = []
+        self._turns: list[_Node] = []
+        """Those whose turn to be read wholly is still to come in this round, the next one last."""
+        self._asked_us = 0
+        self._changed = False
+        """Somebody came or went, or a limit did: the lists are made anew."""
+
+    def forget(self) -> None:
+        """Let the next look read everything."""
+        for node in self._nodes.values():
+            node.whole_us = _NEVER
 
     def read(self, reading: Reading, now_us: int) -> dict[str, Cgroup]:
         """All cgroups by path, pre-order, children in the order of their names."""
-        whole = self._whole_us is None or not 0 <= now_us - self._whole_us < WHOLE_US
-        if whole or self._root is None:
-            self._whole_us = now_us
-            try:
-                directory = reading.source.cgroups(self._mount_point)
-            except ReadError as error:
-                reading.gaps.append(gap(error, self._mount_point))
-                self._root = None
-                return {}
-            self._root = self._met(reading, "/", directory, self._root)
-        if self._root is None:
+        if now_us < self._now_us:
+            self.forget()  # another clock: nobody knows how old anything is
+        self._now_us = now_us
+        root = self._top(reading)
+        if root is None:
             return {}
-        nodes: list[_Node] = []
-        waiting = [(self._root, True)]
-        while waiting:
-            node, look = waiting.pop()
-            nodes.append(node)
-            if whole:
-                self._list(reading, node)
-            elif look:
-                look = node.moved() and self._glance(node)
-                node.fresh = look
-            waiting.extend([(one, look) for one in reversed(node.below.values())])
-        for node in nodes:
-            if not (whole or node.fresh) and (node.watched or node.held()):
-                self._glance(node)
-            node.fresh = False
-        return {node.known.cgroup.path: node.known.cgroup for node in nodes}
+        read = self._look(reading, root)
+        for node in self._pinned:
+            if node not in read:
+                self._again(reading, node)
+        self._take_turns(reading)
+        if self._changed:
+            self._list_all(root)
+        return {path: node.known.cgroup for path, node in self._nodes.items()}
 
-    def _glance(self, node: _Node) -> bool:
-        """Read what moves; what cannot be told by that is left for the next look at everything."""
-        datas: list[Any] = list(node.known.datas)
+    def refresh(self, reading: Reading, paths: frozenset[str]) -> dict[str, Cgroup]:
+        """Some cgroups, and those above and below them, with everything as it is now; those still there.
+
+        Whoever was read wholly at this look is left out. Of the whole machine (``/``), so are those that were
+        a short time ago.
+        """
+        found: dict[str, Cgroup] = {}
+        age_us = WHOLE_US if "/" in paths else 1
+        for path in dict.fromkeys(above for one in paths for above in ancestry(one)):
+            node = self._nodes.get(path)
+            if node is not None:
+                for one in node.walk() if path in paths else (node,):
+                    if self._is_due(one, age_us) and self._wholly(reading, one):
+                        found[one.known.cgroup.path] = one.known.cgroup
+        return found
+
+    def _top(self, reading: Reading) -> _Node | None:
+        """The root cgroup: the one that was met, as long as no other is mounted in its place."""
+        if self._root is not None and not self._is_due(self._root, WHOLE_US):
+            return self._root
+        root: _Node | None = None
+        try:
+            directory = reading.source.cgroups(self._mount_point)
+        except ReadError as error:
+            reading.gaps.append(gap(error, self._mount_point))
+        else:
+            root = self._root
+            if root is None or root.known.inode != directory.inode:
+                root = self._met(reading, "/", directory, None)
+            else:
+                root.directory = directory
+        self._root = root
+        return root
+
+    def _look(self, reading: Reading, root: _Node) -> set[_Node]:
+        """Go down where memory moved; who was read."""
+        read: set[_Node] = set()
+        waiting = [root]
+        while waiting:
+            node = waiting.pop()
+            if node.whole_us == _NEVER or node.moved():
+                read.add(node)
+                if self._again(reading, node):
+                    waiting.extend(node.below.values())
+        return read
+
+    def _take_turns(self, reading: Reading) -> None:
+        if not self._turns and self._now_us >= self._asked_us + LOOK_FOR_US:
+            self._asked_us = self._now_us
+            self._turns = [node for node in self._nodes.values() if self._is_due(node, OLDEST_US)][::-1]
+        for _ in range(min(TURNS, len(self._turns))):
+            node = self._turns.pop()
+            if self._is_due(node, OLDEST_US):
+                self._wholly(reading, node)
+
+    def _is_due(self, node: _Node, age_us: int) -> bool:
+        return self._now_us - node.whole_us >= age_us
+
+    def _again(self, reading: Reading, node: _Node) -> bool:
+        """Read what moves, and everything where that was long ago; whether it is still there."""
+        if self._is_due(node, WHOLE_US):
+            return self._wholly(reading, node)
+        known, datas = node.known, list[Any](node.known.datas)
         for place, data in zip(node.hot, node.directory.read_all(node.names), strict=True):
             datas[place] = data
-        if any(isinstance(datas[place], ReadError) for place in node.hot):
-            self._whole_us = None  # gone, or changed: everything is read at the next look
+        if datas == known.datas:
+            return True
+        if any(isinstance(datas[place], ReadError) for place in node.hot) or not known.update(datas):
+            self._lost(node)
             return False
-        node.known.update(datas)
         return True
 
-    def _list(self, reading: Reading, node: _Node) -> None:
-        """Meet the cgroups below again, those that are new with them, without those that are gone."""
-        below: dict[str, _Node] = {}
+    def _lost(self, node: _Node) -> None:
+        """Gone, or changed: the next look goes down to it, moved or not. Whoever is gone is missed at once.
+
+        A kill of who is gone fails, and the one that would be next is to live then.
+        """
+        above: _Node | None = node
+        while above is not None:
+            above.whole_us = _NEVER
+            above = above.parent
+        if node.parent is not None and not node.directory.alive():
+            self._leave(
+                node.parent, {name: one for name, one in node.parent.below.items() if one is not node}
+            )
+
+    def _leave(self, node: _Node, below: dict[str, _Node]) -> None:
+        """Take these for those below a cgroup."""
+        self._changed |= below.keys() != node.below.keys()
+        node.below = below
+        prefix = node.prefix
+        children = tuple([f"{prefix}/{name}" for name in below])
+        if children != node.known.cgroup.children:
+            node.known.cgroup = node.known.cgroup._replace(children=children)
+
+    def _wholly(self, reading: Reading, node: _Node) -> bool:
+        """Read everything of a cgroup, and who is below it; whether it is still there."""
+        known, pinned = node.known, node.pinned()
+        datas = node.directory.read_all(known.names)
+        if datas != known.datas and not known.update(datas):
+            path = known.cgroup.path
+            other = self._surveyor.survey(path, node.directory)
+            if other is None:
+                reading.gaps.append(Gap(node.directory.path, GapReason.GONE))
+                self._lost(node)
+                return False
+            reading.gaps.extend(other.gaps)
+            node.take(other)
+        self._list(reading, node)
+        self._changed |= node.pinned() != pinned
+        return True
+
+    def _list(self, reading: Reading, top: _Node) -> None:
+        """Meet those below that are new, and whoever is below these; leave those that are gone."""
+        waiting = [top]
+        while waiting:
+            node = waiting.pop()
+            node.whole_us = self._now_us
+            below: dict[str, _Node] = {}
+            for name, directory in self._children(reading, node):
+                one = node.below.get(name)
+                if one is None or one.known.inode != directory.inode:
+                    one = self._met(reading, f"{node.prefix}/{name}", directory, node)
+                    waiting.extend(() if one is None else (one,))
+                if one is not None:
+                    below[name] = one
+            self._leave(node, below)
+
+    def _children(self, reading: Reading, node: _Node) -> Iterator[tuple[str, Directory]]:
         try:
             names = sorted([name for name, _ in node.directory.subdirectories()])
         except ReadError as error:
             names = []
             reading.gaps.append(gap(error, node.directory.path))
-        prefix = "" if node.known.cgroup.path == "/" else node.known.cgroup.path
         for name in names:
             try:
-                directory = node.directory.child(name)
+                yield name, node.directory.child(name)
             except ReadError as error:
                 reading.gaps.append(Gap(error.path, GapReason.GONE))
-                continue
-            one = self._met(reading, f"{prefix}/{name}", directory, node.below.get(name))
-            if one is not None:
-                below[name] = one
-        node.below = below
-        children = tuple([f"{prefix}/{name}" for name in below])
-        if children != node.known.cgroup.children:
-            node.known.cgroup = node.known.cgroup._replace(children=children)
 
-    def _met(self, reading: Reading, path: str, directory: Directory, last: _Node | None) -> _Node | None:
-        """Read everything of one cgroup; ``None`` when it is gone."""
-        if last is not None and last.known.inode == directory.inode:
-            datas = directory.read_all(last.known.names)
-            if datas == last.known.datas or last.known.update(datas):
-                last.directory = directory
-                return last
+    def _met(self, reading: Reading, path: str, directory: Directory, parent: _Node | None) -> _Node | None:
+        """Survey a cgroup that is new; ``None`` when it is gone already."""
         known = self._surveyor.survey(path, directory)
         if known is None:
             reading.gaps.append(Gap(directory.path, GapReason.GONE))
             return None
         reading.gaps.extend(known.gaps)
-        return _Node(directory, known, watched=self._watched(path))
+        self._changed = True
+        return _Node(directory, known, parent, watched=self._watched(path))
+
+    def _list_all(self, root: _Node) -> None:
+        self._changed = False
+        self._turns = []
+        self._nodes = {node.known.cgroup.path: node for node in root.walk()}
+        self._pinned = [node for node in self._nodes.values() if node.pinned()]
 
 
 def _limited(limit: Limit | None) -> bool:

@@ -18,7 +18,7 @@ from memwarden.state.gaps import Gap, GapReason
 from memwarden.state.process import PF_KTHREAD, Process
 
 if TYPE_CHECKING:
-    from collections.abc import Container
+    from collections.abc import Container, Iterable
 
     from memwarden.collect.hierarchy import Hierarchy
     from memwarden.collect.leniency import Reading
@@ -59,8 +59,25 @@ class ProcessReader:
         except ReadError as error:
             gaps.append(gap(error, "/proc"))
             return {}
+        processes = self._each(proc, sorted(names, key=int))
+        proc.release()
+        return processes
+
+    def some(self, pids: Iterable[int]) -> dict[int, Process]:
+        """Those of these pids that are there, in order; 0 is one outside of our PID namespace."""
+        try:
+            proc = self._reading.source.processes()
+        except ReadError as error:
+            self._reading.gaps.append(gap(error, "/proc"))
+            return {}
+        processes = self._each(proc, [str(pid) for pid in sorted(pids) if pid])
+        proc.release()
+        return processes
+
+    def _each(self, proc: Directory, names: list[str]) -> dict[int, Process]:
+        gaps = self._reading.gaps
         processes: dict[int, Process] = {}
-        for name in sorted(names, key=int):
+        for name in names:
             try:
                 process = self._open(proc, name)
             except (ReadError, ParseError) as error:  # of its stat file, without which it is nobody
@@ -68,7 +85,6 @@ class ProcessReader:
             else:
                 if process is not None:
                     processes[process.pid] = process
-        proc.release()
         return processes
 
     def _open(self, proc: Directory, name: str) -> Process | None:

@@ -6,18 +6,17 @@ come, and an answer is small enough for the socket's buffer.
 
 from __future__ import annotations
 
-import json
 import os
-import socket
-from struct import Struct
 from typing import TYPE_CHECKING, Any, Final
 
 from memwarden.daemon.loop import Heard
+from memwarden.host import plain_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from memwarden.daemon.ears import Ears
+    from memwarden.host.unix_socket import Socket
 
 SCHEMA: Final = "memwarden.ctl/1"
 NAME: Final = "socket"
@@ -25,30 +24,26 @@ LONGEST: Final = 1024
 """Bytes of a request."""
 CONNECTIONS: Final = 4
 COMMANDS: Final = ("status", "pause", "resume", "dump", "reload")
-PEER: Final = Struct("3i")
-"""``struct ucred``: pid, uid, gid."""
 
 
 class Control:
     """``answer`` does a command and returns what is to be said; a sentence in ``error`` where it failed."""
 
-    def __init__(self, listener: socket.socket, ears: Ears, answer: Callable[[str], dict[str, Any]]) -> None:
+    def __init__(self, listener: Socket, ears: Ears, answer: Callable[[str], dict[str, Any]]) -> None:
         self._listener = listener
         self._ears = ears
         self._answer = answer
-        self._waiting: dict[int, tuple[socket.socket, bytearray]] = {}
+        self._waiting: dict[int, tuple[Socket, bytearray]] = {}
         listener.setblocking(False)
         listener.listen(CONNECTIONS)
         ears.listen(listener.fileno(), self._come)
 
     def _come(self, _events: int) -> Heard:
         try:
-            peer, _ = self._listener.accept()
+            peer = self._listener.take()
         except OSError:  # gone again
             return Heard()
-        peer.setblocking(False)
-        _, uid, _ = PEER.unpack(peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, PEER.size))
-        if uid not in (0, os.geteuid()):
+        if peer.peer_uid() not in (0, os.geteuid()):
             self._say(peer, refusal("", "only root may ask"))
             peer.close()
             return Heard()
@@ -74,7 +69,7 @@ class Control:
 
     def _reply(self, line: bytes) -> dict[str, Any]:
         try:
-            command = json.loads(line)["command"]
+            command = plain_json.loads(line)["command"]
         except (ValueError, TypeError, KeyError, RecursionError):
             return refusal("", 'not a request; say {"command": "status"} and a line break')
         if command not in COMMANDS:
@@ -83,9 +78,9 @@ class Control:
         return {"schema": SCHEMA, "command": command, "error": "", "status": None, "dump": None} | found
 
     @staticmethod
-    def _say(peer: socket.socket, document: dict[str, Any]) -> None:
+    def _say(peer: Socket, document: dict[str, Any]) -> None:
         try:
-            peer.send(json.dumps(document).encode() + b"\n")
+            peer.send(plain_json.dumps(document).encode() + b"\n")
         except OSError:
             return  # it has left, or does not read
 

@@ -7,12 +7,12 @@ incident: a folder with ``incident.json``, the last minutes of the flight record
 
 from __future__ import annotations
 
-import json
 import time
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from memwarden.guard import ledger as documents
 from memwarden.guard.written import plain
+from memwarden.host import plain_json
 from memwarden.state.intents import CgroupId
 from memwarden.units import SECOND_US
 
@@ -129,7 +129,7 @@ class Incidents:
         self._count += 1
         key = f"{_stamp(began)}-{self._count}"
         files: list[tuple[str, Iterable[bytes]]] = [
-            ("incident.json", [json.dumps(self._document(key, began, deaths)).encode() + b"\n"]),
+            ("incident.json", [plain_json.dumps(self._document(key, began, deaths)).encode() + b"\n"]),
             ("flight", self._latest(FLIGHT)),
         ]
         if log:

@@ -7,11 +7,10 @@ bounded, for :meth:`Ledger.flush`.
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any, Final
 
 from memwarden.guard import ledger as documents
-from memwarden.host import kmsg
+from memwarden.host import kmsg, plain_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -102,7 +101,7 @@ class Ledger:
 
     def _write(self, document: dict[str, Any], fields: dict[str, str]) -> None:
         if self._lines is not None:
-            line = json.dumps(document, separators=(",", ":")).encode() + b"\n"
+            line = plain_json.dumps(document, separators=(",", ":")).encode() + b"\n"
             try:
                 self._lines.append(line)
             except OSError as error:

@@ -25,16 +25,22 @@ if TYPE_CHECKING:
     from memwarden.state.intents import Outcome
     from memwarden.state.snapshot import Snapshot
 
+NOBODY: Final[frozenset[str]] = frozenset()
 UNKNOWN_US: Final = 1_000_000
 """How long to sleep when the machine does not say how much memory is available."""
 
-GREED: Final = 3
+GREED: Final = 7
 """Sleep at least so many times as long as a look took."""
 PATIENCE: Final = 9
 """The same while memory is not filling."""
-LOOKS: Final = 20
+SLACK: Final = 39
+"""The same while tasks stall but little, and up to :data:`LONGEST_SLACK_US`."""
+LONGEST_SLACK_US: Final = 2_000_000
+LOOKS: Final = 10
 """Looks that there shall be before memory ends."""
 LONGEST_TICK_US: Final = 1_000_000
+PRESSING_US: Final = 300_000
+"""When memory ends so soon, nobody's latency comes before ours."""
 
 
 class Heard(NamedTuple):
@@ -59,8 +65,11 @@ class Ears(Protocol):
 class Eyes(Protocol):
     """What reads the machine."""
 
-    def look(self, *, processes: bool) -> Snapshot:
-        """Cgroups now, and the processes where they are asked for."""
+    def look(self) -> Snapshot:
+        """Cgroups now, without processes."""
+
+    def meet(self, snapshot: Snapshot, paths: frozenset[str]) -> Snapshot:
+        """The same look with the processes in and below some cgroups as they are now; ``/``: with all."""
 
 
 class Hands(Protocol):
@@ -81,6 +90,16 @@ class Follower(Protocol):
 
     def due(self, now_us: int) -> bool:
         """Whether the cgroups are to be read, since somebody who is named was not there."""
+
+
+class Haste(Protocol):
+    """How we are scheduled."""
+
+    def first(self) -> None:
+        """Before everybody."""
+
+    def along(self) -> None:
+        """Beside the others."""
 
 
 class Memory(Protocol):
@@ -123,6 +142,7 @@ class Loop:
         hands: Hands,
         memory: Memory,
         follower: Follower,
+        haste: Haste,
     ) -> None:
         self._clock = clock
         self._beats = beats
@@ -133,7 +153,9 @@ class Loop:
         self._hands = hands
         self._memory = memory
         self.follower = follower
+        self.haste = haste
         self._sleep_us = 0
+        self._rested_us = 0
         self._napping = False
         self._took_us = 0
         self._busy = False
@@ -143,11 +165,13 @@ class Loop:
         self.turns = 0
 
     def turn(self) -> Heard:
-        """One wake-up; what is remembered of it is written when all else is done."""
+        """One wake-up; what is remembered of it is written when all else is done, and like anybody writes."""
         try:
             return self._turn()
         finally:
+            self.haste.along()
             self._memory.flush()
+            self.haste.first()
 
     def _turn(self) -> Heard:
         heard, late_us = self._sleep()
@@ -166,9 +190,13 @@ class Loop:
         reply = self._pulse.feel(beat)
         self._memory.beat(beat, reply)
         self._sleep_us = reply.sleep_us
-        wanted = reply.sweep or self._busy or self.follower.due(beat.now_us)
-        if reply.alarm or wanted or self.engine.policy.steady:
+        wanted = reply.sweep or self._busy or self.follower.due(beat.now_us) or self.engine.policy.steady
+        # Triggers go on firing where tasks stall a little all the time, as beside a backup.
+        resting = reply.mild and beat.now_us < self._rested_us
+        if wanted or (reply.alarm and not resting):
             self._look(reply, late_us)
+        elif resting:
+            self._sleep_us = self._rested_us - beat.now_us
         if not (reply.alarm or self._busy or self.engine.policy.steady):
             nap_us = self._pulse.nap_us(beat.now_us, self._beats.free_bytes())
             if nap_us:
@@ -194,41 +222,50 @@ class Loop:
     def _look(self, reply: Reply, late_us: int) -> None:
         """Read the cgroups and decide. A read that fails is no reason to die: the next one may not."""
         begin_us = self._clock.monotonic_us()
+        if reply.lasts_us is None or reply.lasts_us > PRESSING_US:
+            self.haste.along()
         try:
-            step = self._step(reply, late_us, processes=False)
-            if step.wants_processes:
-                step = self._step(reply, late_us, processes=True)
+            snapshot, known = self.eyes.look(), NOBODY
+            step = self._step(snapshot, reply, late_us, known)
+            while not known.issuperset(step.wants_processes):
+                known = step.wants_processes
+                snapshot = self.eyes.meet(snapshot, known)
+                step = self._step(snapshot, reply, late_us, known)
         except MemwardenError as error:
             self._memory.trouble(str(error))
             return
+        finally:
+            self.haste.first()
         self._took_us = self._clock.monotonic_us() - begin_us
         self._busy = step.busy
         if self.engine.policy.steady:
             self._sleep_us = step.sleep_us
         elif reply.alarm or step.busy:
             self._sleep_us = self._rest(step, reply)
+        self._rested_us = self._clock.monotonic_us() + self._sleep_us if reply.mild else 0
 
     def _rest(self, step: Step, reply: Reply) -> int:
         """How long to sleep in trouble: a tick, less often while memory lasts, and never for all of a CPU.
 
-        A shortage is often a shortage of CPU too, so that looking takes at most a quarter of one, and a tenth
-        while memory is not filling: a backup lets tasks stall a little for hours. Not so when
-        memory ends sooner than that lets us look again.
+        A shortage is often a shortage of CPU too, so that looking takes at most an eighth of one, a tenth
+        while memory is not filling, and a fortieth while tasks stall but little: beside a backup they do for
+        hours. Not so when memory ends sooner than that lets us look again.
         """
+        if reply.mild and not step.busy:
+            return max(step.sleep_us, PATIENCE * self._took_us, min(SLACK * self._took_us, LONGEST_SLACK_US))
         if reply.lasts_us is None:
             return max(step.sleep_us, PATIENCE * self._took_us)
         wanted = max(step.sleep_us, min(reply.lasts_us // LOOKS, LONGEST_TICK_US))
         return min(max(wanted, GREED * self._took_us), max(reply.lasts_us // 2, step.sleep_us // 2))
 
-    def _step(self, reply: Reply, late_us: int, *, processes: bool) -> Step:
-        snapshot = self.eyes.look(processes=processes)
+    def _step(self, snapshot: Snapshot, reply: Reply, late_us: int, known: frozenset[str]) -> Step:
         self._memory.seen(snapshot)
         step = self.engine.step(
             snapshot,
             calm=not reply.alarm,
             late_us=late_us,
             paused=self.paused,
-            with_processes=processes,
+            processes_of=known,
         )
         for result in step.results:
             self._memory.result(result)
@@ -239,6 +276,7 @@ class Loop:
 
     def carry(self, decision: Decision) -> None:
         """Carry one decision out, tell the engine what became of it, and keep both."""
+        self.haste.first()
         outcomes = self._hands.carry(decision)
         for outcome in outcomes:
             self.engine.report(decision.id, outcome)

@@ -1,7 +1,8 @@
 """How a guard is started. The verb fills this in; the process reads it back from its one argument."""
 
-import json
 from typing import Final, NamedTuple
+
+from memwarden.host import plain_json
 
 STATE: Final = "/var/lib/memwarden"
 RUN: Final = "/run/memwarden"
@@ -29,9 +30,9 @@ class Options(NamedTuple):
 
 def pack(options: Options) -> str:
     """As one word of a command line."""
-    return json.dumps(options._asdict())
+    return plain_json.dumps(options._asdict())
 
 
 def unpack(word: str) -> Options:
     """What :func:`pack` made."""
-    return Options(**json.loads(word))
+    return Options(**plain_json.loads(word))

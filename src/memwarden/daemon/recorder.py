@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 NAME: Final = "flight"
 SIZE: Final = 16 << 20
 WAITING: Final = 16
-"""Beats and looks that may wait for a flush; one turn makes three at most."""
+"""Beats and looks that may wait for a flush; one turn makes four at most."""
 
 
 class Recorder:

@@ -19,8 +19,8 @@ from memwarden.daemon.ears import Ears
 from memwarden.daemon.following import Follower
 from memwarden.daemon.hands import Hands
 from memwarden.daemon.loop import Heard, Loop
-from memwarden.errors import InputError
-from memwarden.guard.engine import Engine
+from memwarden.errors import InputError, MemwardenError
+from memwarden.guard.engine import EVERYBODY, Engine
 from memwarden.guard.never import Guarded
 from memwarden.guard.pulse import Pulse
 from memwarden.guard.watched import heeded, watched
@@ -59,7 +59,7 @@ class Process:
         policy, self.notes = policies.read(options.policy, bug_compatible=options.bug_compatible)
         self.source = Live(options.proc, keep=FILES, clock=self.clock)
         self.eyes = self._eyes(policy)
-        first = self.eyes.look(processes=False)
+        first = self.eyes.look()
         self.root = first.cgroup_root
         dry = options.dry_run or options.observe or policy.dry_run
         memory.pretend(dry)
@@ -76,6 +76,7 @@ class Process:
             self.beats.heed_free(ourselves.free_bytes)
         self.notify = notify.Notify()
         self.grants: list[Grant] = []
+        self.haste = ourselves.Haste()
         self.control: control.Control | None = None
         self.started_us = self.clock.monotonic_us()
         self.loop = self._loop(policy)
@@ -102,6 +103,7 @@ class Process:
             hands=self.hands,
             memory=self.memory,
             follower=Follower(self.ears, heeded(policy)),
+            haste=self.haste,
         )
         loop.paused = self.options.observe
         return loop
@@ -123,16 +125,15 @@ class Process:
         for sentence in (*self.notes, *self.ears.deaf, *self.abilities.missing):
             self.memory.trouble(sentence)
         if self.journal is not None:
-            for undone in self.effects.restore():
-                self.memory.trouble(str(undone))
+            self._undo_all()
         self.grants = [
             ourselves.set_oom_score_adj(),
             ourselves.lock_memory(),
             ourselves.protect_memory(self.root, OWN_MIN_BYTES),
-            ourselves.hurry(),
+            self.haste.hurry(),
         ]
         # One look with everything, so that whatever it needs is imported, open and locked by now.
-        self.loop.follower.heed(self.eyes.look(processes=True))
+        self.loop.follower.heed(self.eyes.meet(self.eyes.look(), EVERYBODY))
         self.grants.append(ourselves.freeze_collector())
         for grant in self.grants:
             if not grant.granted:
@@ -231,8 +232,10 @@ class Process:
                 self.memory.trouble(sentence)
             self.restore()
             self.eyes = self.loop.eyes = self._eyes(policy)
-            self.eyes.look(processes=False)  # whose cgroup is ours is known by the look
-            self.loop.engine = self._engine(policy)
+            self.eyes.look()  # whose cgroup is ours is known by the look
+            engine = self._engine(policy)
+            engine.succeed(self.loop.engine)
+            self.loop.engine = engine
             self.loop.follower = Follower(self.ears, heeded(policy))
         self.notify.ready(self._status())
         return wrong
@@ -245,9 +248,20 @@ class Process:
             )
         return policy, notes
 
+    def _undo_all(self) -> None:
+        """Undo all that stands in the journal, whoever wrote it."""
+        for undone in self.effects.restore():
+            self.memory.trouble(undone.sentence())
+
     def restore(self) -> None:
-        """Undo what this guard has changed."""
-        snapshot = self.eyes.look(processes=False)
+        """Undo what this guard has changed; by its journal where the machine cannot be looked at."""
+        try:
+            snapshot = self.eyes.look()
+        except MemwardenError as error:
+            self.memory.trouble(str(error))
+            if self.journal is not None:
+                self._undo_all()
+            return
         for decision in self.loop.engine.restore(snapshot):
             self.loop.carry(decision)
         self.effects.settle()

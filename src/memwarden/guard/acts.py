@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Final, NamedTuple
 
 from memwarden.guard import choose, ir
+from memwarden.guard.globs import EVERYTHING, literal
 from memwarden.guard.need import MACHINE, Need
 from memwarden.guard.never import Guarded
 from memwarden.guard.record import Candidate
@@ -36,18 +37,17 @@ NOBODY_SLOWER: Final = (
 )
 HOOK_END: Final = "hook"
 TERM_END: Final = "term"
-EVERYTHING: Final = frozenset(("/**", "**"))
-"""Globs that choose among all cgroups."""
-LITERAL: Final = {ord(one): f"[{one}]" for one in "*?["}
-"""Characters of a path that would be more than themselves in a glob."""
 CHOOSING: Final = (ir.DoKill, ir.DoThrottle, ir.DoReclaim, ir.DoFreeze)
+SUSPECTS: Final = 4
+"""Of how many the processes are read at once: of who would be chosen, and of those that come next."""
 
 
 class Scene(NamedTuple):
     """What an action is decided on.
 
-    ``rests(asking)`` says why nobody may be killed, or asked to end, just now, or nothing; ``lacks()``
-    whether the snapshot was taken without the processes that tell whom a cgroup holds.
+    ``rests(asking)`` says why nobody may be killed, or asked to end, just now, or nothing. ``lacks(paths)``:
+    whether the snapshot was taken without the processes of the first of these cgroups, which tell whom it
+    holds; those of all of them are asked for then. ``lacks()``: whether nothing can be told without all.
     """
 
     view: View
@@ -55,7 +55,7 @@ class Scene(NamedTuple):
     victims: Victims
     need: Need
     rests: Callable[[bool], str]
-    lacks: Callable[[], bool]
+    lacks: Callable[..., bool]
     policy: ir.Policy
 
 
@@ -75,10 +75,12 @@ class Act(NamedTuple):
     phase: str = ""
 
 
+LOOK: Final = Act("look", HOLD)
+"""Nothing yet: the processes of some cgroups are asked for."""
+
+
 def perform(action: ir.Action, scene: Scene) -> Act:
     """Decide one action."""
-    if isinstance(action, CHOOSING) and scene.lacks():
-        return Act("look", HOLD)
     if isinstance(action, ir.DoThrottle | ir.DoReclaim | ir.DoFreeze) and _nameless(scene):
         return Act(_slow_name(action), WAIT, withheld=NOBODY_SLOWER, for_us=action.within_us)
     match action:
@@ -107,6 +109,8 @@ def _kill(action: ir.DoKill, scene: Scene) -> Act:
     if _nameless(scene):
         return _ended(action, (), ())._replace(withheld=NOBODY)
     candidates = _order(action.choice, scene)
+    if candidates is None:
+        return LOOK
     chosen = first(candidates)
     if chosen is None:
         return Act("kill", NEXT, candidates, withheld="there is nobody who may be killed")
@@ -125,8 +129,8 @@ def finish_kill(action: ir.DoKill, target: Target, phase: str, scene: Scene) -> 
     Meanwhile another rule may have killed, somebody who is to be spared may have come in, and the shortage
     may have ended.
     """
-    if scene.lacks():
-        return Act("look", HOLD, phase=phase)
+    if scene.lacks((target.path,) if isinstance(target, CgroupId) else ()):
+        return LOOK._replace(phase=phase)
     if reason := choose.refusal(action.choice, scene.view, scene.guarded, target):
         return Act("kill", STOP, withheld=f"it may not be killed any more: {reason}")
     if not (scene.need.reason or action.even_without_need):
@@ -147,6 +151,8 @@ def _ended(action: ir.DoKill, candidates: tuple[Candidate, ...], intents: tuple[
 
 def _throttle(action: ir.DoThrottle, scene: Scene) -> Act:
     candidates = _order(action.choice, scene)
+    if candidates is None:
+        return LOOK
     chosen = first(candidates)
     cgroup = _cgroup(chosen, scene)
     if chosen is None or cgroup is None or cgroup.current_bytes is None or cgroup.high_bytes is None:
@@ -160,6 +166,8 @@ def _throttle(action: ir.DoThrottle, scene: Scene) -> Act:
 
 def _reclaim(action: ir.DoReclaim, scene: Scene) -> Act:
     candidates = _order(action.choice, scene)
+    if candidates is None:
+        return LOOK
     cgroup = _cgroup(first(candidates), scene)
     if cgroup is None or not cgroup.current_bytes or cgroup.has_reclaim is False:
         return Act("reclaim", NEXT, candidates, withheld="there is nobody to reclaim from")
@@ -170,6 +178,8 @@ def _reclaim(action: ir.DoReclaim, scene: Scene) -> Act:
 
 def _freeze(action: ir.DoFreeze, scene: Scene) -> Act:
     candidates = _order(action.choice, scene)
+    if candidates is None:
+        return LOOK
     cgroup = _cgroup(first(candidates), scene)
     if cgroup is None or cgroup.frozen:
         return Act("freeze", NEXT, candidates, withheld="there is nobody who can be frozen")
@@ -193,13 +203,36 @@ def first(candidates: tuple[Candidate, ...]) -> Candidate | None:
     return next((one for one in candidates if not one.why_not), None)
 
 
-def _order(choice: ir.Choice, scene: Scene) -> tuple[Candidate, ...]:
-    """Everybody considered: of a choice among all only those whose death can help, where memory is short."""
+def _order(choice: ir.Choice, scene: Scene) -> tuple[Candidate, ...] | None:
+    """Everybody considered: of a choice among all only those whose death can help, where memory is short.
+
+    ``None`` while it depends on processes that were not read.
+    """
+    if scene.lacks():
+        return None
     domain = scene.need.domain
     if domain != MACHINE and EVERYTHING.issuperset(choice.cgroups):
-        name = domain.translate(LITERAL)
+        name = literal(domain)
         choice = choice._replace(cgroups=(name, f"{name}/**"))
-    return choose.order(choice, scene.view, scene.guarded, failed=frozenset(scene.victims.failed))
+    failed = frozenset(scene.victims.failed)
+    found = scene.view.once(
+        (choice, failed), lambda: choose.order(choice, scene.view, scene.guarded, failed=failed)
+    )
+    if first(found) is not None and scene.lacks(_suspects(found)):
+        return None
+    return found
+
+
+def _suspects(candidates: tuple[Candidate, ...]) -> tuple[str, ...]:
+    """The chosen one, and those that would be next."""
+    return tuple(
+        [
+            one.target.path
+            for one in candidates
+            if isinstance(one.target, CgroupId)
+            and (not one.why_not or (one.why_not.startswith("lower") and one.score > 0))
+        ][:SUSPECTS]
+    )
 
 
 def _cgroup(chosen: Candidate | None, scene: Scene) -> Cgroup | None:

@@ -11,7 +11,8 @@ from heapq import heappop, heappush
 from math import inf
 from typing import TYPE_CHECKING, Final
 
-from memwarden.guard.judge import Judge, Unit, shown
+from memwarden.guard.globs import EVERYTHING
+from memwarden.guard.judge import Judge, Unit, of_processes, shown
 from memwarden.state.cgroup import ancestry, parent_path
 from memwarden.state.intents import CgroupId
 
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
 
 LISTED: Final = 16
 """How many that came after the chosen one, and how many of each reason, have an entry of their own."""
-_EVERYTHING: Final = frozenset(("/**", "**"))
 
 
 def order(
@@ -54,6 +54,16 @@ def order(
     return chooser.record()
 
 
+def few_suffice(choice: Choice) -> bool:
+    """Whether a choice is the same when only the processes of the chosen one are known.
+
+    What a process is may then forbid to kill the cgroup that it is in, and do nothing else: no process makes
+    a cgroup's figure or its mark. So who would be chosen without any, and is not forbidden by its own, is who
+    is chosen with all.
+    """
+    return choice.units != "process" and not of_processes(choice)
+
+
 def refusal(choice: Choice, view: View, guarded: Guarded, target: Target) -> str:
     """Why one that was chosen before may not be killed any more; empty where it may be."""
     if isinstance(target, CgroupId):
@@ -76,10 +86,11 @@ class _Chooser:
         self.view = view
         self.snapshot = view.snapshot
         self.judge = Judge(choice, view, guarded, failed)
-        self.everything = not choice.cgroups or not _EVERYTHING.isdisjoint(choice.cgroups)
+        self.everything = not choice.cgroups or not EVERYTHING.isdisjoint(choice.cgroups)
         self.killable: list[Unit] = []
         self.refused: list[Unit] = []
         self.pruned: list[Unit] = []
+        self.shape = view.history.shape(view.snapshot.cgroups)
         self._tops: dict[str, Cgroup] | None = None
 
     # Among whom.
@@ -88,10 +99,7 @@ class _Chooser:
         """The matching cgroups that have none above them that matches."""
         if self._tops is None:
             if self.everything:
-                roots = [
-                    path for path in self.snapshot.cgroups if parent_path(path) not in self.snapshot.cgroups
-                ]
-                self._tops = {path: self.snapshot.cgroups[path] for path in roots}
+                self._tops = {path: self.snapshot.cgroups[path] for path in self.shape.roots}
             else:
                 found = {cgroup.path: cgroup for cgroup in self.view.matches(self.choice.cgroups)}
                 self._tops = {
@@ -202,7 +210,7 @@ class _Chooser:
         return self.judge.rank(units)[::-1]
 
     def _count(self, cgroup: Cgroup) -> int:
-        return sum(1 for _ in self.snapshot.subtree(cgroup.path))
+        return self.shape.sizes[cgroup.path]
 
     # Top down.
 

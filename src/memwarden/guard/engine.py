@@ -9,14 +9,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from memwarden.guard.acts import Scene
+from memwarden.guard.acts import CHOOSING, Scene
 from memwarden.guard.chain import Chain, shift
+from memwarden.guard.choose import few_suffice
 from memwarden.guard.history import History
 from memwarden.guard.ir import DoKill
 from memwarden.guard.need import need
 from memwarden.guard.record import Decision
-from memwarden.guard.victims import Victims
+from memwarden.guard.victims import Victims, is_gone
 from memwarden.guard.view import View
+from memwarden.state.cgroup import ancestry
 from memwarden.state.intents import CgroupId, Kill, RunHook, Terminate
 from memwarden.units import SECOND_US
 
@@ -36,6 +38,9 @@ RESTORE_US: Final = 5 * SECOND_US
 DEATH_US: Final = 2 * SECOND_US
 """How long a victim may take to be gone, where its action does not say."""
 
+EVERYBODY: Final = frozenset(("/",))
+"""The processes of the machine, whatever cgroup they are in."""
+NONE: Final[frozenset[str]] = frozenset()
 REMEMBERED: Final = 256
 """Decisions whose outcomes are still taken."""
 
@@ -48,8 +53,9 @@ class Step(NamedTuple):
     busy: bool
     """Something is under way: the next tick is due though all looks calm."""
     sleep_us: int
-    wants_processes: bool = False
-    """Somebody is to be chosen, and the snapshot was taken without processes: take one with them, at once."""
+    wants_processes: frozenset[str] = NONE
+    """Somebody is to be chosen, and the snapshot lacks processes: those in and below these cgroups, ``/`` for
+    all. The same snapshot with them is the next one, at once."""
 
 
 class Engine:
@@ -64,8 +70,16 @@ class Engine:
         self._now_us = 0
         self._boot: str | None = None
         self._begin()
-        self._lacks_processes = False
-        self._wanted = False
+        self._few = all(
+            few_suffice(action.choice)
+            for rule in policy.rules
+            for action in rule.actions
+            if isinstance(action, CHOOSING)
+        )
+        self._read = EVERYBODY
+        self._wanted = NONE
+        self._asked: View | None = None
+        """The tick at which processes were asked for: the next one may be that again."""
 
     @property
     def pending(self) -> tuple[Target, ...]:
@@ -83,7 +97,13 @@ class Engine:
         self._chains = [self._chain(rule) for rule in self.policy.rules if not rule.per_cgroup]
         self._scoped: dict[tuple[int, str, int], Chain] = {}
         self._owners: dict[str, Chain] = {}
+        self._in_vain: list[tuple[Chain, str, Target]] = []
+        """Kills that could not be done, until the next look says whether somebody else was first."""
         self._calm_since_us: int | None = None
+
+    def succeed(self, before: Engine) -> None:
+        """Take over from the engine of the policy before: whose death is waited for, and what is changed."""
+        self._victims, self._act_us = before._victims, before._act_us
 
     def step(
         self,
@@ -92,30 +112,44 @@ class Engine:
         calm: bool = False,
         late_us: int = 0,
         paused: bool = False,
-        with_processes: bool = True,
+        processes_of: frozenset[str] = EVERYBODY,
     ) -> Step:
         """One tick.
 
         ``calm``: the pulse saw nothing wrong; later moments are compared with this one. ``paused``: see
-        everything and decide nothing. ``with_processes``: whether the snapshot was meant to hold them.
+        everything and decide nothing. ``processes_of``: the cgroups in and below which the snapshot was meant
+        to hold the processes.
         """
         self._keep_time(snapshot)
-        self._lacks_processes = not with_processes
-        self._wanted = False
+        self._read = processes_of
+        self._wanted = NONE
         self.history.add(snapshot, late_us=late_us)
-        view = View(snapshot, self.history)
+        asked, self._asked = self._asked, None
+        again = asked is not None and asked.snapshot.instant == snapshot.instant
+        view = asked.with_processes(snapshot) if again and asked else View(snapshot, self.history)
+        self._try_others(snapshot)
         results = self._victims.settle(snapshot)
         self._learn(results)
         chains = [*self._chains, *self._instances(view)]
         for chain in chains:
-            chain.see(view)
+            if not again:  # no detector looks at processes
+                chain.see(view)
         decisions = [] if paused else [*self._restore(snapshot, calm=calm), *self._decide(chains, view)]
         if not paused:
             decisions += self.restore(snapshot, due=True)
+        self._asked = view if self._wanted else None
         if calm and not decisions and not self._victims.pending:
             self.history.mark_calm(snapshot)
+            self._guarded.know(snapshot.cgroups)
         busy = any(chain.active or chain.fired for chain in chains) or bool(self._victims.pending)
         return Step(tuple(decisions), results, busy, self.policy.tick_us, self._wanted)
+
+    def _try_others(self, snapshot: Snapshot) -> None:
+        """Have the next one taken where a kill was in vain, but not where its victim is dead all the same."""
+        for chain, decision_id, target in self._in_vain:
+            if not is_gone(snapshot, target):
+                chain.failed(decision_id)
+        self._in_vain.clear()
 
     def _keep_time(self, snapshot: Snapshot) -> None:
         """Take the time; another boot begins all anew, and a clock that went back takes all times with it."""
@@ -158,10 +192,18 @@ class Engine:
             if isinstance(intent, Kill | Terminate):
                 self.history.mark_kill(_path(intent.target, view))
 
-    def _lacks(self) -> bool:
-        """Whether processes are needed to go on; asking is wanting them."""
-        self._wanted = self._wanted or self._lacks_processes
-        return self._lacks_processes
+    def _lacks(self, paths: tuple[str, ...] = ()) -> bool:
+        """Whether processes are needed to go on: of the first of these; asking is wanting those of all.
+
+        Of no path nothing is missing where the policy gets by with the processes of the chosen one. Where
+        those that were asked for were not enough, all are.
+        """
+        if self._few and not paths:
+            return False
+        if "/" in self._read or (self._few and not self._read.isdisjoint(ancestry(paths[0]))):
+            return False
+        self._wanted |= frozenset(paths) if self._few and not self._read else EVERYBODY
+        return True
 
     def _own(self, decision_id: str, chain: Chain) -> None:
         self._owners[decision_id] = chain
@@ -249,7 +291,7 @@ class Engine:
         if isinstance(outcome.intent, RunHook):
             chain.hook_ended(decision_id, self._now_us)
         elif isinstance(outcome.intent, Kill | Terminate) and not outcome.done:
-            chain.failed(decision_id)
+            self._in_vain.append((chain, decision_id, outcome.intent.target))
 
     def bury(self, target: Target | None) -> None:
         """On a recording: take a victim as gone and do not choose it again; ``None`` has no name."""

@@ -14,10 +14,21 @@ _Item = TypeVar("_Item")
 _Pattern = TypeVar("_Pattern")
 _Globs: TypeAlias = tuple[str, ...]
 
+EVERYTHING: Final = frozenset(("/**", "**"))
+"""Globs that choose among all cgroups."""
 _DEEP: Final = "**"
 _STAR: Final = "*"
 _MANY: Final = 4096
 """Paths that are remembered beyond those that exist, before all are forgotten."""
+
+
+def literal(path: str) -> str:
+    """A glob that matches just this path.
+
+    >>> literal("/a[1]/*")
+    '/a[[]1]/[*]'
+    """
+    return "".join(f"[{character}]" if character in "*?[" else character for character in path)
 
 
 def wild(
@@ -154,10 +165,13 @@ def is_relative(globs: _Globs) -> bool:
 class Matcher:
     """A set of globs, and for which paths it is known already whether any of them matches."""
 
-    __slots__ = ("_known", "_paths", "_patterns")
+    __slots__ = ("_among", "_known", "_names", "_paths", "_patterns")
 
     def __init__(self, globs: _Globs, scope: str | None = None) -> None:
         self._known: dict[str, bool] = {}
+        self._names: list[str] = []
+        self._among: list[str] = []
+        """Those of ``_names`` that match: who is there seldom changes."""
         self._patterns: list[tuple[_Level, ...]] = []
         paths: dict[str, None] = {}
         for glob in globs:
@@ -193,9 +207,12 @@ class Matcher:
             return tuple([cgroups[path] for path in self._paths if path in cgroups])
         if scope is not None:
             return tuple([cgroup for cgroup in snapshot.subtree(scope) if self.fits(cgroup.path)])
-        if len(self._known) > len(cgroups) + _MANY:
-            self._known.clear()
-        return tuple([cgroup for path, cgroup in cgroups.items() if self.matches(path)])
+        names = list(cgroups)
+        if names != self._names:
+            if len(self._known) > len(cgroups) + _MANY:
+                self._known.clear()
+            self._names, self._among = names, [path for path in names if self.matches(path)]
+        return tuple([cgroups[path] for path in self._among])
 
 
 class Matchers:

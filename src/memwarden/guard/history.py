@@ -3,7 +3,8 @@
 A cgroup is known by its inode: when another takes its path, its past is dropped. What is kept per cgroup
 thins out with age: beyond the last two seconds, of a quarter of a sample's age the first is kept and the one
 that held most, so that peaks are not lost, and where nothing changes only both ends. Every sample that is
-kept is exact; between them, counters are taken to rise evenly.
+kept is exact; between them, counters are taken to rise evenly. Most cgroups are most of the time as they
+were: that they were is a sample too, and is written down once it matters.
 """
 
 from __future__ import annotations
@@ -12,9 +13,10 @@ from array import array
 from bisect import bisect_left
 from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
-from memwarden.guard.forecast import LONGEST_US, Trend, trend
+from memwarden.guard.forecast import LEAST_SAMPLES, LONGEST_US, Trend, trend
 from memwarden.guard.globs import Matchers
 from memwarden.guard.held import held_bytes, held_on_machine
+from memwarden.guard.shape import EMPTY, Shape, shape
 from memwarden.rules.reclaimable import MACHINE
 from memwarden.state.cgroup import ancestry
 from memwarden.units import SECOND_US
@@ -79,18 +81,20 @@ class Increment(NamedTuple):
 class Past:
     """The samples of one cgroup, or of the machine: rows of ``_COLUMNS`` in one flat array."""
 
-    __slots__ = ("average", "first", "inode", "rows", "seen", "since_us", "waiting")
+    __slots__ = ("average", "first", "inode", "looked", "rows", "since_us", "usage", "waiting")
 
     def __init__(self, inode: int) -> None:
         self.inode = inode
         self.rows = array("q")
-        self.seen: Cgroup | None = None
-        """The cgroup as it was read last."""
         self.waiting = 0
         self.average = 0.0
         """Of memory.current, a quarter of each look; as if it had been 0 before."""
         self.first: float | None = None
         """What the average would be more, had it been before what it was at the first look."""
+        self.usage: int | None = None
+        """memory.current, where it is known."""
+        self.looked = 0
+        """How many looks the machine had had when the average was last worked out."""
         self.since_us = 0
         """Peaks before then were ended by a kill."""
 
@@ -106,10 +110,26 @@ class Past:
             self.waiting = 0
             self._thin(keep_us)
 
-    def look(self, usage: int) -> None:
-        """Take memory.current into the running average."""
-        first = usage if self.first is None else self.first
-        self.average, self.first = self.average * 0.75 + usage * 0.25, first * 0.75
+    def look(self, usage: int | None, looks: int) -> None:
+        """Take memory.current into the running average, with the looks at which it was as before."""
+        self.stay(looks - 1)
+        self.usage, self.looked = usage, looks
+        if usage is not None:
+            first = usage if self.first is None else self.first
+            self.average, self.first = self.average * 0.75 + usage * 0.25, first * 0.75
+
+    def stay(self, looks: int) -> None:
+        """Nothing changed up to this look: so often a quarter of the same was added."""
+        missed, self.looked = looks - self.looked, looks
+        if missed > 0 and self.usage is not None and self.first is not None:
+            kept = 0.75**missed
+            self.average = self.usage + (self.average - self.usage) * kept
+            self.first *= kept
+
+    def settle(self, times: array[int], keep_us: int) -> None:
+        """Take samples that say the same as the last one, at these times as far as they are later."""
+        for time in times[bisect_left(times, self.rows[-_WIDTH] + 1) :]:
+            self.add((time, *self.rows[1 - _WIDTH :]), keep_us)
 
     def known(self, column: int) -> tuple[array[int], array[int]]:
         """Times and values of the samples that have this figure."""
@@ -128,7 +148,7 @@ class Past:
 
     def _thin(self, keep_us: int) -> None:
         times, held = self.rows[0::_WIDTH], self.rows[_HELD::_WIDTH]
-        now, cell = times[-1], (0, 0)
+        now, cell = times[-1], (-1, 0)
         kept: list[int] = []
         # One sample from before the horizon stays, for the edge of the longest window.
         for at in range(max(bisect_left(times, now - keep_us) - 1, 0), len(times)):
@@ -170,10 +190,14 @@ class History:
     __slots__ = (
         "_baseline",
         "_boot",
+        "_changed",
         "_keep_us",
         "_late",
         "_machine",
         "_pasts",
+        "_present",
+        "_shape",
+        "_times",
         "calm_us",
         "looks",
         "matchers",
@@ -192,6 +216,13 @@ class History:
         self._boot: str | None = None
         self._machine = Past(0)
         self._pasts: dict[str, Past] = {}
+        self._present: Mapping[str, Cgroup] = {}
+        """Whoever was there at the last look: until then they were as their last samples say."""
+        self._changed: dict[str, int] = {}
+        """When each was last otherwise than before, the latest last."""
+        self._shape = EMPTY
+        self._times = array("q")
+        """Of the looks of the last two seconds, and of as many as make a trend in any case."""
         self._late: list[tuple[int, int]] = []
         self._baseline: dict[str, tuple[int, int | None]] = {}
 
@@ -213,26 +244,64 @@ class History:
         if self._late and now - self._late[0][0] > self._keep_us:
             del self._late[0]
         self._machine.add(_machine_row(now, snapshot), self._keep_us)
-        pasts, keep_us = self._pasts, self._keep_us
-        for path, cgroup in snapshot.cgroups.items():
+        self._take(snapshot.cgroups)
+        self._times.append(now)
+        dense = bisect_left(self._times, now - DENSE_US)
+        del self._times[: max(min(dense, len(self._times) - LEAST_SAMPLES), 0)]
+        if len(self._pasts) > len(snapshot.cgroups):
+            self._forget(snapshot.cgroups, whole=whole)
+
+    def _take(self, cgroups: Mapping[str, Cgroup]) -> None:
+        pasts, keep_us, looks = self._pasts, self._keep_us, self.looks
+        before, self._present = self._present, cgroups
+        get, left = before.get, len(before)
+        for path, cgroup in [one for one in cgroups.items() if get(one[0]) is not one[1]]:
+            left += path not in before
             past = pasts.get(path)
             if past is None or past.inode != cgroup.inode:
                 past = pasts[path] = Past(cgroup.inode)
-            past.add(_again(past, now) if past.seen is cgroup else _row(now, cgroup), keep_us)
-            past.seen = cgroup
-            if cgroup.current_bytes is not None:
-                past.look(cgroup.current_bytes)
-        if len(pasts) > len(snapshot.cgroups):
-            self._forget(snapshot.cgroups, whole=whole)
+                past.looked = looks - 1
+            elif path in before:
+                past.settle(self._times, keep_us)
+            past.add(_row(self.now_us, cgroup), keep_us)
+            past.look(cgroup.current_bytes, looks)
+            self._changed.pop(path, None)
+            self._changed[path] = self.now_us
+        if left != len(cgroups):
+            for path in before.keys() - cgroups.keys():
+                pasts[path].settle(self._times, keep_us)
+                pasts[path].stay(looks - 1)
 
     def _forget(self, present: Mapping[str, Cgroup], *, whole: bool) -> None:
         horizon = self.now_us if whole else self.now_us - self._keep_us
         for path in [path for path in self._pasts if path not in present]:
             if self._pasts[path].rows[-_WIDTH] < horizon:
                 del self._pasts[path]
+                del self._changed[path]
+
+    def shape(self, cgroups: Mapping[str, Cgroup]) -> Shape:
+        """Who of these is below whom."""
+        self._shape = shape(cgroups, self._shape)
+        return self._shape
+
+    def changed(self, window_us: int) -> set[str]:
+        """The cgroups that were otherwise than before at some look within the window."""
+        start, found = self.now_us - window_us, set()
+        for path, time in reversed(self._changed.items()):
+            if time < start:
+                break
+            found.add(path)
+        return found
 
     def _past(self, path: str) -> Past | None:
         return self._machine if path == MACHINE else self._pasts.get(path)
+
+    def _settled(self, path: str) -> Past | None:
+        """The past with a sample of each look of late."""
+        past = self._past(path)
+        if past is not None and path in self._present and past is not self._machine:
+            past.settle(self._times, self._keep_us)
+        return past
 
     def stalled_us(self, path: str, resource: str, kind: str, window_us: int) -> int | None:
         """Microseconds that ``some`` or ``full`` of ``memory``, ``io`` or ``cpu`` stalled within the window.
@@ -254,7 +323,7 @@ class History:
 
     def since_last(self, path: str, counter: str) -> Increment | None:
         """The increment between the last two samples that have it; ``None`` as for :meth:`increment`."""
-        past = self._past(path)
+        past = self._settled(path)
         if past is None or not past.rows:
             return None
         times, values = past.known(COLUMN[counter])
@@ -272,10 +341,12 @@ class History:
         if past is None or not past.rows:
             return None
         rows = past.rows
-        span_us = rows[-_WIDTH] - rows[0]
-        if span_us and rows[column] == rows[column - _WIDTH] >= 0 and self.now_us == rows[-_WIDTH]:
+        span_us = self.now_us - rows[0]
+        read = path in self._present or rows[-_WIDTH] == self.now_us
+        if span_us and rows[column] == rows[column - _WIDTH] >= 0 and read:
             # Most counters of most cgroups, most of the time: read now, and as they were at first.
             return Increment(0, min(span_us, window_us))
+        self._settled(path)
         times, values = past.known(column)
         if len(times) < 2 or self.now_us - times[-1] >= window_us:
             return None
@@ -308,11 +379,13 @@ class History:
         past = self._pasts.get(path)
         if past is None or past.first is None:
             return None
+        if path in self._present:
+            past.stay(self.looks)
         return past.average + (0.0 if from_zero else past.first)
 
     def growth(self, path: str, longest_us: int = LONGEST_US) -> Trend | None:
         """The trend of what is held, see ``guard.forecast``; ``None`` when it cannot be told yet."""
-        past = self._past(path)
+        past = self._settled(path)
         if past is None or not past.rows:
             return None
         times, held = past.known(_HELD)
@@ -341,6 +414,7 @@ class History:
         for path, cgroup in snapshot.cgroups.items():
             kept[path] = (cgroup.inode, held_bytes(cgroup))
         kept[MACHINE] = (0, held_on_machine(snapshot))
+        self.shape(snapshot.cgroups)  # now, while there is time
         self.calm_us = snapshot.instant.monotonic_us
 
     def taken_bytes(self, path: str) -> int | None:
@@ -361,11 +435,6 @@ class History:
         """The longest that we woke up later than asked, within the window."""
         start = self.now_us - window_us
         return max((late for time, late in self._late if time > start), default=0)
-
-
-def _again(past: Past, now_us: int) -> tuple[int, ...]:
-    """The last row once more: nothing of the cgroup has changed."""
-    return (now_us, *past.rows[1 - _WIDTH :])
 
 
 def _row(now_us: int, cgroup: Cgroup) -> tuple[int, ...]:

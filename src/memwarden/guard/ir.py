@@ -212,7 +212,7 @@ class Stuck(NamedTuple):
 
     ``mm/memcontrol.c:mem_cgroup_handle_over_high`` lets each task of such a cgroup wait for up to two seconds
     at a time, and neither kills nor gives up. It stalled in full for longer than ``above_us`` within
-    ``window_us``; ``for_us`` counts for each cgroup by itself.
+    ``window_us``, and has next to nothing that reclaim could take; ``for_us`` counts for each by itself.
     """
 
     above_us: int

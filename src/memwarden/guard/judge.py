@@ -268,6 +268,19 @@ class Judge:
         )
 
 
+def of_processes(choice: Choice) -> bool:
+    """Whether the order of a choice among cgroups depends on the processes in them."""
+    ranking = choice.ranking
+    keys = [*(weight.key for weight in ranking.weights), *ranking.ties]
+    return (
+        # Figures are scaled to the greatest of those that may be killed, which processes decide.
+        len(ranking.weights) > 1
+        or any(KEYS[key].of_processes for key in keys)
+        or _markers(choice).asks_processes
+        or any(names.speak_of_processes for _, names, _ in _adjustments(choice))
+    )
+
+
 def _order(unit: Unit) -> tuple[int, tuple[Figure, ...], tuple[str, bool, int]]:
     return ORDER[unit.mark], tuple(-part for part in unit.parts), unit.place
 

@@ -29,7 +29,10 @@ class Names:
     Raises :class:`InputError` for a regular expression or a number that is none.
     """
 
-    __slots__ = ("_comms", "_globs", "_of_comm", "_of_path", "_processes", "_regexes", "speak_of_processes")
+    __slots__ = (
+        "_by_first", "_comms", "_globs", "_of_comm", "_of_path", "_others", "_processes", "_regexes",
+        "speak_of_processes",
+    )  # fmt: skip
 
     def __init__(self, entries: Iterable[str]) -> None:
         self._globs: list[tuple[str, Matcher]] = []
@@ -40,10 +43,18 @@ class Names:
         self._of_path: dict[str, tuple[str | None, str | None]] = {}
         for entry in entries:
             self._add(entry)
+        firsts = {entry[0] for entry, _ in self._globs if entry}
+        self._by_first = {first: self._may_begin(first) for first in firsts}
+        """The globs that may fit a path by the first character of its last name."""
+        self._others = self._may_begin("")
+        """Those that may fit whatever it begins with."""
         self.speak_of_processes = bool(self._comms or self._processes)
 
     def __bool__(self) -> bool:
         return bool(self._globs or self._regexes or self.speak_of_processes)
+
+    def _may_begin(self, first: str) -> list[tuple[str, Matcher]]:
+        return [one for one in self._globs if one[0][:1] in ("", first, "*", "?", "[") or "/" in one[0]]
 
     def _add(self, entry: str) -> None:
         if entry.startswith("comm:"):
@@ -84,12 +95,17 @@ class Names:
             own = self._named(path)
             inherited, above = own, parent_path(path)
             while inherited is None and above is not None:
+                if above in self._of_path:
+                    inherited = self._of_path[above][1]
+                    break
                 inherited, above = self._named(above), parent_path(above)
             known = self._of_path[path] = (own, inherited)
         return known
 
     def _named(self, path: str) -> str | None:
-        entry = next((entry for entry, matcher in self._globs if matcher.fits(path)), None)
+        begin = path.rfind("/") + 1
+        globs = self._by_first.get(path[begin : begin + 1], self._others)
+        entry = next((entry for entry, matcher in globs if matcher.fits(path)), None)
         return entry or next((entry for entry, search in self._regexes if search(path)), None)
 
     def of_process(self, process: Process) -> str | None:

@@ -17,7 +17,7 @@ from memwarden.rules.badness import OOM_SCORE_ADJ_MIN
 from memwarden.state.cgroup import parent_path
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from memwarden.state.cgroup import Cgroup
     from memwarden.state.process import Process
@@ -77,9 +77,19 @@ class Guarded:
     """
 
     __slots__ = (
-        "_comms", "_never", "_own_cgroup", "_own_pid", "_paths", "_protect", "_reasons", "_snapshot",
-        "_unit_globs", "_units",
-    )  # fmt: skip
+        "_cgroups",
+        "_comms",
+        "_known",
+        "_never",
+        "_own_cgroup",
+        "_own_pid",
+        "_paths",
+        "_protect",
+        "_reasons",
+        "_snapshot",
+        "_unit_globs",
+        "_units",
+    )
 
     def __init__(
         self,
@@ -101,6 +111,8 @@ class Guarded:
         self._paths: dict[str, str | None] = {}
         self._snapshot: Snapshot | None = None
         self._reasons: dict[str, str] = {}
+        self._cgroups: Mapping[str, Cgroup] = {}
+        self._known: dict[str, list[tuple[str | None, str, str]]] = {}
 
     def of_cgroup(self, path: str, cgroup: Cgroup, snapshot: Snapshot) -> str | None:
         """Why this cgroup may not be killed as a whole: for itself, for what is above, or for what it holds.
@@ -126,6 +138,10 @@ class Guarded:
         if reason is None and process.cgroup is not None and process.cgroup != "/":
             reason = self._of_path(process.cgroup)
         return reason
+
+    def know(self, cgroups: Mapping[str, Cgroup]) -> None:
+        """Look at these now, while there is time: they are known when somebody has to be chosen."""
+        self._named(cgroups)
 
     def _of_path(self, path: str) -> str | None:
         try:
@@ -168,19 +184,37 @@ class Guarded:
         """Cgroups that hold somebody who may not be killed, with the reason."""
         if self._snapshot is not snapshot:
             self._snapshot, self._reasons = snapshot, {}
-            for path, cgroup in snapshot.cgroups.items():
-                if path != "/" and (reason := self._of_path(path)):
-                    self._spread(parent_path(path), reason, path)
-                for pid in (1, self._own_pid):
-                    if pid in (cgroup.procs or ()):
-                        self._spread(
-                            path, "never: init" if pid == 1 else "never: memwarden itself", f"pid {pid}"
-                        )
+            for where, why, who in self._named(snapshot.cgroups):
+                self._spread(where, why, who)
             for process in snapshot.processes.values():
                 # Kernel threads work for others in their cgroups, and outlive a kill.
                 if not process.is_kernel_thread and (reason := self._of_itself(process)):
                     self._spread(process.cgroup, reason, f"pid {process.pid}")
         return self._reasons
+
+    def _named(self, cgroups: Mapping[str, Cgroup]) -> Iterable[tuple[str | None, str, str]]:
+        """Those whose name, or list of processes, says so: where, why, and who; most are as they were."""
+        before, self._cgroups = self._cgroups, cgroups
+        get, known = before.get, {path: one for path, one in self._known.items() if path in cgroups}
+        for path in [path for path, cgroup in cgroups.items() if get(path) is not cgroup]:
+            found = [*self._of_name(path), *self._of_members(path, cgroups[path])]
+            if found:
+                known[path] = found
+            else:
+                known.pop(path, None)
+        self._known = known
+        return [one for _, found in sorted(known.items()) for one in found]
+
+    def _of_name(self, path: str) -> Iterable[tuple[str | None, str, str]]:
+        if path != "/" and (reason := self._of_path(path)):
+            yield parent_path(path), reason, path
+
+    def _of_members(self, path: str, cgroup: Cgroup) -> Iterable[tuple[str | None, str, str]]:
+        procs = cgroup.procs or ()
+        if 1 in procs:
+            yield path, "never: init", "pid 1"
+        if self._own_pid in procs:
+            yield path, "never: memwarden itself", f"pid {self._own_pid}"
 
     def _spread(self, path: str | None, reason: str, who: str) -> None:
         kind, _, why = reason.partition(": ")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from memwarden.guard.acts import NOBODY
+from memwarden.guard.course import Course
 from memwarden.guard.driver import Replay, begins_anew
 from memwarden.guard.never import Guarded
 from memwarden.rules.reclaimable import MACHINE
@@ -39,6 +40,7 @@ class Tape(NamedTuple):
     last: Snapshot
     snapshots: int
     deaths: tuple[Death, ...]
+    course: Course
 
 
 class Taken(NamedTuple):
@@ -117,9 +119,10 @@ class Player:
             # Signals have times of their own; an archive's are those since the machine was started.
             self._zero_us = 0 if kind == "signals" else snapshot.instant.monotonic_us
         if not self.tapes or self.tapes[-1].name != name:
-            self.tapes.append(Tape(name, kind, self._zero_us, snapshot, snapshot, 0, ()))
+            self.tapes.append(Tape(name, kind, self._zero_us, snapshot, snapshot, 0, (), Course()))
         tape = self.tapes[-1]
         deaths = tape.deaths if last is None else (*tape.deaths, *self._deaths(last, snapshot))
+        tape.course.add(snapshot.instant.monotonic_us - self._zero_us, snapshot)
         self.tapes[-1] = tape._replace(last=snapshot, snapshots=tape.snapshots + 1, deaths=deaths)
         for one in self.played:
             one.step(name, self._zero_us, snapshot)

@@ -22,11 +22,15 @@ FILL_BPS: Final = 6000 * MIB
 STALL_PPM: Final = 10_000
 """Full stall of the time since the last beat that is an alarm: 1 %."""
 SOME_PPM: Final = 100_000
+GRAVE_PPM: Final = 80_000
+"""Full stall of which one look in a while is not enough: the default policy acts from a tenth on."""
 HORIZON_US: Final = 60 * SECOND_US
 """Memory that lasts for less, at the rate it is filling, is an alarm; a machine with more of it is calm."""
 LATE_US: Final = 500 * MILLISECOND_US
 SWEEP_PPM: Final = 10_000
-"""Change of free memory, of the total, after which what each cgroup holds is noted anew."""
+"""Change of free memory, of the total, that is one: as much comes and goes on any machine."""
+NOTED_PPM: Final = 20_000
+"""The same after which what each cgroup holds is noted anew, which takes a look."""
 SWEEP_US: Final = SECOND_US
 SPARE_PPM: Final = 50_000
 """Free memory, of the total, below which reclaim may be at work: well above the high watermarks of the zones,
@@ -63,6 +67,8 @@ class Reply(NamedTuple):
     sleep_us: int
     lasts_us: int | None = None
     """How long memory lasts at the rate it is filling; ``None`` when it is not."""
+    mild: bool = False
+    """An alarm of which there is nothing worse than that tasks stall a little, as they may for hours."""
 
 
 class Pulse:
@@ -101,7 +107,8 @@ class Pulse:
             self._alarm, self._until_us = reason, beat.now_us + AGAIN_US
         elif beat.now_us >= self._until_us and beat.late_us <= LATE_US:
             self._alarm = ""
-        return Reply(self._alarm, not self._alarm and self._sweep(beat), self.sleep_us(beat), lasts)
+        mild = bool(self._alarm) and lasts is None and last is not None and not _grave(last, beat)
+        return Reply(self._alarm, not self._alarm and self._sweep(beat), self.sleep_us(beat), lasts, mild)
 
     def nap_us(self, now_us: int, free_bytes: int) -> int:
         """How long to sleep before the next glance at free memory (``MemFree``); 0: a beat is due.
@@ -150,7 +157,7 @@ class Pulse:
         last = self._swept
         if last is not None:
             moved = abs(_free(beat) - _free(last)) * 1_000_000
-            if moved < SWEEP_PPM * beat.total_bytes or 0 <= beat.now_us - last.now_us < SWEEP_US:
+            if moved < NOTED_PPM * beat.total_bytes or 0 <= beat.now_us - last.now_us < SWEEP_US:
                 return False
         self._swept = beat
         return True
@@ -182,6 +189,13 @@ def _ending(lasts_us: int | None) -> str:
     if lasts_us is None or lasts_us > HORIZON_US:
         return ""
     return f"at the rate it is filling, memory lasts for {lasts_us / SECOND_US:.1f} s"
+
+
+def _grave(last: Beat, beat: Beat) -> bool:
+    """Whether it cannot be said that tasks stall but little, which it cannot after a late wake-up."""
+    if last.full_us is None or beat.full_us is None or beat.late_us > LATE_US:
+        return True
+    return (beat.full_us - last.full_us) * 1_000_000 >= GRAVE_PPM * (beat.now_us - last.now_us)
 
 
 def _stalled(last: Beat, beat: Beat) -> str:

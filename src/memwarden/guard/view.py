@@ -1,6 +1,7 @@
 """One tick as detectors and rankings see it: the snapshot, the history, and what was worked out already."""
 
-from typing import Final, NamedTuple
+from collections.abc import Callable
+from typing import Final, NamedTuple, TypeVar, cast
 
 from memwarden.guard.forecast import LONGEST_US, Ends, Trend, ends
 from memwarden.guard.globs import is_relative
@@ -13,6 +14,7 @@ from memwarden.state.cgroup import Cgroup, ancestry
 from memwarden.state.snapshot import Snapshot
 from memwarden.units import MAX, Limit, Max
 
+T = TypeVar("T")
 _ITSELF: Final = (".",)
 _MACHINE: Final = (MACHINE,)
 
@@ -34,14 +36,15 @@ class Forecast(NamedTuple):
 class _Tick:
     """What is worked out once per tick, whatever the scope."""
 
-    __slots__ = ("forecasts", "growths", "headroom", "headrooms", "matched")
+    __slots__ = ("forecasts", "growths", "headroom", "headrooms", "matched", "once")
 
     def __init__(self, snapshot: Snapshot) -> None:
-        self.headrooms = Headrooms(snapshot)
+        self.headrooms = Headrooms(snapshot, ladders=False)
         self.headroom: dict[str, Headroom] = {}
         self.growths: dict[tuple[str, int], Trend | None] = {}
         self.forecasts: dict[tuple[str, Limit], Forecast | None] = {}
         self.matched: dict[tuple[Globs, str | None], tuple[Cgroup, ...]] = {}
+        self.once: dict[object, object] = {}
 
 
 class View:
@@ -62,6 +65,11 @@ class View:
         """The same tick with another scope."""
         return View(self.snapshot, self.history, scope, self._tick)
 
+    def with_processes(self, snapshot: Snapshot) -> "View":
+        """The same tick, once processes were read: what was worked out of its cgroups still holds."""
+        self._tick.matched, self._tick.once = {}, {}  # who is in a cgroup may have changed
+        return View(snapshot, self.history, self.scope, self._tick)
+
     def matches(self, globs: Globs) -> tuple[Cgroup, ...]:
         """The cgroups that match any of the globs."""
         scope = self.scope if is_relative(globs) else None
@@ -75,6 +83,13 @@ class View:
             matcher = self.history.matchers.of(globs, scope)
             found = self._tick.matched[key] = matcher.among(self.snapshot, below)
         return found
+
+    def once(self, key: object, work_out: Callable[[], T]) -> T:
+        """What several rules ask for at one tick, in one scope, worked out for the first of them."""
+        place = self.scope, key
+        if place not in self._tick.once:
+            self._tick.once[place] = work_out()
+        return cast("T", self._tick.once[place])
 
     def targets(self, globs: Globs) -> tuple[str, ...]:
         """Paths that a detector looks at: ``/`` is the machine, and so is no glob at all."""

@@ -8,7 +8,7 @@ than a page, so a caller that has to be frugal allows few.
 from __future__ import annotations
 
 import os
-from errno import ENODEV
+from errno import ENODEV, ENOENT
 from os import pread
 from typing import TYPE_CHECKING, Final
 
@@ -145,7 +145,10 @@ class CgroupDirectory:
 
     def alive(self) -> bool:
         """Whether the cgroup is still there."""
-        return self.fd is None or exists(self.fd)
+        try:
+            return exists(self._open())
+        except OSError as error:
+            return error.errno not in (ENODEV, ENOENT)
 
     def release(self) -> None:
         """Close the directory if it may not be kept; reading through it opens it again. A root stays open."""

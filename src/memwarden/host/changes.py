@@ -38,6 +38,12 @@ class Undone(NamedTuple):
     settled: bool
     text: str
 
+    def sentence(self, *, dry_run: bool = False) -> str:
+        """The same in words."""
+        if self.text:
+            return f"{'left as it is' if self.settled else 'not undone'}: {self.text}"
+        return f"{'would be undone' if dry_run else 'undone'}: {undo.said(self.entry)}"
+
 
 class Changes:
     """Freezing, limits and stopping, with the journal. Without a journal nothing is changed: a dry run."""
@@ -202,7 +208,11 @@ class Changes:
             return []
         assert self._journal is not None
         entry = self._journal.begin(undo.STOP, ProcessId(target.pid, target.start_time_ticks))
-        self._hands.signal(pidfd, signal.SIGSTOP)
+        try:
+            self._hands.signal(pidfd, signal.SIGSTOP)
+        except OSError:
+            self._journal.done(entry)
+            raise
         return [entry]
 
     def running(self, pid: int) -> Entry | None:

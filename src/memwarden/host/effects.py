@@ -16,12 +16,12 @@ import ctypes
 import os
 import resource
 import signal
-from contextlib import suppress
 from errno import EAGAIN
 from typing import TYPE_CHECKING, Final, NoReturn
 
 from memwarden.errors import InputError
 from memwarden.host import abilities, programs
+from memwarden.host.blocks import Suppress
 from memwarden.host.changes import Changes
 from memwarden.host.clock import SystemClock
 from memwarden.host.hooks import Hooks
@@ -251,14 +251,21 @@ class Hands:
             raise
         finally:
             os.close(theirs)
-        return programs.Program(pid, os.pidfd_open(pid), ours, keep)
+        try:
+            pidfd = os.pidfd_open(pid)
+        except OSError:
+            # Nobody could watch it. It was not reaped, so that the number is still its own.
+            os.kill(pid, signal.SIGKILL)
+            os.close(ours)
+            raise
+        return programs.Program(pid, pidfd, ours, keep)
 
     def end(self, program: programs.Program) -> int | None:
         """Kill what is left of a program's session and reap it; as :meth:`reap`."""
         program.collect()
-        with suppress(OSError):
+        with Suppress(OSError):
             os.killpg(program.pid, signal.SIGKILL)  # nobody else has this number before the leader is reaped
-        with suppress(OSError):
+        with Suppress(OSError):
             self.signal(program.pidfd, signal.SIGKILL)
         return self.reap(program, POLL_MS)
 
@@ -287,10 +294,10 @@ def _become(argv: Sequence[str], environment: dict[str, str], out: int, limit_us
         for number in (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_SETMASK, ())
-        with suppress(OSError):
+        with Suppress(OSError):
             os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
             os.setpriority(os.PRIO_PROCESS, 0, 0)
-        with suppress(OSError):
+        with Suppress(OSError):
             Hands().put_path("/proc/self/oom_score_adj", b"0")
         cpu = (resource.RLIMIT_CPU, -(-limit_us // SECOND_US) + 1)
         for what, most in (*PROGRAM_LIMITS, cpu):

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
-
-_HZ = re.compile(rb"^CONFIG_HZ=(\d+)$", re.MULTILINE)
 
 
 def facts(*, config: bool = False) -> dict[str, str]:
@@ -22,9 +19,10 @@ def facts(*, config: bool = False) -> dict[str, str]:
         "clk_tck": str(os.sysconf("SC_CLK_TCK")),
         "cpus": str(os.sysconf("SC_NPROCESSORS_ONLN")),
     }
-    hz = _HZ.search(_config(machine.release)) if config else None
-    if hz is not None:
-        known["hz"] = hz[1].decode()
+    for line in _config(machine.release).splitlines() if config else ():
+        name, _, hz = line.partition(b"=")
+        if name == b"CONFIG_HZ" and hz.isdigit():
+            known["hz"] = hz.decode()
     return known
 
 

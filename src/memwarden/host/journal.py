@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import fcntl
 import os
-from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from memwarden.errors import InputError
 from memwarden.host import files, undo
+from memwarden.host.blocks import Suppress
 from memwarden.host.own_files import own_directory
 
 if TYPE_CHECKING:
@@ -109,7 +109,7 @@ class Journal:
         if self._entries.pop(entry.number, None) is None:
             return
         self._last += 1
-        with suppress(InputError):
+        with Suppress(InputError):
             if self._entries and os.fstat(self._fd).st_size < COMPACT_AT:
                 self._append(undo.done_line(self._last, entry.number))
             else:

@@ -7,8 +7,9 @@ short that a message always fits a datagram, so that nothing has to be passed by
 
 from __future__ import annotations
 
-import socket
 from typing import TYPE_CHECKING, Final
+
+from memwarden.host.unix_socket import Socket
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,8 +24,7 @@ class Journald:
 
     def __init__(self, path: str = SOCKET) -> None:
         self._path = path
-        kind = socket.SOCK_DGRAM | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK
-        self._socket = socket.socket(socket.AF_UNIX, kind)
+        self._socket = Socket.datagrams()
 
     def send(self, fields: Mapping[str, str]) -> bool:
         """Send one message; whether it was taken. A journal that is full, or not there, takes none."""

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import os
 import signal
-from contextlib import suppress
 from errno import EACCES, ENOENT, EPERM
 from typing import TYPE_CHECKING, Final
 
 from memwarden.host import targets
+from memwarden.host.blocks import Suppress
 from memwarden.host.targets import Refused
 from memwarden.host.underway import Done, ready
 from memwarden.state.intents import ProcessId
@@ -134,7 +134,7 @@ class Killing:
                 still = set(targets.processes(fd))
                 for pid, pidfd in held:
                     if pid in still:
-                        with suppress(OSError):
+                        with Suppress(OSError):
                             self._hands.signal(pidfd, number)
                             sent.add(pid)
                 if number == signal.SIGKILL and held:
@@ -161,6 +161,6 @@ def hold(pids: Sequence[int]) -> list[tuple[int, int]]:
     """Pids with a pidfd each, without those that are gone."""
     held = []
     for pid in pids:
-        with suppress(OSError):
+        with Suppress(OSError):
             held.append((pid, os.pidfd_open(pid)))
     return held

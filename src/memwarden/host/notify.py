@@ -7,9 +7,10 @@ sd_notify(3) in few words: a datagram of ``NAME=value`` lines to the socket name
 from __future__ import annotations
 
 import os
-import socket
 import time
 from typing import Final
+
+from memwarden.host.unix_socket import Socket
 
 VARIABLE: Final = "NOTIFY_SOCKET"
 
@@ -20,10 +21,9 @@ class Notify:
     def __init__(self, address: str | None = None) -> None:
         address = os.environ.get(VARIABLE, "") if address is None else address
         self._address = f"\0{address[1:]}" if address.startswith("@") else address
-        self._socket: socket.socket | None = None
+        self._socket: Socket | None = None
         if address.startswith(("/", "@")):
-            kind = socket.SOCK_DGRAM | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK
-            self._socket = socket.socket(socket.AF_UNIX, kind)
+            self._socket = Socket.datagrams()
 
     def __bool__(self) -> bool:
         return self._socket is not None

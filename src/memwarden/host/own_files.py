@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import itertools
 import os
-import socket
-from contextlib import suppress
 from errno import ENOSPC
 from typing import TYPE_CHECKING, Final
 
 from memwarden.errors import InputError
 from memwarden.host import files
+from memwarden.host.blocks import Suppress
+from memwarden.host.unix_socket import Socket
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -34,8 +34,7 @@ def own_directory(path: str, *, purpose: str) -> int:
         fd = os.open(path, files.DIRECTORY_FLAGS)
     except OSError as error:
         raise InputError(
-            f"{path}: cannot be used for {purpose}: {error.strerror}; run as root, or name another "
-            "with --state"
+            f"{path}: cannot be used for {purpose}: {error.strerror}; run as root, or name another directory"
         ) from None
     found = os.fstat(fd)
     if found.st_uid != os.geteuid() or found.st_mode & 0o022:
@@ -72,7 +71,7 @@ class Lines:
             written = os.write(self._fd, line)
         finally:
             if written < len(line):  # no space: half a line is not left for the next to be glued to
-                with suppress(OSError):
+                with Suppress(OSError):
                     os.ftruncate(self._fd, self._size)
         if written < len(line):
             raise OSError(ENOSPC, os.strerror(ENOSPC))
@@ -82,7 +81,7 @@ class Lines:
         for number in range(self._keep - 1, 0, -1):
             older = f"{self.name}.{number}"
             newer = f"{self.name}.{number - 1}" if number > 1 else self.name
-            with suppress(FileNotFoundError):
+            with Suppress(FileNotFoundError):
                 os.rename(newer, older, src_dir_fd=self._directory_fd, dst_dir_fd=self._directory_fd)
         fresh = self._open()
         os.close(self._fd)
@@ -152,7 +151,7 @@ class Folders:
 
     def __init__(self, directory_fd: int, name: str, *, most: int) -> None:
         """Raises ``OSError``."""
-        with suppress(FileExistsError):
+        with Suppress(FileExistsError):
             os.mkdir(name, 0o700, dir_fd=directory_fd)
         self._fd = os.open(name, files.DIRECTORY_FLAGS, dir_fd=directory_fd)
         self._most = most
@@ -223,7 +222,7 @@ def content_of(path: str) -> bytes:
         os.close(fd)
 
 
-def own_socket(directory: str, name: str) -> socket.socket:
+def own_socket(directory: str, name: str) -> Socket:
     """A socket to listen on, for its owner alone, in place of what a dead process left there.
 
     Raises :class:`InputError` where somebody listens there, or it cannot be made.
@@ -231,9 +230,9 @@ def own_socket(directory: str, name: str) -> socket.socket:
     path = f"{directory}/{name}"
     if _answers(path):
         raise InputError(f"{path}: another guard listens there; this one is not heard")
-    found = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
+    found = Socket.stream()
     try:
-        with suppress(FileNotFoundError):
+        with Suppress(FileNotFoundError):
             os.unlink(path)
         found.bind(path)
         os.chmod(path, MODE)
@@ -245,12 +244,14 @@ def own_socket(directory: str, name: str) -> socket.socket:
 
 def _answers(path: str) -> bool:
     """Whether somebody listens on a socket."""
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as other:
-        other.setblocking(False)
-        try:
-            return other.connect_ex(path) == 0
-        except OSError:  # a path too long for any socket
-            return False
+    other = Socket.stream()
+    other.setblocking(False)
+    try:
+        return other.connect_ex(path) == 0
+    except OSError:  # a path too long for any socket
+        return False
+    finally:
+        other.close()
 
 
 def _write_new(directory_fd: int, name: str, pieces: Iterable[bytes]) -> None:

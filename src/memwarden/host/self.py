@@ -6,17 +6,18 @@ without, less surely; so each returns a :class:`Grant` that says what was grante
 
 from __future__ import annotations
 
-import contextlib
 import gc
 import mmap
 import os
 import resource
+import sys
 import time
 from errno import EOPNOTSUPP
 from typing import Final, NamedTuple
 
 from memwarden.errors import MemwardenError
 from memwarden.host import files
+from memwarden.host.blocks import Suppress
 from memwarden.kernel import cgroup_procs, pid_cgroup
 
 MCL_CURRENT: Final = 1
@@ -28,6 +29,13 @@ OTHER_ARCHITECTURES: Final = ("alpha", "ppc", "ppc64", "ppc64le", "sparc", "spar
 REAL_TIME: Final = 1
 """The lowest real-time priority: above everything that is not real-time, below all that is."""
 NICE: Final = -20
+SLICE_NS: Final = 100_000_000
+"""The longest slice of a CPU that can be asked for (``kernel/sched/syscalls.c:__setparam_fair``, v6.12)."""
+SCHED_RESET_ON_FORK: Final = 1
+NR_SCHED_SETATTR: Final = {
+    "x86_64": 314, "aarch64": 274, "riscv64": 274, "loongarch64": 274, "ppc64le": 355, "s390x": 345,
+}  # fmt: skip
+"""By machine, for the C library has a name for it only since glibc 2.41."""
 FILLS: Final = 4
 SECOND_NS: Final = 1_000_000_000
 OTHER_FILES: Final = 128
@@ -143,17 +151,77 @@ def _own_cgroup(proc: str) -> str | None:
         return None
 
 
-def hurry() -> Grant:
-    """Run before others: real-time if that is allowed, else niced; children of ours start as usual."""
-    try:
-        os.sched_setscheduler(0, os.SCHED_RR | os.SCHED_RESET_ON_FORK, os.sched_param(REAL_TIME))
-    except OSError as refused:
+class Haste:
+    """How we are scheduled: before everybody while we wait and act, like anybody while we read.
+
+    A look at many cgroups takes a while, and a database whose CPU we took for all of it would wait as long as
+    for the shortage itself. A nice value would not do: whoever has -20 weighs 87 times as much as others
+    (``kernel/sched/core.c:sched_prio_to_weight``), who pay for half a millisecond with 43 of ours. Where
+    real-time priority is refused we are niced while we wait and act. Children start as usual.
+
+    While we read we ask for the longest slice. Whoever wakes with a shorter one, as all do that ask for none,
+    need not wait for the end of ours. Since Linux kernel commit 857b158dc5e8 ("sched/eevdf: Use
+    sched_attr::sched_runtime to set request/slice suggestion") (in v6.12); earlier kernels take no notice.
+    """
+
+    def __init__(self) -> None:
+        self._real_time = self._niced = False
+        self._usual = os.getpriority(os.PRIO_PROCESS, 0)
+
+    def hurry(self) -> Grant:
+        """Ask for it, once."""
+        what = "scheduled first"
+        take_long_slices(self._usual)
         try:
+            os.sched_setscheduler(0, os.SCHED_RR | os.SCHED_RESET_ON_FORK, os.sched_param(REAL_TIME))
+        except OSError as refused:
+            try:
+                os.setpriority(os.PRIO_PROCESS, 0, NICE)
+            except OSError as error:
+                return Grant(what, False, f"{error.strerror}; needs CAP_SYS_NICE")
+            self._niced = True
+            return Grant(what, True, f"nice {NICE}; real-time: {refused.strerror}")
+        self._real_time = True
+        return Grant(what, True, f"real-time, priority {REAL_TIME}")
+
+    def first(self) -> None:
+        """To be woken, and to act."""
+        if self._real_time:
+            os.sched_setscheduler(0, os.SCHED_RR | os.SCHED_RESET_ON_FORK, os.sched_param(REAL_TIME))
+        elif self._niced:
             os.setpriority(os.PRIO_PROCESS, 0, NICE)
-        except OSError as error:
-            return Grant("scheduled first", False, f"{error.strerror}; needs CAP_SYS_NICE")
-        return Grant("scheduled first", True, f"nice {NICE}; real-time: {refused.strerror}")
-    return Grant("scheduled first", True, f"real-time, priority {REAL_TIME}")
+
+    def along(self) -> None:
+        """To read: others get their share of a CPU meanwhile."""
+        if self._real_time:
+            os.sched_setscheduler(0, os.SCHED_OTHER | os.SCHED_RESET_ON_FORK, os.sched_param(0))
+        elif self._niced:
+            os.setpriority(os.PRIO_PROCESS, 0, self._usual)
+
+
+def take_long_slices(nice: int) -> bool:
+    """Ask for the longest slices whenever we are scheduled like anybody; whether that was known and taken.
+
+    They stay asked for while we are real-time (``kernel/sched/syscalls.c:_sched_setscheduler``, v6.12), and
+    children have the usual ones.
+    """
+    number = NR_SCHED_SETATTR.get(os.uname().machine)
+    if number is None:
+        return False
+    import ctypes  # noqa: PLC0415 - only a guard is scheduled otherwise than usual
+
+    # struct sched_attr (include/uapi/linux/sched/types.h): size, policy, flags, nice, priority, runtime, ...
+    parts = (
+        (48, 4),
+        (os.SCHED_OTHER, 4),
+        (SCHED_RESET_ON_FORK, 8),
+        (nice, 4),
+        (0, 4),
+        (SLICE_NS, 8),
+        (0, 16),
+    )
+    attr = b"".join([value.to_bytes(length, sys.byteorder, signed=True) for value, length in parts])
+    return bool(ctypes.CDLL(None).syscall(number, 0, attr, 0) == 0)
 
 
 def freeze_collector() -> Grant:
@@ -207,7 +275,7 @@ def fill_rate_bps(size_bytes: int = 1 << 18, cpus: int | None = None) -> int:
 def _touch_ns(pattern: bytes) -> int:
     """How long it takes to write to so much memory for the first time; it is given back at once."""
     with mmap.mmap(-1, len(pattern), flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS) as area:
-        with contextlib.suppress(OSError):  # a kernel without huge pages
+        with Suppress(OSError):  # a kernel without huge pages
             area.madvise(mmap.MADV_NOHUGEPAGE)
         begin = time.monotonic_ns()
         area.write(pattern)

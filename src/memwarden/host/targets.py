@@ -8,17 +8,15 @@ gone, or is somebody else now, raises :class:`Refused` with the sentence for the
 from __future__ import annotations
 
 import os
-from contextlib import contextmanager
 from errno import EINVAL, ENODEV, ENOENT, EOPNOTSUPP, EPERM, ESRCH
 from typing import TYPE_CHECKING, Final
 
 from memwarden.errors import InputError, ParseError
 from memwarden.host import files
+from memwarden.host.blocks import Held
 from memwarden.kernel import cgroup_procs, pid_cgroup, pid_stat
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from memwarden.state.intents import CgroupId, ProcessId
 
 PF_KTHREAD: Final = 0x00200000
@@ -71,32 +69,34 @@ class Machine:
             return os.dup(self._root_fd)
         return files.open_below(self._root_fd, below, files.DIRECTORY_FLAGS)
 
-    @contextmanager
-    def cgroup(self, target: CgroupId) -> Iterator[int]:
+    def cgroup(self, target: CgroupId) -> Held:
         """The open directory of a cgroup; raises :class:`Refused` when it is gone or was made anew."""
         try:
             fd = self.open_path(target.path)
         except OSError as error:
             raise Refused(f"{target.path}: {why(error)}") from None
         try:
-            inode = os.fstat(fd).st_ino
-            if inode != target.inode:
-                raise Refused(
-                    f"{target.path}: removed and made anew since (inode {target.inode}, now {inode})"
-                )
-            yield fd
-        finally:
+            self._check_cgroup(fd, target)
+        except BaseException:
             os.close(fd)
+            raise
+        return Held(fd)
 
-    @contextmanager
-    def process(self, target: ProcessId) -> Iterator[int]:
+    @staticmethod
+    def _check_cgroup(fd: int, target: CgroupId) -> None:
+        inode = os.fstat(fd).st_ino
+        if inode != target.inode:
+            raise Refused(f"{target.path}: removed and made anew since (inode {target.inode}, now {inode})")
+
+    def process(self, target: ProcessId) -> Held:
         """A pidfd of a process that may be signalled; raises :class:`Refused` for any other."""
         fd = self._open_process(target)
         try:
             self._check_process(target)
-            yield fd
-        finally:
+        except BaseException:
             os.close(fd)
+            raise
+        return Held(fd)
 
     def _open_process(self, target: ProcessId) -> int:
         if target.pid in (INIT, self.pid) or target.pid <= 0:

@@ -20,6 +20,7 @@ from typing import Final, NamedTuple
 
 from memwarden.kernel.escapes import unescape
 from memwarden.state.intents import CgroupId, ProcessId, Target
+from memwarden.units import size
 
 FORMAT: Final = "memwarden-undo/1"
 HIGH: Final = "high"
@@ -44,6 +45,20 @@ class Entry(NamedTuple):
     target: Target
     was: str = ""
     now: str = ""
+
+
+def said(entry: Entry) -> str:
+    """A change in words."""
+    target = entry.target
+    if isinstance(target, CgroupId):
+        if entry.kind == FREEZE:
+            return f"{target.path} was frozen"
+        return f"{target.path} had memory.high {_size(entry.now)}, and {_size(entry.was)} before"
+    return f"pid {target.pid} {'was stopped' if entry.kind == STOP else 'is a hook that was still running'}"
+
+
+def _size(value: str) -> str:
+    return size(int(value)) if value.isdecimal() else value
 
 
 def header(boot: str) -> bytes:

@@ -6,7 +6,7 @@ a gap of its snapshot; the dictionary can wait.
 """
 
 from collections.abc import Callable, ItemsView, Iterator, Mapping
-from typing import Final, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar, cast
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -55,6 +55,69 @@ class Deferred(Mapping[K, V]):
         return repr(self._figures())
 
 
+class Figures(Mapping[str, int]):
+    """A flat keyed file as it was printed: a figure is looked for when it is asked for, and not kept.
+
+    A dictionary of ``memory.stat`` takes three times as much memory as the file, and of most cgroups a guard
+    asks for some figures once. ``data`` has a key of ``known`` in its first line and none twice, and each
+    line is ``KEY VALUE``: whoever makes one of these has tested that.
+    """
+
+    __slots__ = ("_known", "data")
+
+    def __init__(self, data: bytes, known: frozenset[str]) -> None:
+        self.data = data
+        self._known = known
+
+    def get(self, key: object, default: Any = None) -> Any:
+        """The figure, or another."""
+        if key not in self._known:
+            return default
+        needle = _NEEDLES.get(key)
+        if needle is None:
+            needle = _NEEDLES[str(key)] = b"\n%b " % str(key).encode()
+        data = self.data
+        at = data.find(needle)
+        if at < 0 and not data.startswith(needle[1:]):
+            return default
+        begin = at + len(needle)  # in the first line there is no line end before the key
+        return int(data[begin : data.index(b"\n", begin)])
+
+    def __getitem__(self, key: str) -> int:
+        found: int | None = self.get(key)
+        if found is None:
+            raise KeyError(key)
+        return found
+
+    def __contains__(self, key: object) -> bool:
+        return self.get(key) is not None
+
+    def __bool__(self) -> bool:
+        return True
+
+    def _all(self) -> dict[str, int]:
+        pairs = [line.split(b" ") for line in self.data.splitlines()]
+        found = {key.decode("utf-8", "surrogatepass"): int(value) for key, value in pairs}
+        return {key: value for key, value in found.items() if key in self._known}
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._all())
+
+    def __len__(self) -> int:
+        return len(self._all())
+
+    def items(self) -> ItemsView[str, int]:
+        """All of them at once."""
+        return self._all().items()
+
+    def __repr__(self) -> str:
+        return repr(self._all())
+
+
+_NEEDLES: Final[dict[str, bytes]] = {}
+"""Keys that were asked for, as they stand in a file."""
+
+
 class Later(Generic[K, V]):
     """Parses with ``parse``, but later where it is sure that ``parse`` would take the text.
 
@@ -62,12 +125,15 @@ class Later(Generic[K, V]):
     remembered without its digits, if each line is a key, the ``mark`` before values, and a value.
     One that is the same without its own, begins with a known key and has a digit after every mark, is
     well-formed too: a digit elsewhere can only make an unknown key of another. All others are parsed at
-    once, and refused as ever.
+    once, and refused as ever. ``flat``: a value is a number, and what is parsed later is :class:`Figures`.
     """
 
-    def __init__(self, parse: Callable[[str], Mapping[K, V]], keys: frozenset[str], mark: str) -> None:
+    def __init__(
+        self, parse: Callable[[str], Mapping[K, V]], keys: frozenset[str], mark: str, *, flat: bool = False
+    ) -> None:
         self._parse = parse
         self._keys = keys
+        self._flat = flat
         self._mark = mark
         self._no_value = mark[-1] + "\n"
         self._form: bytes | None = None
@@ -86,7 +152,11 @@ class Later(Generic[K, V]):
             and text.endswith("\n")
             and (len(mark) == 1 or text.count(mark) == text.count(mark[-1]))
         ):
-            return Deferred(text, self._parse)
+            return (
+                cast("Mapping[K, V]", Figures(data, self._keys))
+                if self._flat
+                else Deferred(text, self._parse)
+            )
         figures = self._parse(text)
         self._form = form if self._is_plain(text) else None
         return figures
@@ -99,5 +169,6 @@ class Later(Generic[K, V]):
         return (
             first in self._keys
             and not rest
+            and len({key for key, _, _ in parts}) == len(parts)
             and all(value.isdecimal() and key.split() == [key] for key, _, value in parts)
         )

@@ -17,6 +17,14 @@ from memwarden.kernel.numbers import unsigned
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import Final
+
+_LAST_KEYS: Final[dict[frozenset[str], list[str]]] = {}
+"""Keys as they were in the last file of each kind, so that all that have the same keys hold them once.
+
+Of a cgroup's ``memory.stat`` the words would take as much memory as the figures. A list is replaced and never
+changed, so that another thread finds one or the other.
+"""
 
 
 def parse(text: str, known: frozenset[str], *, path: str) -> dict[str, int]:
@@ -26,6 +34,9 @@ def parse(text: str, known: frozenset[str], *, path: str) -> dict[str, int]:
     """
     words = text.split()
     keys, values = words[::2], words[1::2]
+    last = _LAST_KEYS.get(known)
+    if keys == last:
+        keys = last
     # Whole columns are tested and turned at once: a thousand of these files are read per snapshot.
     if len(keys) == len(values) == line_count(text):
         try:
@@ -33,6 +44,7 @@ def parse(text: str, known: frozenset[str], *, path: str) -> dict[str, int]:
         except ValueError:
             raise _first_wrong(text, path) from None
         if found:
+            _LAST_KEYS[known] = keys
             return found
     raise _first_wrong(text, path)
 

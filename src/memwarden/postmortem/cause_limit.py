@@ -49,9 +49,7 @@ def limit_hit(report: OomReport) -> LimitHit:
         return LimitHit("unknown")
     slack = max(CHARGE_PAGES * report.host.page_size_bytes, requested_bytes(report))
     counters = _counters(memcg)
-    near = tuple(
-        which for which, usage, limit, _ in counters if _near(usage, limit, slack, floor=memcg.usage_bytes)
-    )
+    near = tuple(which for which, usage, limit, _ in counters if _near(usage, limit, slack))
     for which, usage, limit, failcnt in counters:
         if which in near:
             return LimitHit(which, usage, limit, failcnt, near)
@@ -75,7 +73,7 @@ def _counters(memcg: MemcgFacts) -> tuple[tuple[Which, int | None, Limit | None,
     )
 
 
-def _near(usage: int | None, limit: Limit | None, slack: int, *, floor: int | None) -> bool:
+def _near(usage: int | None, limit: Limit | None, slack: int) -> bool:
     if usage is None or limit is None or isinstance(limit, Max):
         return False
     # A tiny limit is smaller than the batch; an empty counter is not at it.

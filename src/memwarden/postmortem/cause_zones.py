@@ -50,8 +50,6 @@ class ZoneVerdict:
     set_aside_bytes: int
     blocks_short: bool
     """Order > 0: zones had memory enough, but none of them a free block that the request may use."""
-    no_block_lists: bool
-    """The free lists that would prove it are not in the text."""
     mostly_free: bool
     """More than half of the listed memory was free."""
 
@@ -118,7 +116,6 @@ def zone_verdict(report: OomReport) -> ZoneVerdict | None:
         tuple(zone for zone in zones if zone not in eligible and _plenty(zone)),
         sum(_set_aside(zone, room, movable=movable) for zone, room in zip(eligible, over, strict=True)),
         blocks_short=bool(able) and not any(one in (True, None) for one in able),
-        no_block_lists=None in able,
         mostly_free=managed is not None and free * MOST > managed,
     )
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from memwarden.postmortem.blocks.meminfo import FreeList, HugePages, Zone
     from memwarden.postmortem.blocks.oomkill import OomKill
     from memwarden.postmortem.blocks.tasks import RawRow
+    from memwarden.postmortem.model import MarkKind
     from memwarden.postmortem.transport.stamp import Stamp
 
 PATIENCE: Final = 400
@@ -170,6 +171,6 @@ class Draft:
         self.unparsed += self.pending_unparsed
         self.pending_unparsed = 0
 
-    def mark(self, kind: str, line: int, text: str) -> None:
+    def mark(self, kind: MarkKind, line: int, text: str) -> None:
         """Keep a line as evidence."""
         self.marks.append(Mark(kind, line, text))

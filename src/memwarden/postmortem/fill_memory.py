@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from memwarden.postmortem.draft import Draft
+    from memwarden.postmortem.model import MarkKind
 
 
 def task_in(draft: Draft, line: int, message: str) -> bool:
@@ -31,7 +32,7 @@ def task_in(draft: Draft, line: int, message: str) -> bool:
     return True
 
 
-def usage(kind: str) -> Callable[[Draft, int, str], bool]:
+def usage(kind: MarkKind) -> Callable[[Draft, int, str], bool]:
     """A reader of ``memory:``, ``memory+swap:``, ``swap:`` or ``kmem:`` lines."""
 
     def read(draft: Draft, line: int, message: str) -> bool:

@@ -40,17 +40,7 @@ Cause = Literal[
     "spurious",
     "unknown",
 ]
-
-
-class Mark(NamedTuple):
-    """A line of the text that a fact rests on. ``kind`` is one of the words in :data:`MARK_KINDS`."""
-
-    kind: str
-    line: int
-    text: str
-
-
-MARK_KINDS: tuple[str, ...] = (
+MarkKind = Literal[
     "header",  # "X invoked oom-killer: ..."
     "cpuset",  # "X cpuset=/ mems_allowed=0"
     "cpu",  # "CPU: 0 PID: 1 Comm: ..." or "Pid: ..."
@@ -83,7 +73,15 @@ MARK_KINDS: tuple[str, ...] = (
     "panic",
     "suppressed",  # "oom_kill_process: N callbacks suppressed"
     "other",
-)
+]
+
+
+class Mark(NamedTuple):
+    """A line of the text that a fact rests on."""
+
+    kind: MarkKind
+    line: int
+    text: str
 
 
 @dataclass(frozen=True, slots=True)

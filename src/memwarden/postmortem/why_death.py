@@ -11,12 +11,12 @@ from memwarden.units import Max, size
 
 if TYPE_CHECKING:
     from memwarden.postmortem.cause_facts import Facts
-    from memwarden.postmortem.model import Confidence, NodeFacts, OomReport, Victim
+    from memwarden.postmortem.model import Confidence, MarkKind, NodeFacts, OomReport, Victim
 
 NAMED: Final = 4
 """Victims of a group kill that are named; the rest are counted."""
 
-_BASES: Final = {
+_BASES: Final[dict[str, tuple[MarkKind, ...]]] = {
     "stat": ("stats", "usage"),
     "mem-info": ("mem-info", "ram"),
     "slab": ("slab",),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from memwarden.postmortem.model import Evidence
 
 if TYPE_CHECKING:
-    from memwarden.postmortem.model import Mark, OomReport, TaskRow
+    from memwarden.postmortem.model import Mark, MarkKind, OomReport, TaskRow
 
 PER_KIND = 3
 """Lines of one kind under one statement: more would hide what they show."""
@@ -19,7 +19,7 @@ STAT_KEYS = (
 )  # fmt: skip
 
 
-def lines(report: OomReport, *kinds: str) -> tuple[Evidence, ...]:
+def lines(report: OomReport, *kinds: MarkKind) -> tuple[Evidence, ...]:
     """The first lines of each kind, in the order of the text."""
     found: list[Mark] = []
     left = dict.fromkeys(kinds, PER_KIND)

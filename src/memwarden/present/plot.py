@@ -83,14 +83,11 @@ def figures() -> Any:
 
 
 def write(runs: Sequence[tuple[str, Result]], path: str, file: BinaryIO) -> None:
-    """Draw runs beside each other, at most four."""
-    drawn = _draw(runs[:COLUMNS])
+    """Draw runs beside each other, at most four; on a page below each other, so that none is out of sight."""
     if path.endswith(".html"):
-        svg = saved(drawn, "svg").decode()
-        page = "".join(_page(runs, svg[svg.index("<svg") :]))
-        file.write(page.encode("utf-8", "surrogateescape"))
+        file.write("".join(_page(runs)).encode("utf-8", "surrogateescape"))
     else:
-        file.write(saved(drawn, path.rpartition(".")[2]))
+        file.write(saved(_draw(runs[:COLUMNS]), path.rpartition(".")[2]))
 
 
 def saved(drawn: Any, kind: str) -> bytes:
@@ -117,8 +114,11 @@ def _draw(runs: Sequence[tuple[str, Result]]) -> Any:
             axes[0][column].set_title(f"{label}\nthe machine")
     scenario = runs[0][1].scenario
     drawn.suptitle(f"{scenario.name}: {scenario.text}", x=0.01, ha="left", fontsize=10)
+    drawn.align_ylabels(axes)
     handles, labels = _legend(axes)
-    drawn.legend(handles, labels, loc="outside lower left", ncols=6, frameon=False, fontsize=8)
+    drawn.legend(
+        handles, labels, loc="outside lower left", ncols=4 if len(runs) == 1 else 6, frameon=False, fontsize=8
+    )
     return drawn
 
 
@@ -222,6 +222,7 @@ def _events(axis: Any, result: Result, path: str) -> None:
                 cut(escape(one.program), 24), (when, 1.0), xycoords=("data", "axes fraction"),
                 xytext=(2, -8 * line),
                 textcoords="offset points", fontsize=7, color="#d00000", annotation_clip=True,
+                bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.85, "pad": 0.6},
             )  # fmt: skip
 
 
@@ -260,13 +261,13 @@ def _legend(axes: Any) -> tuple[list[Any], list[str]]:
     return list(found.values()), list(found)
 
 
-def _page(runs: Sequence[tuple[str, Result]], svg: str) -> list[str]:
-    """One HTML page that needs nothing else: the picture, and what happened as a table."""
+def _page(runs: Sequence[tuple[str, Result]]) -> list[str]:
+    """One HTML page that needs nothing else: of each run the picture, and what happened as a table."""
     first = runs[0][1]
     title = html_escape(escape(f"{first.scenario.name}: {first.scenario.text}"))
     parts = [head(title), f"<h1>{title}</h1>\n<p>{html_escape(machine_line(first))}</p>\n"]
-    parts.append(f'<div class="wide">{svg}</div>\n')
     for label, result in runs:
+        svg = saved(_draw([(label, result)]), "svg").decode()
         said = html_escape(headline(summary(result)))
         heading = f"{html_escape(escape(label))}: " if len(runs) > 1 else ""
         rows = "".join(
@@ -274,7 +275,10 @@ def _page(runs: Sequence[tuple[str, Result]], svg: str) -> list[str]:
             f"<td>{html_escape(event(one, result))}</td></tr>\n"
             for one in told(result.events)
         )
-        parts.append(f"<h2>{heading}{said}</h2>\n<table><tbody>\n{rows}</tbody></table>\n")
+        picture = f'<div class="wide">{svg[svg.index("<svg") :]}</div>\n'
+        parts.append(
+            f"<article>\n<h2>{heading}{said}</h2>\n{picture}<table><tbody>\n{rows}</tbody></table>\n</article>\n"
+        )
     return [*parts, END]
 
 

@@ -101,7 +101,7 @@ def _clause(one: ir.Detector) -> str:
             )
         case ir.Stuck():
             above, window = span(one.above_us), span(one.window_us)
-            held = f"{_where(one.cgroups)} is held at its memory.high"
+            held = f"{_where(one.cgroups)} is held at its memory.high with nothing to give back"
             return f"{held}, and all in it waited for more than {above} of the last {window}"
         case ir.Blackout():
             above, window = span(one.above_us), span(one.window_us)

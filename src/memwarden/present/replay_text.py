@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from memwarden.guard.acts import NOBODY, NOBODY_SLOWER
 from memwarden.guard.sight import unseen
+from memwarden.present.replay_chart import INDENT, LEGEND, Axis
+from memwarden.present.replay_chart import lines as chart
 from memwarden.present.table import Column, Row, render
 from memwarden.present.text import ABSENT, counted, duration, escape
 from memwarden.present.wrap import wrap
@@ -32,7 +34,7 @@ if TYPE_CHECKING:
     from memwarden.state.intents import Intent, Target
 
 SHOWN: Final = 8
-"""Decisions of one policy that stand one by one; the rest is counted."""
+"""Decisions of one policy that have a line each; the rest is counted."""
 DEATHS: Final = 4
 AFTER: Final = (
     "Nobody dies in a replay: what is decided after the first kill is about a machine that would have "
@@ -47,13 +49,24 @@ COLUMNS: Final = (
 )
 
 
+class _Told(NamedTuple):
+    """What has a line: a decision, or one that was withheld so many ``times``, at last at ``last_us``."""
+
+    taken: Taken
+    last_us: int
+    times: int = 1
+
+
 def text(
     tapes: Sequence[Tape], played: Sequence[Played], notes: Sequence[str], *, width: int, paint: Paint
 ) -> str:
     """The recordings, a time line for each policy, and a table where there are several."""
-    blocks = [[line for tape in tapes for line in _tape(tape, width)]]
+    blocks = [_tape(tape, played, width) for tape in tapes]
     signals = any(tape.kind == "signals" for tape in tapes)
-    blocks += [_policy(one, tapes, width, paint, signals=signals) for one in played]
+    for number, one in enumerate(played, 1):
+        blocks.append(_policy(one, tapes, width, paint, signals=signals))
+        if len(played) > 1:
+            blocks[-1][0] = f"{_nth(number)}: {blocks[-1][0]}"
     if len(played) > 1:
         blocks.append(render(COLUMNS, [_row(one) for one in played], width, paint))
     said = [*notes, AFTER] if any(one.first_kill for one in played) else notes
@@ -62,7 +75,7 @@ def text(
     return "\n\n".join("\n".join(block) for block in blocks) + "\n"
 
 
-def _tape(tape: Tape, width: int) -> list[str]:
+def _tape(tape: Tape, played: Sequence[Played], width: int) -> list[str]:
     first, last = tape.first.instant, tape.last.instant
     words = [counted(tape.snapshots, "snapshot")]
     if tape.snapshots > 1:
@@ -78,7 +91,32 @@ def _tape(tape: Tape, width: int) -> list[str]:
         lines += wrap(f"the kernel killed {who}{where}", width, first=f"{_at(death.time_us)}  ")
     if len(tape.deaths) > DEATHS:
         lines.append(f"{'':10}and more: {counted(len(tape.deaths) - DEATHS, 'time', 'times')}")
-    return lines
+    return lines + _chart(tape, played, width)
+
+
+def _chart(tape: Tape, played: Sequence[Played], width: int) -> list[str]:
+    """How it went, and below it what each policy does when."""
+    axis = Axis(tape.course, width)
+    lines = chart(tape.course, axis)
+    if not lines:
+        return []
+    kernel = axis.marks((one.time_us, "K") for one in tape.deaths)
+    rows = [("the kernel", kernel)]
+    for number, one in enumerate(played, 1):
+        taken = ((t.time_us, _mark(t)) for t in one.taken if t.tape == tape.name)
+        rows.append((_nth(number) if len(played) > 1 else "policy", axis.marks(taken)))
+    marked = [f"{name:<{len(INDENT)}}{marks}" for name, marks in rows if marks]
+    if marked:
+        marked += wrap(LEGEND, width, first=INDENT)
+    return ["", *lines, *marked]
+
+
+def _nth(number: int) -> str:
+    return f"policy {number}"
+
+
+def _mark(taken: Taken) -> str:
+    return "x" if taken.kills else "o" if taken.acts else "."
 
 
 def _policy(played: Played, tapes: Sequence[Tape], width: int, paint: Paint, *, signals: bool) -> list[str]:
@@ -89,14 +127,16 @@ def _policy(played: Played, tapes: Sequence[Tape], width: int, paint: Paint, *, 
         lines = [f"{paint(name, 'bold')}: does nothing; of {rules} none came true"]
     else:
         lines = [paint(name, "bold")]
-        shown = _shown(played.taken)
-        for one in shown:
-            lines += _line(one, width, paint, several=len(tapes) > 1)
+        told = _told(played.taken)
+        shown = _shown(told)
+        for each in shown:
+            one = each.taken
+            lines += _line(each, width, paint, several=len(tapes) > 1)
             if one is played.first_act or one is played.first_kill:
                 lines += wrap(escape(_why(one)), width, first=" " * 10)
             if one is played.first_kill and (matters := _matters(one, tapes)):
                 lines += wrap(matters, width, first=" " * 10)
-        rest = len(played.taken) - len(shown)
+        rest = len(played.taken) - sum(each.times for each in shown)
         if rest:
             lines += wrap(
                 f"and {counted(rest, 'decision')} more; --format json lists them", width, first=" " * 10
@@ -119,16 +159,41 @@ def _matters(kill: Taken, tapes: Sequence[Tape]) -> str:
     return "; ".join(words)
 
 
-def _shown(taken: Sequence[Taken]) -> list[Taken]:
+def _told(taken: Sequence[Taken]) -> list[_Told]:
+    """Withheld decisions that read the same are told once, unless something was done in between.
+
+    A rule that fires and finds nobody says so each time it has rested, for as long as a bad hour lasts.
+    """
+    told: list[_Told] = []
+    same: dict[tuple[str, str], int] = {}
+    last_us = 0
+    for one in taken:
+        if one.acts or one.time_us < last_us:  # an earlier time: the machine began anew
+            same.clear()
+        last_us = one.time_us
+        key = one.tape, _words(one)
+        if key in same:
+            at = same[key]
+            told[at] = told[at]._replace(last_us=last_us, times=told[at].times + 1)
+            continue
+        if one.decision.withheld and not one.acts:
+            same[key] = len(told)
+        told.append(_Told(one, last_us))
+    return told
+
+
+def _shown(told: Sequence[_Told]) -> list[_Told]:
     """The first few; what acts is shown before what was only withheld."""
-    acting = sorted(range(len(taken)), key=lambda at: (not taken[at].acts, at))[:SHOWN]
-    return [taken[at] for at in sorted(acting)]
+    acting = sorted(range(len(told)), key=lambda at: (not told[at].taken.acts, at))[:SHOWN]
+    return [told[at] for at in sorted(acting)]
 
 
-def _line(taken: Taken, width: int, paint: Paint, *, several: bool) -> list[str]:
+def _line(told: _Told, width: int, paint: Paint, *, several: bool) -> list[str]:
+    taken = told.taken
     first = f"{_at(taken.time_us)}  "
     where = f"{taken.tape}: " if several else ""
-    words = f"{escape(where)}{_words(taken)}"
+    again = f" ({told.times} times to {_at(told.last_us).strip()})" if told.times > 1 else ""
+    words = f"{escape(where)}{_words(taken)}{again}"
     style = ("red",) if taken.kills else ("yellow",) if taken.acts else ()
     return [paint(line, *style) for line in wrap(words, width, first=first)]
 

@@ -6,22 +6,21 @@ from typing import TYPE_CHECKING, Any
 
 from memwarden.host import undo
 from memwarden.present.status_json import closed
+from memwarden.present.text import escape
 from memwarden.present.wrap import wrap
 from memwarden.state.intents import CgroupId
-from memwarden.units import size
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from memwarden.host.changes import Undone
-    from memwarden.host.undo import Entry
 
 SCHEMA = "memwarden.restore/1"
 
 
 def text(done: Sequence[Undone], damaged: int, *, dry_run: bool, width: int) -> str:
     """One line for each change, in the order of undoing."""
-    lines = [line for one in done for line in wrap(_line(one, dry_run=dry_run), width, rest="  ")]
+    lines = [line for one in done for line in wrap(escape(one.sentence(dry_run=dry_run)), width, rest="  ")]
     if not done:
         lines.append("nothing to restore: no guard has left a change behind")
     if damaged:
@@ -32,26 +31,6 @@ def text(done: Sequence[Undone], damaged: int, *, dry_run: bool, width: int) -> 
             rest="  ",
         )
     return "\n".join(lines)
-
-
-def _line(one: Undone, *, dry_run: bool) -> str:
-    if one.text:
-        return f"left as it is: {one.text}" if one.settled else f"not undone: {one.text}"
-    return ("would be undone: " if dry_run else "undone: ") + _change(one.entry)
-
-
-def _change(entry: Entry) -> str:
-    target = entry.target
-    if isinstance(target, CgroupId):
-        if entry.kind == undo.FREEZE:
-            return f"{target.path} was frozen"
-        return f"{target.path} had memory.high {_size(entry.now)}, and {_size(entry.was)} before"
-    what = "was stopped" if entry.kind == undo.STOP else "is a hook that was still running"
-    return f"pid {target.pid} {what}"
-
-
-def _size(value: str) -> str:
-    return size(int(value)) if value.isdecimal() else value
 
 
 def document(done: Sequence[Undone], damaged: int, *, dry_run: bool) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from memwarden.rules.reclaimable import (
     reclaimable,
     reclaimable_on_machine,
     root_is_machine,
+    swappable_on_machine,
 )
 from memwarden.state.cgroup import Cgroup, ancestry
 from memwarden.state.snapshot import Snapshot
@@ -64,11 +65,16 @@ class Headroom(NamedTuple):
 
 
 class Headrooms:
-    """Headroom of many cgroups of one snapshot; what is reclaimable below a limit is worked out once."""
+    """Headroom of many cgroups of one snapshot; what is reclaimable below a limit is worked out once.
 
-    def __init__(self, snapshot: Snapshot) -> None:
+    ``ladders=False``: the machine's level has the same figures without its ladder, in a third of the time.
+    """
+
+    def __init__(self, snapshot: Snapshot, *, ladders: bool = True) -> None:
         self._snapshot = snapshot
+        self._whole = ladders
         self._ladders: dict[str, Ladder | None] = {}
+        self._swap: int | None = None
 
     def of(self, path: str) -> Headroom:
         """The headroom of the cgroup ``path``; of the machine for ``/``."""
@@ -129,6 +135,11 @@ class Headrooms:
         total, available = meminfo.get("MemTotal"), meminfo.get("MemAvailable")
         if total is None or available is None:
             return Level("machine", MACHINE, total, None, None, None, None)
+        if not self._whole:
+            if self._swap is None:
+                self._swap = swappable_on_machine(self._snapshot)
+            used, effective = total - available, available + self._swap
+            return Level("machine", MACHINE, total, used, available, None, effective)
         found = self._on_machine()
         swap = found.swap_bytes if found else 0
         return Level("machine", MACHINE, total, total - available, available, found, available + swap)

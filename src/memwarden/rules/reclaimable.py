@@ -74,6 +74,37 @@ def reclaimable(snapshot: Snapshot, target: str) -> Ladder | None:
     return sums[target]
 
 
+def swappable_on_machine(snapshot: Snapshot) -> int:
+    """``swap_bytes`` of :func:`reclaimable_on_machine` alone, 0 without that: what a guard asks at each tick.
+
+    Where nobody is protected that is, from the bottom up, the least of the room for swap and of anonymous and
+    shared memory.
+    """
+    if _free_swap(snapshot) == 0:
+        return 0
+    cgroups = snapshot.cgroups
+    protected = any(each.min_bytes or each.low_bytes for each in cgroups.values())
+    if protected or MACHINE not in cgroups or not root_is_machine(snapshot):
+        found = reclaimable_on_machine(snapshot)
+        return found.swap_bytes if found else 0
+    rooms = _swap_rooms(snapshot, MACHINE)
+    sums: dict[str, tuple[int, int, int]] = {}
+    for cgroup in reversed(list(snapshot.subtree(MACHINE))):
+        stat = _stat(snapshot, cgroup)
+        if stat is None:
+            continue
+        inactive, active = stat.get("inactive_anon", 0), stat.get("active_anon", 0)
+        below = [sums[child] for child in cgroup.children if child in sums]
+        own = max(inactive - sum([one[0] for one in below]), 0) + max(
+            active - sum([one[1] for one in below]), 0
+        )
+        room = rooms[cgroup.path]
+        swaps = min(own, own if room is None else room) if may_swap(snapshot, cgroup, machine=True) else 0
+        swaps += sum([one[2] for one in below])
+        sums[cgroup.path] = inactive, active, swaps if room is None else min(swaps, room)
+    return sums[MACHINE][2] if MACHINE in sums else 0
+
+
 def _stat(snapshot: Snapshot, cgroup: Cgroup) -> Mapping[str, int] | None:
     if cgroup.path == MACHINE and root_is_machine(snapshot):
         return None if snapshot.meminfo is None else machine_stat(snapshot.meminfo)

@@ -44,6 +44,7 @@ class Usage(NamedTuple):
     """Bytes of a cgroup (or of the machine) by kind, its descendants included."""
 
     anon: int = 0
+    """With what is on its way to swap."""
     file: int = 0
     dirty: int = 0
     """Of ``file``: dirty, or being written."""

@@ -10,6 +10,7 @@ from memwarden.sim.effects import Effects
 from memwarden.sim.memory.machine import Kswapd
 from memwarden.sim.memory.writeback import Flusher
 from memwarden.sim.parts.kinds import task_of
+from memwarden.sim.parts.text import Text
 from memwarden.sim.result import Kind, Result, Sample
 from memwarden.sim.view import snapshot
 from memwarden.sim.world.process import Proc
@@ -53,6 +54,8 @@ class Run:
         world.kswapd = Kswapd(world).wake
         world.flush = Flusher(world).wake
         world.start = self._start
+        texts = {program.name: Text(world, program.name) for program in scenario.programs}
+        world.execute = lambda task: texts[task.proc.program.name].needed(task)
         world.at(0, self._sample)
         for program in scenario.programs:
             tally = world.tallies.setdefault(program.name, Tally(program))
@@ -106,7 +109,7 @@ class Run:
         for proc in list(self.world.procs.values()):
             if proc.program is program and not proc.dying:
                 self.world.say(Kind.STOPPED, program.cgroup, proc=proc)
-                proc.stopping = True
+                proc.stopping = proc.ended = True
                 proc.kill()
 
     def _change(self, change: Change, _token: int) -> None:

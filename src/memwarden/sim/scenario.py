@@ -37,7 +37,10 @@ class Machine(NamedTuple):
 
     ``min_free_bytes``: ``vm.min_free_kbytes``; ``None`` is what the kernel sets by itself. ``fault_us`` is
     what a new page costs, ``reclaim_us`` what looking at a page in reclaim costs, ``swap_us`` what the
-    processor does for a page swapped, all measured in the lab.
+    processor does for a page swapped; a death takes ``exit_us``, and ``free_us`` for every page that it gives
+    back (``exit_mmap``); ``unmap_us`` is what a page of a file that is in page tables costs in reclaim
+    besides. All are measured in the lab. ``cores``: how many processors' worth of work all ``cpus`` together
+    do; ``None`` is as many as there are. Threads of one core share what it can do.
     """
 
     ram_bytes: int = 4 * GIB
@@ -54,8 +57,17 @@ class Machine(NamedTuple):
     reclaim_us: float = 0.3
     swap_us: float = 2.0
     traits: KernelTraits = KernelTraits()
+    free_us: float = 0.05
+    """What giving a page back costs when a process ends (``exit_mmap``)."""
     pass_us: float = 5.0
     """What a pass of reclaim costs though it finds nothing: all priorities, and every shrinker."""
+    exit_us: float = 300.0
+    cores: int | None = None
+    copy_us: float = 0.4
+    """What a page of a file costs who reads it from the cache, or writes it."""
+    read_us: float | None = None
+    """What one costs the processor that comes from the disk; ``None``: a new page and a copy."""
+    unmap_us: float = 1.0
 
 
 class Group(NamedTuple):
@@ -106,7 +118,8 @@ class WorkingSet(NamedTuple):
     """Anonymous memory and a file that are used: requests at a rate, each touching pages at random.
 
     ``hot_share`` of the touches go to the first ``hot_bytes``, the others anywhere. A request that is late
-    waits in line (open loop): its latency counts from when it was due.
+    waits in line (open loop): its latency counts from when it was due. A file that is ``mapped``, as programs
+    and libraries are, is faulted in, and each fault brings what is around it.
     """
 
     anon_bytes: int
@@ -116,6 +129,7 @@ class WorkingSet(NamedTuple):
     requests_per_s: float = 100.0
     anon_touches: int = 32
     file_touches: int = 2
+    mapped: bool = False
 
 
 class ReadFile(NamedTuple):
@@ -140,10 +154,14 @@ class WriteFile(NamedTuple):
 
 
 class Tmpfs(NamedTuple):
-    """Fills a tmpfs; what was written stays when the writer dies."""
+    """Fills a tmpfs; what was written stays when the writer dies.
+
+    ``size_bytes`` is the file system's: a write beyond it fails (ENOSPC), and the writer gives up and ends.
+    """
 
     rate_bps: float | None
     limit_bytes: int
+    size_bytes: int | None = None
 
 
 class Mlock(NamedTuple):

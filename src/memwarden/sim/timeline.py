@@ -48,7 +48,7 @@ def _group(world: World, path: str, pages: dict[str, int]) -> GroupSample:
     memcg.pressure.advance(world.now)
     cache = pages["inactive_file"] + pages["active_file"] + pages["dirty"] + pages["writeback"]
     usage = Usage(
-        anon=pages["anon"] * PAGE,
+        anon=(pages["anon"] + pages["leaving"]) * PAGE,
         file=(cache + pages["shmem"]) * PAGE,
         dirty=(pages["dirty"] + pages["writeback"]) * PAGE,
         shmem=pages["shmem"] * PAGE,

@@ -32,7 +32,7 @@ TICKS: Final = 100
 UID: Final = 1000
 POOLS: Final = (
     "anon", "inactive_file", "active_file", "dirty", "writeback", "shmem", "locked", "slab", "kernel",
-    "sock", "swap_own", "zswapped", "zswap_pool",
+    "sock", "swap_own", "zswapped", "zswap_pool", "leaving",
 )  # fmt: skip
 
 
@@ -119,7 +119,7 @@ def _meminfo(world: World, pages: dict[str, int]) -> Meminfo:
         "MemFree": max(world.free, 0),
         "MemAvailable": world.available,
         "Cached": cache + pages["shmem"],
-        "SwapCached": 0,
+        "SwapCached": pages["leaving"],
         "Active(anon)": 0,
         "Inactive(anon)": pages["anon"] - pages["locked"] + pages["shmem"],
         "Active(file)": pages["active_file"],
@@ -144,8 +144,10 @@ def _vmstat(world: World, pages: dict[str, int]) -> Vmstat:
     return cast(
         "Vmstat",
         {
-            "pgscan_direct": pages["pgscan"],
-            "pgsteal_direct": pages["pgsteal"],
+            "pgscan_kswapd": world.kswapd_scanned,
+            "pgscan_direct": world.scanned - world.kswapd_scanned,
+            "pgsteal_kswapd": world.kswapd_stolen,
+            "pgsteal_direct": world.stolen - world.kswapd_stolen,
             "pgfault": pages["pgfault"],
             "pgmajfault": pages["pgmajfault"],
             "pswpin": pages["pswpin"],

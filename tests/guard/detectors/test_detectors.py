@@ -308,10 +308,11 @@ def test_whether_it_was_killed_is_not_known():
     assert (found.fired, found.value) == (False, None)
 
 
-def held_at_high(path, at, *, stalled, high=True, every=S // 2):
+def held_at_high(path, at, *, stalled, high=True, every=S // 2, **fields):
     """A cgroup at the ``at``-th look: so much of each half second stalled, and memory.high was met or not."""
     return group(
         path,
+        **fields,
         memory_pressure=psi(full_us=int(stalled * every) * at),
         events_local={"high": at if high else 7},
     )
@@ -335,6 +336,38 @@ def test_a_cgroup_that_is_stuck_at_memory_high():
         "full memory stall at memory.high within 1.0 s: 950 ms > 900 ms at /stuck, held 2.5 s"
     )
     assert not any(one.text for one in found[:6])
+
+
+def test_a_limit_that_was_lifted_holds_nobody():
+    high = [5 * MIB] * 3 + [MAX]
+    ticks = [tick(at * S // 2, held_at_high("/a", at, stalled=1, high_bytes=high[at])) for at in range(4)]
+    assert [one.fired for one in see(ir.Stuck(400 * MS), *ticks)] == [False, True, True, False]
+
+
+@pytest.mark.parametrize(
+    ("swap_mib", "file_mib", "fires"),
+    # 96 MiB are held, and a sixteenth of them is 6: what is more than that can be swapped or dropped.
+    [(0, 5, True), (0, 7, False), (1, 5, True), (2, 5, False)],
+)
+def test_who_has_something_to_give_back_is_not_stuck(swap_mib, file_mib, fires):
+    stat = {"anon": 80 << 20, "inactive_anon": 80 << 20, "inactive_file": file_mib << 20, "active_file": 0}
+    meminfo = {"MemTotal": 1 << 30, "SwapTotal": 100 << 20, "SwapFree": swap_mib << 20}
+    ticks = [
+        tick(
+            at * S,
+            group(
+                "/a",
+                stat=stat,
+                current_bytes=96 << 20,
+                high_bytes=96 << 20,
+                memory_pressure=psi(full_us=at * S),
+                events_local={"high": at},
+            ),
+            meminfo=meminfo,
+        )
+        for at in range(3)
+    ]
+    assert last(ir.Stuck(900 * MS), *ticks).fired is fires
 
 
 def test_each_cgroup_is_stuck_by_itself():

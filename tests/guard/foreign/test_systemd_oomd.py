@@ -142,9 +142,21 @@ def test_what_systemd_ignores_is_ignored_and_named():
     assert policy.rules[0].groups[0].detectors[0].below == Amount(ppm=300_000)
     assert policy.rules[1].groups[0].detectors[0].above_centi == 5000
     assert [note.split(": ")[0] for note in policy.notes[:9]] == [
-        f"oomd.conf:{line}" for line in (1, 12, 13, 17, 7, 8, 9, 10)
-    ] + ["PrekillHookTimeoutSec"]
+        f"oomd.conf:{line}" for line in (1, 12, 13, 17, 7, 8, 9, 10, 11)
+    ]
     assert 'did you mean "SwapUsedLimit"?' in policy.notes[2]
+
+
+def test_hooks_that_are_not_called_are_named_where_they_are_asked_for():
+    drop_ins = {"oomd.conf.d__90-b.conf": "[OOM]\n\nPrekillHookTimeoutSec=2s\n"}
+    conf = "[OOM]\nPrekillHookTimeoutSec=5s\n"
+    # The last that is set counts, so the main file's line is not the one to look at.
+    (note,) = load([APPS], conf=conf, **drop_ins).notes
+    assert note == (
+        "oomd.conf.d/90-b.conf:3: PrekillHookTimeoutSec has no equal: memwarden calls no hooks of "
+        "systemd-oomd"
+    )
+    assert load([APPS], conf=conf + "PrekillHookTimeoutSec=0\n").notes == ()
 
 
 def test_a_line_that_goes_on_into_nothing():

@@ -152,6 +152,12 @@ def test_all_faults_are_said():
     assert len(problems("[machine]\nram = 5\ncpus = 'x'\n[scenario]\nseed = -1\n")) == 3
 
 
+def test_a_duration_that_is_wrong_ends_nothing():
+    late = "[[change]]\nat = '2min'\ncgroup = '/web'\nmemory.high = '1G'"
+    [found] = problems(f"[scenario]\nduration = 5\n{WEB}{RUN}{GROW}{late}")
+    assert found.startswith("s.toml:2: [scenario]: duration: 5 has no unit")
+
+
 def test_min_above_max_is_legal_and_said_with_what_the_kernel_does():
     text = f'{WEB}memory.max = "1G"\nmemory.min = "2G"\n{RUN}{GROW}'
     [warning] = problems(text)
@@ -171,7 +177,31 @@ def test_min_above_max_is_legal_and_said_with_what_the_kernel_does():
         (f"{WEB}{RUN}{GROW}start = '2min'", "s.toml:5: warning: [program.p]: start: is after the end"),
         (
             f"{WEB}{RUN}{GROW}[[change]]\nat = '2min'\ncgroup = '/web'\nmemory.high = '1G'",
-            "s.toml:5: warning: change",
+            "s.toml:6: warning: change 1: at: is after the end of the simulation; it never happens",
+        ),
+        (
+            # One change that writes two files is one, and so is the warning about it.
+            f"""{WEB}{RUN}{GROW}[[change]]
+at = '1s'
+cgroup = '/web'
+memory.high = '1G'
+[[change]]
+at = '2min'
+cgroup = '/web'
+memory.high = '1G'
+memory.max = '2G'
+""",
+            "s.toml:10: warning: change 2: at: is after the end",
+        ),
+        (
+            # A name with a dot is quoted in whatever is said about it.
+            f"{WEB}[program.'a.b']\ncgroup = '/web'\n{GROW}start = '2min'",
+            's.toml:5: warning: [program."a.b"]: start: is after the end',
+        ),
+        (
+            '[group.\'/a"b\']\nmemory.high = "2G"\nmemory.max = "2G"\n[program.p]\ncgroup = \'/a"b\'\n'
+            + GROW,
+            r's.toml:2: warning: [group."/a\"b"]: memory.high is not below',
         ),
         ("", "s.toml: warning: [scenario]: nothing runs in it"),
     ],

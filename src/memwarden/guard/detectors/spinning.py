@@ -4,6 +4,7 @@ from memwarden.guard import ir
 from memwarden.guard.detectors.threshold import Threshold, greatest, words_of
 from memwarden.guard.record import Finding
 from memwarden.guard.view import View
+from memwarden.rules.reclaimable import MACHINE
 
 
 class SpinningWatch:
@@ -23,7 +24,10 @@ class SpinningWatch:
     def see(self, view: View) -> Finding:
         """Look at the cgroup that did so most often."""
         spec = self._spec
-        value, where = greatest((self._spins(view, path), path) for path in view.targets(spec.cgroups))
+        targets, changed = view.targets(spec.cgroups), view.history.changed(spec.window_us)
+        # Whoever is as it was did not run out of memory; one of them says so for all.
+        paths = [path for path in targets if path in changed or path == MACHINE] or targets[:1]
+        value, where = greatest((self._spins(view, path), path) for path in paths)
         return self._threshold.judge(view.now_us, self._what, value, spec.at_least, where)
 
     def _spins(self, view: View, path: str) -> int | None:

@@ -6,11 +6,14 @@ from memwarden.guard import ir
 from memwarden.guard.detectors.threshold import at, words_of
 from memwarden.guard.record import Finding
 from memwarden.guard.view import View
-from memwarden.units import SECOND_US
+from memwarden.rules.reclaimable import reclaimable
+from memwarden.units import SECOND_US, Max
 
 THROTTLED_US: Final = 5 * SECOND_US
 """``high`` has to rise within so long: a task may wait for two seconds before it counts again
 (``mm/memcontrol.c:MEMCG_MAX_HIGH_DELAY_JIFFIES``, v6.12)."""
+LEFT: Final = 16
+"""Who could give back more than this part of what it holds gets on, if slowly: it swaps, or reads again."""
 
 
 class StuckWatch:
@@ -27,6 +30,9 @@ class StuckWatch:
         """Look at the one that has been stuck for longest."""
         stalls: dict[str, int] = {}
         for path in view.targets(self._spec.cgroups):
+            cgroup = view.snapshot.cgroups.get(path)
+            if cgroup is not None and isinstance(cgroup.high_bytes, Max):
+                continue  # most have no limit, and one that was lifted holds nobody any more
             stalled = self._stalled_us(view, path)
             if stalled > self._spec.above_us:
                 stalls[path] = stalled
@@ -52,4 +58,13 @@ class StuckWatch:
     def _stalled_us(self, view: View, path: str) -> int:
         if not view.history.increment(path, "events_local.high", THROTTLED_US):
             return 0
-        return view.history.stalled_us(path, "memory", "full", self._spec.window_us) or 0
+        stalled = view.history.stalled_us(path, "memory", "full", self._spec.window_us) or 0
+        return 0 if stalled > self._spec.above_us and _has_more(view, path) else stalled
+
+
+def _has_more(view: View, path: str) -> bool:
+    """Whether reclaim finds something: then it is not the penalty that the tasks wait for."""
+    cgroup, ladder = view.snapshot.cgroups.get(path), reclaimable(view.snapshot, path)
+    if cgroup is None or ladder is None or cgroup.current_bytes is None:
+        return False
+    return ladder.reclaimable_bytes * LEFT > cgroup.current_bytes

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Final, Literal, NamedTuple
 
 from memwarden.guard.foreign.nohang_keys import Config, read
-from memwarden.guard.foreign.words import literal
+from memwarden.guard.globs import literal
 from memwarden.guard.ir import (
     Action,
     Amount,

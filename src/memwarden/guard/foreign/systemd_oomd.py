@@ -8,7 +8,8 @@ from collections.abc import Iterable, Mapping
 from typing import Final, Literal, NamedTuple
 
 from memwarden.guard.foreign.systemd_text import Setting, permyriad, records, settings, span_us
-from memwarden.guard.foreign.words import literal, refused, shown
+from memwarden.guard.foreign.words import refused, shown
+from memwarden.guard.globs import literal
 from memwarden.guard.ir import (
     Amount,
     Available,
@@ -55,7 +56,8 @@ class _Conf(NamedTuple):
     swap_limit: int = 9000
     pressure_limit: int = 6000
     duration_us: int = 30 * SECOND_US
-    prekill_us: int = 0
+    hooks: str = ""
+    """Where calls to hooks are asked for; empty where they are not."""
 
 
 class _OomRule(NamedTuple):
@@ -100,8 +102,10 @@ def load(texts: Mapping[str, str], *, bug_compatible: bool) -> Policy:
                 preferences = _marked(preferences, record)
     if not any(unit.swap or unit.pressure or unit.rules for unit in units):
         notes.append(f"no unit asks to be watched, so nothing is ever killed; give the output of: {SHOW}")
-    if conf.prekill_us:
-        notes.append("PrekillHookTimeoutSec: memwarden calls no hooks of systemd-oomd before a kill")
+    if conf.hooks:
+        notes.append(
+            f"{conf.hooks}: PrekillHookTimeoutSec has no equal: memwarden calls no hooks of systemd-oomd"
+        )
     built = [
         *_swap_rules(conf, units, preferences, notes),
         *(_pressure_rule(conf, unit, preferences) for unit in units if unit.pressure),
@@ -144,7 +148,7 @@ def _conf(texts: Mapping[str, str], paths: list[str], notes: list[str]) -> _Conf
     for path in sorted(paths, key=lambda path: (".conf.d/" in path, path.rpartition("/")[2])):
         for setting in settings(path, texts[path], _CONF, names, notes):
             try:
-                conf = _changed(conf, setting)
+                conf = _changed(conf, setting, path)
             except ValueError as error:
                 notes.append(
                     f"{path}:{setting.line}: systemd ignores {setting.key}={shown(setting.value)}: {error}"
@@ -152,7 +156,7 @@ def _conf(texts: Mapping[str, str], paths: list[str], notes: list[str]) -> _Conf
     return conf
 
 
-def _changed(conf: _Conf, setting: Setting) -> _Conf:
+def _changed(conf: _Conf, setting: Setting, path: str) -> _Conf:
     value = setting.value
     if setting.key == "SwapUsedLimit":
         return conf._replace(swap_limit=permyriad(value) if value else _Conf().swap_limit)
@@ -160,7 +164,7 @@ def _changed(conf: _Conf, setting: Setting) -> _Conf:
         return conf._replace(pressure_limit=permyriad(value) if value else _Conf().pressure_limit)
     if setting.key == "DefaultMemoryPressureDurationSec":
         return conf._replace(duration_us=_duration(value or "0") or _Conf().duration_us)
-    return conf._replace(prekill_us=_duration(value or "0"))
+    return conf._replace(hooks=f"{path}:{setting.line}" if _duration(value or "0") else "")
 
 
 def _duration(text: str) -> int:

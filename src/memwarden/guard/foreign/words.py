@@ -45,12 +45,3 @@ def instead(word: str, known: Iterable[str]) -> str:
     names = sorted(known)
     near = get_close_matches(word, names, 1)
     return f'did you mean "{near[0]}"?' if near else f"known are {', '.join(names)}"
-
-
-def literal(path: str) -> str:
-    """A glob that matches just this path.
-
-    >>> literal("/a[1]/*")
-    '/a[[]1]/[*]'
-    """
-    return "".join(f"[{character}]" if character in "*?[" else character for character in path)

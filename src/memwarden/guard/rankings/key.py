@@ -110,6 +110,8 @@ class Key(NamedTuple):
     bound: Callable[[Cgroup, Ground], Figure | None] | None = None
     unit: str = "bytes"
     quantity: bool = True
+    of_processes: bool = False
+    """Whether a cgroup's figure is made of those of the processes in it."""
     of_swap: bool = False
     """Whether ``least`` is of SwapTotal; of MemTotal otherwise."""
     floor: Callable[[Cgroup, Ground], Figure | None] | None = None

@@ -22,4 +22,4 @@ def of_cgroup(cgroup: Cgroup, ground: Ground) -> Figure | None:
     return ground.greatest("oom-score", cgroup.path, of_process)
 
 
-KEY = Key(of_cgroup, of_process, bound=of_cgroup, unit="points", quantity=False)
+KEY = Key(of_cgroup, of_process, bound=of_cgroup, unit="points", quantity=False, of_processes=True)

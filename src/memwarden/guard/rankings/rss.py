@@ -31,4 +31,4 @@ def of_cgroup(cgroup: Cgroup, ground: Ground) -> int | None:
     return sum(rss or 0 for rss in known) if known else None
 
 
-KEY = Key(of_cgroup, of_process)
+KEY = Key(of_cgroup, of_process, of_processes=True)

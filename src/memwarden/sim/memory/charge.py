@@ -24,7 +24,7 @@ HUGE: Final = 512
 """Pages of a huge page."""
 NEAR: Final = 8
 """A chunk is at most so small a part of the room that is left: others want of it too."""
-EASY: Final = 32
+EASY: Final = 64
 """Where so many times as much cold cache is there, more than a batch is taken at once."""
 
 
@@ -42,8 +42,10 @@ def take(task: Task, memcg: Memcg, want: int, *, huge: bool = False) -> int:
     if room < want * NEAR:
         unit = HUGE if huge and want >= HUGE else world.batch
         if room < unit:
-            bulk = min(_easy(memcg), (world.free - world.marks.min_pages) // 4) // unit * unit
-            return _slow(task, memcg, min(want, max(unit, bulk)), huge=unit == HUGE)
+            # Never the same amount twice, so that two who take turns do not go in step.
+            easy = int(_easy(memcg) * (0.5 + task.chance.share()))
+            bulk = min(easy, (world.free - world.marks.min_pages) // 4) // unit * unit
+            return _slow(task, memcg, (min(want, max(unit, bulk)), want), huge=unit == HUGE)
         want = min(want, max(unit, room // NEAR // unit * unit))
     world.charge(memcg, want)
     return want
@@ -55,22 +57,35 @@ def _easy(memcg: Memcg) -> int:
     return sum([below.inactive_file for below in next(near, memcg.chain[-1]).subtree]) // EASY
 
 
-def _slow(task: Task, memcg: Memcg, want: int, *, huge: bool) -> int:
-    pages = _fit(task, memcg, want, huge=huge)
-    allocate(task, pages)
+def _slow(task: Task, memcg: Memcg, want: tuple[int, int], *, huge: bool) -> int:
+    """``want``: what is asked for at once, and what the task goes on to ask for then."""
+    pages = _fit(task, memcg, *want, huge=huge)
+    batch = task.world.batch
+    if pages < batch and any(above.usage + batch > above.max for above in memcg.chain):
+        # No room for a batch: every page is charged, and owed, by itself.
+        batch = 1
+        pages = 1 if high.exceeded(memcg) else pages
+    pages = allocate(task, pages)
     task.world.charge(memcg, pages)
-    high.owes(task, memcg, pages)
+    high.owes(task, memcg, max(pages, batch))
     if task.over_high:
         high.handle_over_high(task, memcg)
     return pages
 
 
-def _fit(task: Task, memcg: Memcg, want: int, *, huge: bool) -> int:
-    """Make room below every memory.max; how many pages fit."""
+def _fit(task: Task, memcg: Memcg, want: int, goal: int, *, huge: bool) -> int:
+    """Make room below every memory.max; how many pages fit.
+
+    A reclaim may free more than was asked for. Who did it goes on with that, up to its ``goal``: nobody else
+    runs meanwhile.
+    """
     world, pages, drained, tries = task.world, want, False, RETRIES
+    freed = 0
     while True:
         over = next((above for above in memcg.chain if above.usage + pages > above.max), None)
         if over is None:
+            if pages < min(freed, goal):
+                pages = min(freed, goal, *[above.max - above.usage for above in memcg.chain])
             return pages
         if huge:
             # A huge page is charged with __GFP_NORETRY: one pass, then small ones.
@@ -85,7 +100,8 @@ def _fit(task: Task, memcg: Memcg, want: int, *, huge: bool) -> int:
         pages = min(want, max(world.batch, _easy(memcg)))
         # More than a batch stands for many charges, each of which had a pass of its own.
         times = pages // CLUSTER if pages > world.batch else 1
-        if _pass(task, over, max(pages, CLUSTER), times) or over.usage < over.max:
+        freed = _pass(task, over, pages if times > 1 else CLUSTER, times)
+        if freed or over.usage < over.max:
             continue
         if any(below.writeback or below.dirty for below in over.subtree):
             world.flush()
@@ -102,4 +118,4 @@ def _pass(task: Task, over: Memcg, pages: int, times: int = 1) -> int:
     """One attempt (or several at once): the event, and reclaim below the cgroup that is full."""
     over.count("max", times)
     task.world.say(Kind.MAX, over.path, proc=task.proc, stretch=True)
-    return shrink(task.world, over, pages, task)
+    return shrink(task.world, over, pages, task, times=times)

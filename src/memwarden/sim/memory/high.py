@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from memwarden.rules.high_delay import RETRY_PAGES, ROUNDS, delay_jiffies, overage
 from memwarden.sim.memory.shrink import shrink
@@ -15,13 +15,19 @@ if TYPE_CHECKING:
     from memwarden.sim.world.memcg import Memcg
     from memwarden.sim.world.process import Task
 
+LEVEL: Final = 63
+"""``LVL_SIZE`` - 1: jiffies that the first level of the timer wheel reaches."""
+
 
 def owes(task: Task, memcg: Memcg, pages: int) -> None:
     """After a charge: over any high, the task owes what it was charged (``try_charge_memcg``)."""
-    for above in memcg.chain:
-        if above.usage > above.high or above.swap > above.swap_high:
-            task.over_high += max(pages, task.world.batch)
-            return
+    if exceeded(memcg):
+        task.over_high += pages
+
+
+def exceeded(memcg: Memcg) -> bool:
+    """Whether usage is above memory.high, or swap above memory.swap.high, here or above."""
+    return any(above.usage > above.high or above.swap > above.swap_high for above in memcg.chain)
 
 
 def handle_over_high(task: Task, memcg: Memcg) -> None:
@@ -43,12 +49,22 @@ def handle_over_high(task: Task, memcg: Memcg) -> None:
         rounds -= 1
         if not rounds:
             break
-    delay = jiffies * world.jiffy_us
     begins = world.now + task.reclaim + task.wait
+    delay = wakes_us(begins, jiffies, world.jiffy_us) - begins
     task.proc.throttled.add(begins, begins + delay)
     task.wait += delay
     over = max(memcg.chain[:-1], key=lambda above: overage(above.usage, above.high))
     world.say(Kind.THROTTLED, over.path, proc=task.proc, stretch=True)
+
+
+def wakes_us(begins_us: float, jiffies: int, jiffy_us: int) -> int:
+    """When the timer of a sleep fires: never early, so at a tick behind its end (``timer.c:calc_index``).
+
+    From ``LVL_START(1)`` = 63 jiffies on the wheel has only every eighth tick, from 504 on every 64th.
+    """
+    shift = 0 if jiffies < LEVEL else 3 if jiffies < LEVEL << 3 else 6
+    ends = int(begins_us // jiffy_us) + jiffies
+    return ((ends >> shift) + 1 << shift) * jiffy_us
 
 
 def _overages(memcg: Memcg) -> tuple[int, int]:

@@ -24,30 +24,37 @@ HOPELESS: Final = 16
 """``MAX_RECLAIM_RETRIES``: kswapd gives up after so many runs in vain, until somebody else makes progress."""
 
 
-def allocate(task: Task, pages: int) -> None:
-    """Make sure that so many pages are free above the min watermark, before they are taken."""
+def allocate(task: Task, pages: int) -> int:
+    """Make sure that a few pages are free above the min watermark; how many of those wanted may be taken.
+
+    Pages are allocated one by one, so that who freed fewer than it wants goes on with those. A reclaim frees
+    ``SWAP_CLUSTER_MAX``; with fewer than that nobody goes on here.
+    """
     world = task.world
     if world.free - pages < world.marks.low_pages:
         world.kswapd()
-    tries = RETRIES
-    while world.free - pages < world.marks.min_pages:
+    while (room := world.free - world.marks.min_pages) < min(pages, CLUSTER):
         world.say(Kind.DIRECT, proc=task.proc, stretch=True)
         if shrink(world, world.root, max(pages, CLUSTER), task):
-            tries = RETRIES
+            task.vain = 0
         elif any(memcg.writeback or memcg.dirty for memcg in world.root.subtree):
             world.flush()
             raise Retry(world.jiffy_us)
-        elif tries and _reclaimable(world) + world.free > world.marks.min_pages:
-            tries -= 1
+        elif task.vain < RETRIES and _reclaimable(world) + world.free > world.marks.min_pages:
+            # A pass in vain takes its time, in which others read back what they need: that is progress again.
+            task.vain += 1
+            raise Retry(0.0, spins=True)
         else:
+            task.vain = 0
             oom.machine(task)
+    return min(pages, room)
 
 
 def _reclaimable(world: World) -> int:
     """``zone_reclaimable_pages``: file lists, and anonymous ones if swap has room."""
     file = sum([m.inactive_file + m.active_file for m in world.root.subtree])
     anon = sum([m.anon - m.locked + m.shmem for m in world.root.subtree])
-    return file + min(anon, world.swap_free)
+    return file + world.arriving + min(anon, world.swap_free)
 
 
 class Kswapd:
@@ -58,6 +65,8 @@ class Kswapd:
         self.reclaim = self.wait = 0.0
         self.awake = False
         self.failed = 0
+        self.stalls, self.runs = 0, 0.0
+        """What it adds to those who stall, and to those who run."""
 
     def wake(self) -> None:
         """``wakeup_kswapd``."""
@@ -72,14 +81,28 @@ class Kswapd:
         return _reclaimable(self.world) > 0
 
     def _run(self, _token: int) -> None:
-        """One step, which takes its time on a processor of its own share."""
-        world = self.world
+        """One step, which takes its time on a processor of its own share.
+
+        It is a memory stall of the machine's, of no cgroup's (``balance_pgdat``: ``psi_memstall_enter``).
+        """
+        world, pressure = self.world, self.world.root.pressure
+        pressure.advance(world.now)
+        pressure.stalled -= self.stalls
+        world.running -= self.runs
+        self.stalls, self.runs = 0, 0.0
         missing = world.marks.high_pages - world.free
         if missing <= 0 or self.failed >= HOPELESS:
             self.awake = False
             return
         self.reclaim = self.wait = 0.0
+        scanned, stolen = world.scanned, world.stolen
         freed = shrink(world, world.root, min(missing, STEP), self)
+        world.kswapd_scanned += world.scanned - scanned
+        world.kswapd_stolen += world.stolen - stolen
         self.failed = 0 if freed else self.failed + 1
-        slow = max(1.0, (world.running + 1.0) / world.machine.cpus)
-        world.at(world.now + max(int(self.reclaim * slow + self.wait), 1), self._run)
+        slow = world.slow
+        took = self.reclaim * slow + self.wait
+        self.stalls, self.runs = 1, self.reclaim * slow / took if took else 0.0
+        pressure.stalled += self.stalls
+        world.running += self.runs
+        world.at(world.now + max(int(took), 1), self._run)

@@ -36,10 +36,14 @@ def memcg(task: Task, over: Memcg) -> NoReturn:
 
 
 def machine(task: Task) -> NoReturn:
-    """An allocation failed for good: anybody may die for it."""
+    """An allocation failed for good: anybody may die for it.
+
+    While a victim is on its way out, ``out_of_memory`` says that there is progress, and direct reclaim is
+    tried from the start again (``__alloc_pages_slowpath``: ``no_progress_loops = 0``), without a sleep.
+    """
     world = task.world
     if _in_flight(world.root.subtree):
-        raise Retry(world.jiffy_us, stalled=False)
+        raise Retry(world.jiffy_us, spins=True)
     _after(task, kill(world, None), SPIN_US)
 
 

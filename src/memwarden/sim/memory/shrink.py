@@ -7,12 +7,12 @@ drops clean file pages, skips dirty ones and those under writeback, and swaps an
 
 from __future__ import annotations
 
-from math import exp, inf
+from math import ceil, exp, inf, log2
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from memwarden.sim.memory.protected import protections
 from memwarden.sim.result import Kind
-from memwarden.sim.world.swapping import swap_out
+from memwarden.sim.world.swapping import next_written, swap_out, written
 from memwarden.units import SECOND_US
 
 if TYPE_CHECKING:
@@ -22,9 +22,16 @@ if TYPE_CHECKING:
 
 CLUSTER: Final = 32
 """``SWAP_CLUSTER_MAX``: the least that a reclaim asks for."""
-QUEUE_US: Final = 20_000.0
-"""What may wait to be written to swap before whoever reclaims has to wait for the device."""
-DIRECT, KSWAPD = "direct", "kswapd"
+MIN_BATCH: Final = 64
+"""``MIN_LRU_BATCH``: the least that MGLRU takes of a list."""
+PRIORITIES: Final = 13
+"""``DEF_PRIORITY`` and those below it: at each, twice as much of a list is scanned as at the one before."""
+
+
+LISTS: Final = (("inactive", None), ("active", None))
+"""In which order file pages go: what was used once, then what was used again; mapped or not."""
+COLDEST: Final = (("inactive", False), ("active", False), ("inactive", True), ("active", True))
+"""Of the multi-generational LRU: those that page tables know last."""
 
 
 class Payer(Protocol):
@@ -35,41 +42,111 @@ class Payer(Protocol):
 
 
 class Lists(NamedTuple):
-    """What of one cgroup reclaim may look at: pages to scan, file and anonymous."""
+    """What of one cgroup reclaim may look at: pages to scan, file and anonymous.
+
+    ``turn_us``: how long it takes to go round the lists of several cgroups; ``None`` where it is alone.
+    ``room``: pages above what is protected; however many are looked at, no more than these go.
+    """
 
     memcg: Memcg
     file: int
     anon: int
     scan: float
+    turn_us: float | None = None
+    room: float = inf
 
 
-def shrink(world: World, target: Memcg, want: int, payer: Payer, *, swappiness: int | None = None) -> int:
-    """Free ``want`` pages below ``target`` if possible; how many were freed. 0: nothing can be."""
-    payer.reclaim += world.machine.pass_us
-    freed = _passes(world, target, want, payer, swappiness)
+def shrink(
+    world: World, target: Memcg, want: int, payer: Payer, *, swappiness: int | None = None, times: int = 1
+) -> int:
+    """Free ``want`` pages below ``target`` if possible; how many were freed. 0: nothing can be.
+
+    It stands for so many ``times`` that reclaim is asked for its share of them.
+    """
+    freed, rounds = _passes(world, target, (want, times), payer, swappiness)
+    payer.reclaim += world.machine.pass_us * rounds / PRIORITIES * times
     if freed:
         world.say(Kind.RECLAIM, target.path, amount=freed, stretch=True)
     return freed
 
 
-def _passes(world: World, target: Memcg, want: int, payer: Payer, swappiness: int | None) -> int:
+def _passes(
+    world: World, target: Memcg, asked: tuple[int, int], payer: Payer, swappiness: int | None
+) -> tuple[int, int]:
+    """Pages freed, and at how many priorities. ``asked`` for so many, in so many reclaims."""
+    want, times = asked
     guarded = protections(world, target) if world.protected else {}
     spared: list[Memcg] = []
-    freed = 0
+    freed = rounds = 0
     for below_low in (False, True):
         while freed < want:
             lists = _lists(world, target, guarded, spared, swappiness, below_low=below_low)
-            got = _round(world, target, lists, want - freed, payer=payer, swappiness=swappiness)
-            freed += got
-            if not got:
+            if not rounds and lists:
+                pages, rounds = priorities(world, target, lists, want // times)
+                want = max(want, pages * times)
+            back = _written(world, lists, want - freed, payer)
+            world.stolen += back if target.parent is None else 0
+            freed += back
+            leaving = [one.memcg for one in lists if one.memcg.leaving]
+            missing = want - freed - sum([memcg.leaving for memcg in leaving])
+            got = sent = 0
+            if missing > 0:
+                got, sent = _round(world, target, lists, missing, payer=payer, swappiness=swappiness)
+                freed += got
+            if got or sent:
+                continue
+            if not leaving:
                 break
+            _wait(world, target, leaving, payer)
         # do_try_to_free_pages: memory.low gives way when a whole pass freed nothing.
         if freed or not spared:
             break
         if not below_low:
             for memcg in spared:
                 memcg.count("low")
-    return freed
+    if freed < want and target.parent is None:
+        freed += _code(world, want - freed, payer)
+    return freed, rounds if freed >= want else PRIORITIES
+
+
+def priorities(world: World, target: Memcg, lists: list[Lists], want: int) -> tuple[int, int]:
+    """Pages that one reclaim takes when it is asked for ``want``, and at how many priorities it looks.
+
+    At each it looks at ``size >> priority`` of every list, in steps of ``SWAP_CLUSTER_MAX``, and goes on to
+    the next while all of them together gave less than was asked for: of one list of 4096 pages 1 + 2 + 4 +
+    8 + 16 are less than 32, and then come 32 (``do_try_to_free_pages``, ``get_scan_count``,
+    ``shrink_lruvec``). MGLRU takes ``MIN_LRU_BATCH`` of a list at the least, which mostly is enough at once
+    (``evict_folios``, ``scan_folios``). Of the machine's reclaim no more is taken than asked for.
+    """
+    if target.parent is None:
+        size = sum([one.scan for one in lists])
+        return want, min(ceil(log2(want * (1 << PRIORITIES - 1) / size + 1.0)), PRIORITIES)
+    mglru = world.machine.traits.mglru
+    batch = MIN_BATCH if mglru else CLUSTER
+    taken = 0
+    for rounds in range(1, PRIORITIES + 1):
+        most = ceil((want - taken) / batch) * batch
+        for one in lists:
+            pages = int(one.scan) >> PRIORITIES - rounds
+            if mglru and pages:
+                pages = min(ceil(pages / batch) * batch, int(one.scan))
+            taken += min(pages, most)
+        if taken >= want:
+            break
+    return max(taken, want), rounds
+
+
+def _code(world: World, want: int, payer: Payer) -> int:
+    """Pages that programs execute from, after all others; how many were freed.
+
+    They are in use again and again, and kept while others can be had (``shrink_active_list``: ``VM_EXEC``).
+    At the last priorities they are looked at more often than those use them who wait for this to end.
+    """
+    pages = drop_file(world, world.root, min(want, world.code), payer)
+    world.root.counts["pgsteal"] += pages
+    world.scanned += pages
+    world.stolen += pages
+    return pages
 
 
 def _lists(
@@ -96,7 +173,7 @@ def _lists(
         if low and memcg.usage <= low and not below_low:
             spared.append(memcg)
             continue
-        file = memcg.inactive_file + memcg.active_file
+        file = memcg.inactive_file + memcg.active_file - (world.code if memcg.parent is None else 0)
         anon = _anon(world, memcg, target, swappiness)
         size: float = file + anon
         if not size:
@@ -106,12 +183,12 @@ def _lists(
         room: float = inf
         if (least or low) and memcg is not target:
             protected = least if below_low or low <= least else low
-            room = memcg.usage - least
+            room = max(memcg.usage - memcg.leaving - least, 0)
             if not traits.mglru or traits.mglru_proportional_protection:
                 # get_scan_count: the nearer to the protection, the less; at least SWAP_CLUSTER_MAX.
                 kept = size - size * protected / (memcg.usage + 1)
                 size = max(kept, min(size, CLUSTER))
-        found.append(Lists(memcg, file, anon, min(size, room) or 1))
+        found.append(Lists(memcg, file, anon, size, room=room))
     return found
 
 
@@ -120,31 +197,101 @@ def _anon(world: World, memcg: Memcg, target: Memcg, swappiness: int | None) -> 
     wanted = world.machine.swappiness if swappiness is None else swappiness
     if not world.swap_total or (wanted == 0 and (target.parent is not None or swappiness is not None)):
         return 0
-    return min(memcg.anon - memcg.locked + memcg.shmem, world.swap_room(memcg))
+    return min(memcg.anon - memcg.locked + memcg.shmem, world.swap_room(memcg)) + memcg.leaving
 
 
 def _round(
     world: World, target: Memcg, lists: list[Lists], want: int, *, payer: Payer, swappiness: int | None
-) -> int:
-    """Scan each list in proportion, until enough was freed."""
+) -> tuple[int, int]:
+    """Scan each list in proportion: pages that were freed, and that are on their way to swap."""
+    if world.machine.traits.mglru:
+        lists = _cold(lists) or lists
+    lists = _unused(world, lists, want)
     total = sum([one.scan for one in lists])
-    freed = 0
+    # Less than half a page of each: then the first ones give one.
+    least = 0.5 if max([one.scan for one in lists], default=0.0) * want >= total / 2 else 0.0
+    freed = sent = 0
     for one in lists:
-        share = min(-int(-want * one.scan // total), want - freed, max(int(one.scan), 1))
+        part = want * one.scan / total
+        most = min(want - freed - sent, max(int(one.scan), 1), one.room)
+        share = int(min(ceil(part), most)) if part >= least else 0
         if share <= 0:
-            break
+            continue
+        counts, before = one.memcg.counts, one.memcg.counts["pgscan"]
         freed += _slab(world, one, share, payer)
         file_pages, anon_pages = split(world, one, share, swappiness, target)
         got = drop_file(world, one.memcg, file_pages, payer)
-        got += swap(world, one.memcg, anon_pages, payer)
-        one.memcg.counts["pgsteal"] += got
+        free, on_way = swap(world, one.memcg, anon_pages, payer, one.turn_us)
+        got += free
+        sent += on_way
+        counts["pgsteal"] += got
+        if target.parent is None:
+            # scan_folios: what a limit makes a cgroup reclaim is in memory.stat only, not in vmstat.
+            world.scanned += counts["pgscan"] - before
+            world.stolen += got
         freed += got
-    return freed
+    return freed, sent
+
+
+def _cold(lists: list[Lists]) -> list[Lists]:
+    """Of the multi-generational LRU, where anonymous pages could go too: the cache that is read and written.
+
+    Such pages are of the oldest generation from the start, and reading them again keeps them there
+    (``lru_gen_add_folio``, ``folio_mark_accessed``); those in page tables begin in the youngest, and no
+    cgroup is aged while others have older ones (``get_nr_to_scan``: "try to get away with not aging at the
+    default priority"). So they go first, whatever swappiness says (``isolate_folios``).
+    """
+    found = []
+    for one in lists:
+        cold = [part.inactive + part.active for part in one.memcg.files.values() if not part.mapped]
+        file = min(one.file, sum(cold))
+        if file:
+            found.append(one._replace(file=file, anon=0, scan=one.scan * file / (one.file + one.anon)))
+    return found
+
+
+def _unused(world: World, lists: list[Lists], want: int) -> list[Lists]:
+    """Of several cgroups' anonymous pages those that were not used since they were last looked at.
+
+    All are gone round in the same time (``shrink_node_memcgs`` scans each in proportion to its size); pages
+    that were used meanwhile go back to the list (``shrink_folio_list``: ``FOLIOREF_ACTIVATE``), so that a
+    cgroup whose pages are in use gives few, and others more.
+    """
+    several = [one for one in lists if one.anon]
+    if len(several) < 2:
+        return lists
+    rate, resident = float(want), 0
+    for one in several:
+        rate += _rate(world, one.memcg)
+        resident += one.memcg.anon - one.memcg.locked + one.memcg.shmem
+    turn_us = resident / rate * SECOND_US
+    found = [
+        one._replace(anon=int(one.anon * _left(one.memcg, turn_us)), turn_us=turn_us) if one.anon else one
+        for one in lists
+    ]
+    found = [
+        new._replace(scan=old.scan * (new.file + new.anon) / (old.file + old.anon)) if old.anon else old
+        for old, new in zip(lists, found, strict=True)
+    ]
+    return found if any(one.file or one.anon for one in found) else lists
+
+
+def _left(memcg: Memcg, turn_us: float) -> float:
+    """The share of a cgroup's anonymous pages that nobody uses for so long."""
+    held = [one for one in memcg.holdings if one.resident and one.kind != "locked"]
+    unused = sum([one.resident * exp(-turn_us / one.touch_us) for one in held if one.touch_us])
+    return unused / max(sum([one.resident for one in held]), 1)
+
+
+def _rate(world: World, memcg: Memcg) -> float:
+    """Anonymous pages that reclaim took here in about the last second."""
+    last, rate = memcg.turn
+    return rate * exp((last - world.now) / SECOND_US)
 
 
 def split(world: World, lists: Lists, want: int, swappiness: int | None, target: Memcg) -> tuple[int, int]:
     """How many file pages and how many anonymous ones (``get_scan_count``)."""
-    memcg, file, anon, _ = lists
+    memcg, file, anon = lists[:3]
     if not anon:
         return min(want, file), 0
     if not file:
@@ -165,15 +312,18 @@ def split(world: World, lists: Lists, want: int, swappiness: int | None, target:
 
 def drop_file(world: World, memcg: Memcg, want: int, payer: Payer) -> int:
     """Drop clean page cache: what was used once, then what was used again."""
-    freed = 0
-    for name in ("inactive", "active"):
-        for part in sorted(memcg.files.values(), key=lambda part: -getattr(part, name)):
+    freed = unmapped = 0
+    for name, mapped in COLDEST if world.machine.traits.mglru else LISTS:
+        parts = [part for part in memcg.files.values() if mapped in (None, part.mapped)]
+        for part in sorted(parts, key=lambda part: -getattr(part, name)):
             pages = min(getattr(part, name), want - freed)
             if pages <= 0:
                 break
             setattr(part, name, getattr(part, name) - pages)
             world.files[part.name].evicted += pages
+            world.code -= pages if part.code else 0
             freed += pages
+            unmapped += pages if part.mapped else 0
             if name == "inactive":
                 memcg.inactive_file -= pages
             else:
@@ -181,46 +331,80 @@ def drop_file(world: World, memcg: Memcg, want: int, payer: Payer) -> int:
     if freed:
         world.uncharge(memcg, freed)
         memcg.counts["pgscan"] += freed
-        payer.reclaim += freed * world.machine.reclaim_us
+        payer.reclaim += freed * world.machine.reclaim_us + unmapped * world.machine.unmap_us
     return freed
 
 
-def swap(world: World, memcg: Memcg, want: int, payer: Payer) -> int:
-    """Swap anonymous pages out: a page that was used since it was looked at before gets a second chance."""
+def _written(world: World, lists: list[Lists], want: int, payer: Payer) -> int:
+    """Free what was on its way to swap and is written by now."""
+    freed = 0
+    for one in lists:
+        if one.memcg.leaving and freed < want:
+            got = written(world, one.memcg, want - freed, _time(world, payer))
+            one.memcg.counts["pgsteal"] += got
+            freed += got
+    payer.reclaim += freed * world.machine.reclaim_us
+    return freed
+
+
+def _wait(world: World, target: Memcg, memcgs: list[Memcg], payer: Payer) -> None:
+    """All that could be freed is on its way to the device: until it is through with the first of it.
+
+    In a cgroup reclaim looks again and again, since nobody is throttled for anonymous pages there; for the
+    machine it sleeps (``reclaim_throttle``, ``congestion_wait`` in 5.10).
+    """
+    wait = max(min([next_written(memcg) for memcg in memcgs]) - _time(world, payer), 0.0) + 1.0
+    if target.parent is None:
+        payer.wait += wait
+    else:
+        payer.reclaim += wait
+
+
+def _time(world: World, payer: Payer) -> float:
+    """The time at which whoever reclaims will have done what it did so far."""
+    return world.now + payer.reclaim + payer.wait
+
+
+def swap(
+    world: World, memcg: Memcg, want: int, payer: Payer, turn_us: float | None = None
+) -> tuple[int, int]:
+    """Swap anonymous pages out: how many are free at once (zswap, zram), and how many are on their way.
+
+    A page on its way to a disk is not free (``shrink_folio_list`` skips it). One that was used since it was
+    looked at before gets a second chance.
+    """
     want = min(want, world.swap_room(memcg))
     held = [one for one in memcg.holdings if one.resident and one.kind != "locked"]
     if want <= 0 or not held:
-        return 0
-    resident = [one.resident for one in held]
-    weighted, scanned = _chances(world, memcg, held, resident, want)
-    total, freed, written = sum(weighted), 0, 0
+        return 0, 0
+    weighted, scanned = _chances(world, memcg, held, want, turn_us)
+    moved = min(want, sum([one.resident for one in held]))
+    payer.reclaim += scanned * world.machine.reclaim_us + moved * world.machine.swap_us
+    total, sent, before = sum(weighted), 0, memcg.leaving
     for one, weight in zip(held, weighted, strict=True):
-        pages = min(-int(-want * weight // total), one.resident, want - freed)
+        pages = min(-int(-want * weight // total), one.resident, want - sent)
         if pages > 0:
-            written += swap_out(world, one, pages)
-            freed += pages
+            swap_out(world, one, pages, _time(world, payer))
+            sent += pages
     memcg.counts["pgscan"] += scanned
-    payer.reclaim += scanned * world.machine.reclaim_us + freed * world.machine.swap_us
-    disk = world.machine.swap
-    if written and disk is not None and disk.ram_ratio is None:
-        queue = world.swap_disk.write_us(world.now + payer.reclaim + payer.wait, written * 4096)
-        payer.wait += max(queue - QUEUE_US, 0.0)
-    return freed
+    on_way = memcg.leaving - before
+    return sent - on_way, on_way
 
 
 def _chances(
-    world: World, memcg: Memcg, held: list[Holding], resident: list[int], want: int
+    world: World, memcg: Memcg, held: list[Holding], want: int, turn_us: float | None
 ) -> tuple[list[float], int]:
     """How many pages of each holding would be taken if all were looked at, and how many have to be.
 
     The list is gone round once in ``size / rate``, where the rate is what reclaim took in about the last
-    second; of pages that are used ``touch_us`` apart, a share of exp(-round / touch_us) was not used in one
-    round. When too few are found, rounds follow one another faster (a lower priority).
+    second, or in ``turn_us`` where several cgroups are gone round; of pages that are used ``touch_us`` apart,
+    a share of exp(-round / touch_us) was not used in one round. When too few are found, rounds follow one
+    another faster (a lower priority).
     """
-    last, rate = memcg.turn
-    rate = rate * exp((last - world.now) / SECOND_US) + want
+    resident = [one.resident for one in held]
+    rate = _rate(world, memcg) + want
     memcg.turn = (world.now, rate)
-    turn_us = sum(resident) / rate * SECOND_US
+    turn_us = sum(resident) / rate * SECOND_US if turn_us is None else turn_us
     while True:
         weighted = [
             pages * exp(-turn_us / one.touch_us) if one.touch_us else 0.0

@@ -37,7 +37,7 @@ class Filler(Task):
         if self.pace is None:
             want = int(FAST_US / world.machine.fault_us)
         else:
-            want = int(self.pace * world.chunk_us / SECOND_US)
+            want = int(self.pace * self.chunk_us / SECOND_US)
         got = take(self, memcg, max(min(want, left), 1), huge=world.machine.thp)
         memcg.anon += got
         if self.held.kind == "locked":
@@ -48,7 +48,7 @@ class Filler(Task):
         self.proc.tally.moved += got
         if self.pace is None:
             return 0.0
-        return max(got * SECOND_US / self.pace - self.cpu - self.reclaim - self.wait, 0.0)
+        return self.rest_us(got * SECOND_US / self.pace)
 
 
 class Growth(Filler):
@@ -96,9 +96,9 @@ class Stepping(Filler):
 
 
 class Collected(Filler):
-    """``Sawtooth``: a heap that is used all over in every cycle."""
+    """``Sawtooth``: a heap whose garbage nobody looks at again; each collection looks at what lives."""
 
-    __slots__ = ("alive", "bottom", "top")
+    __slots__ = ("alive", "bottom", "returned", "top")
 
     def __init__(self, proc: Proc, part: Sawtooth) -> None:
         super().__init__(proc, pages_per_s(part.rate_bps))
@@ -106,7 +106,8 @@ class Collected(Filler):
         self.bottom = min(part.bottom_bytes // PAGE, self.top)
         self.alive: int | None = None
         """Pages that a collection has still to bring back from swap."""
-        self.held.touch_us = max(self.top - self.bottom, 1) * SECOND_US / (self.pace or 1.0)
+        self.returned = False
+        """Whether an earlier collection did."""
 
     def work(self) -> float | None:
         """Grow to the top; at the top, look at what lives and give the rest back."""
@@ -115,9 +116,14 @@ class Collected(Filler):
             self.alive = None
             return self.fill(self.top - held.total)
         if self.alive is None:
-            self.alive = held.swapped * self.bottom // self.top
+            # What lives is older than the garbage, and the oldest pages were swapped out first: the room for
+            # each that comes back is made by the next, which then has to come back, too.
+            self.alive = self.bottom if held.swapped else 0
         if self.alive and held.swapped:
-            self.alive -= bring_back(self, held, min(self.alive, held.swapped))
+            want = min(self.alive, held.swapped)
+            self.alive -= bring_back(self, held, want, in_order=True, in_use=self.returned)
+            if not self.alive:
+                self.returned = True
             return 0.0
         garbage = held.total - self.bottom
         swapped = min(held.swapped, garbage)

@@ -20,16 +20,19 @@ if TYPE_CHECKING:
     from memwarden.sim.world.process import Proc
     from memwarden.sim.world.world import World
 
-COPY_US: Final = 0.4
-"""What copying a cached page to the reader takes."""
 READAHEAD: Final = 32
 """Pages that one request of sequential reading brings (``read_ahead_kb`` 128); they are asked for in time."""
 FAST_US: Final = 10_000
 """What a reader without a pace does at a time."""
 
 
-def read_in(task: Task, file: File, want: int, *, requests: int) -> int:
-    """Read pages that are not cached; how many came.
+def read_in(
+    task: Task, file: File, want: int, *, requests: int, work_us: float = 0.0, known: int = NO_LIMIT
+) -> int:
+    """Read pages that are not cached; how many came. Only the first ``known`` of them were ever read before.
+
+    ``work_us`` is what the reader does with each meanwhile, as the next are asked for before they are needed
+    (``page_cache_async_ra``): it waits for what the disk takes longer than that.
 
     Those that were cached before are refaults. One whose distance - the pages that came and went since - is
     not more than what the working set holds goes to the active list, and waiting for it is a memory stall.
@@ -37,13 +40,14 @@ def read_in(task: Task, file: File, want: int, *, requests: int) -> int:
     world, memcg = task.world, task.proc.memcg
     pages = take(task, memcg, min(want, file.size - file.cached))
     part = file.of(memcg)
-    again = min(pages, file.evicted)
+    again = min(pages, known, file.evicted)
     file.evicted -= again
     begun = world.now + task.reclaim + task.wait + task.io
     took = world.disk.read_us(begun, pages * PAGE, requests=requests)
+    took = max(took - pages * work_us * task.world.slow, 0.0) if work_us else took
     task.proc.tally.refaulted += again
     memcg.counts["refault_file"] += again
-    if again and file.size - file.cached <= workingset(task):
+    if again and turns(task, file):
         put_active(part, again)
         part.inactive += pages - again
         memcg.inactive_file += pages - again
@@ -55,6 +59,11 @@ def read_in(task: Task, file: File, want: int, *, requests: int) -> int:
         memcg.inactive_file += pages
         task.io += took
     return pages
+
+
+def turns(task: Task, file: File) -> bool:
+    """Whether what is read again of a file was gone for so short that it goes to the active list."""
+    return file.size - file.cached <= workingset(task)
 
 
 def workingset(task: Task) -> int:
@@ -86,19 +95,23 @@ def used_again(file: File, pages: int) -> None:
 class Reading(Task):
     """``ReadFile``: from end to end, again and again."""
 
-    __slots__ = ("file", "left", "pace")
+    __slots__ = ("at", "file", "left", "pace")
 
     def __init__(self, proc: Proc, part: ReadFile) -> None:
         super().__init__(proc)
+        self.at = 0
         self.file = self.world.file(part.name, part.file_bytes)
+        self.file.readers.append(self)
         self.pace = pages_per_s(part.rate_bps)
         self.left = NO_LIMIT if part.times is None else part.times * self.file.size
 
     def work(self) -> float | None:
         """Read the next pages.
 
-        What is cached of a file that is larger than its cache lies just behind the reader, who comes to it
-        last: only pages of the active list are found.
+        What is cached of a file that is larger than its cache lies just behind the reader, and is gone when
+        it comes round: only pages of the active list are found, and those that another reader, just ahead,
+        has brought. While those that are read again become active at once, that list is gone round in the
+        same way, and nothing is found.
         """
         if self.left <= 0:
             return None
@@ -107,27 +120,47 @@ class Reading(Task):
         if cached >= file.size:
             found = float(want)
         else:
-            active = file.active
-            found = want * active / max(file.size - cached + active, 1)
-        hits = min(self.chance.whole(found), want)
-        misses = min(want - hits, file.size - cached)
-        came = read_in(self, file, misses, requests=misses // (READAHEAD * 8) + 1) if misses else 0
+            found = 0.0 if turns(self, file) else want * file.active / file.size
+        led = self._led(want)
+        hits = led or min(self.chance.whole(found), want)
+        misses = 0 if led else min(want - hits, file.size - cached)
+        machine = self.world.machine
+        work_us = machine.copy_us + machine.fault_us if machine.read_us is None else machine.read_us
+        requests = misses // (READAHEAD * 8) + 1
+        known = file.known - self.at - hits
+        came = (
+            read_in(self, file, misses, requests=requests, work_us=work_us, known=max(known, 0))
+            if misses
+            else 0
+        )
         if misses and came < misses:
             hits = hits * came // misses
-        elif hits:
+        elif not led:
             used_again(file, hits)
         done = max(hits + came, 1)
         self.left -= done
-        self.cpu += done * COPY_US + came * self.world.machine.fault_us
+        file.known = max(file.known, min(self.at + done, file.size))
+        self.at = (self.at + done) % file.size
+        self.cpu += hits * machine.copy_us + came * work_us
         self.proc.tally.moved += done
         return pace_us(self, done, self.pace)
+
+    def _led(self, want: int) -> int:
+        """Pages up to where another reader is, if what lies behind that one is still cached.
+
+        Read a second time they are no warmer to the multi-generational LRU (``folio_mark_accessed``); on the
+        classic lists they would become active, and leave in the same order.
+        """
+        kept = self.file.cached
+        ahead = [(one.at - self.at) % self.file.size for one in self.file.readers if not one.proc.dying]
+        return min(want, max([pages for pages in ahead if pages <= kept], default=0))
 
     def _chunk(self) -> int:
         world, file = self.world, self.file
         if self.pace is not None:
-            want = self.pace * world.chunk_us / SECOND_US
+            want = self.pace * self.chunk_us / SECOND_US
         elif file.cached >= file.size:
-            want = FAST_US / COPY_US
+            want = FAST_US / world.machine.copy_us
         else:
             want = world.disk.disk.read_bps / PAGE * FAST_US / SECOND_US
         return max(min(int(want), self.left, file.size), 1)
@@ -161,7 +194,8 @@ class Writing(Task):
         if new:
             dirty(self.world, part, done)
         self.left -= done
-        self.cpu += done * COPY_US + (done if new else 0) * self.world.machine.fault_us
+        machine = self.world.machine
+        self.cpu += done * machine.copy_us + (done if new else 0) * machine.fault_us
         self.proc.tally.moved += done
         balance_dirty_pages(self, done)
         return pace_us(self, done, self.pace)
@@ -178,7 +212,7 @@ class Writing(Task):
 
     def _chunk(self) -> int:
         pace = self.pace or self.world.disk.disk.write_bps / PAGE
-        chunk = self.world.chunk_us if self.pace else FAST_US
+        chunk = self.chunk_us if self.pace else FAST_US
         return max(min(int(pace * chunk / SECOND_US), self.left, self.file.size), 1)
 
 
@@ -195,4 +229,4 @@ def pace_us(task: Task, pages: int, pace: float | None) -> float:
     """How long to sleep after so many pages to keep the pace."""
     if pace is None:
         return 0.0
-    return max(pages * SECOND_US / pace - task.cpu - task.reclaim - task.wait - task.io, 0.0)
+    return task.rest_us(pages * SECOND_US / pace)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from memwarden.errors import InputError
 from memwarden.sim.memory.charge import take
@@ -10,13 +10,18 @@ from memwarden.sim.parts.anon import FAST_US, Growth, pages_per_s
 from memwarden.sim.result import Kind
 from memwarden.sim.scenario import Grow
 from memwarden.sim.world.holding import Holding
-from memwarden.sim.world.memcg import PAGE
+from memwarden.sim.world.memcg import NO_LIMIT, PAGE
 from memwarden.sim.world.process import Proc, Task
 from memwarden.units import SECOND_US
 
 if TYPE_CHECKING:
     from memwarden.sim.scenario import Forks, KernelMemory, Tmpfs
 
+BUFFER: Final = 16
+"""Pages that a writer copies from: 64 KiB."""
+FORKED: Final = 28
+"""Pages of a new process besides what it takes: its stack in the kernel, ``task_struct``, page tables, and
+what it copies at once. A child of the arena's storm holds 3.12 MiB, of which 3 MiB are what it fills."""
 POOLS = {"sock": "sock", "dentries": "slab", "other": "kernel"}
 
 
@@ -39,7 +44,7 @@ class Taking(Task):
             return None
         world = self.world
         fast = FAST_US / world.machine.fault_us
-        want = fast if self.pace is None else self.pace * world.chunk_us / SECOND_US
+        want = fast if self.pace is None else self.pace * self.chunk_us / SECOND_US
         got = take(self, self.proc.memcg, max(min(int(want), self.left), 1))
         self.put(got)
         self.left -= got
@@ -47,17 +52,41 @@ class Taking(Task):
         self.proc.tally.moved += got
         if self.pace is None:
             return 0.0
-        return max(got * SECOND_US / self.pace - self.cpu - self.reclaim - self.wait, 0.0)
+        return self.rest_us(got * SECOND_US / self.pace)
 
 
 class Filling(Taking):
-    """``Tmpfs``: on the anonymous list, counted as file, and there until somebody deletes it."""
+    """``Tmpfs``: on the anonymous list, counted as file, and there until somebody deletes it.
 
-    __slots__ = ("held",)
+    What it writes comes out of a buffer of its own, so that whoever looks finds a process with some memory.
+    """
+
+    __slots__ = ("buffer", "full", "held")
 
     def __init__(self, proc: Proc, part: Tmpfs) -> None:
-        super().__init__(proc, part.rate_bps, part.limit_bytes)
+        room = NO_LIMIT * PAGE if part.size_bytes is None else part.size_bytes
+        super().__init__(proc, part.rate_bps, min(part.limit_bytes, room))
+        self.full = room < part.limit_bytes
+        """Whether the file system ends first."""
         self.held = Holding(proc.memcg, "shmem")
+        self.buffer = Holding(proc.memcg)
+        proc.holdings.append(self.buffer)
+
+    def work(self) -> float | None:
+        """Take the buffer, fill, and end where a write fails."""
+        if self.buffer.total < BUFFER:
+            got = take(self, self.proc.memcg, BUFFER - self.buffer.total)
+            self.buffer.resident += got
+            self.proc.memcg.anon += got
+            return 0.0
+        idle = super().work()
+        if idle is None and self.full:
+            self.world.say(
+                Kind.STOPPED, self.proc.memcg.path, proc=self.proc, detail="no space left on device"
+            )
+            self.proc.ended = True
+            self.proc.kill()
+        return idle
 
     def put(self, pages: int) -> None:
         """Shmem."""
@@ -84,23 +113,39 @@ class Kernel(Taking):
 
 
 class Forking(Task):
-    """``Forks``: children that take what they take and stay."""
+    """``Forks``: children that take what they take and stay; one that comes late is made up for.
 
-    __slots__ = ("each_bytes", "gap_us", "left")
+    A child costs its parent pages of the kernel's, so that nobody forks where none are left.
+    """
+
+    __slots__ = ("due_us", "each_bytes", "gap_us", "left", "taken")
 
     def __init__(self, proc: Proc, part: Forks) -> None:
         super().__init__(proc)
         self.left = part.children
         self.gap_us = SECOND_US / part.per_s
         self.each_bytes = part.each_bytes
+        self.due_us = float(self.world.now)
+        self.taken = 0
+        """Pages for the next child."""
 
     def work(self) -> float | None:
         """One child more."""
         if self.left <= 0:
             return None
-        self.left -= 1
         parent = self.proc
+        got = take(self, parent.memcg, FORKED - self.taken)
+        parent.memcg.kernel += got
+        parent.kernel += got
+        self.taken += got
+        if self.taken < FORKED:
+            return 0.0
+        self.left -= 1
+        self.taken = 0
         child = Proc(self.world, parent.program, parent.tally, parent.pid)
+        parent.kernel -= FORKED
+        child.kernel = FORKED
         Growth(child, Grow(None, self.each_bytes)).start()
         self.world.say(Kind.STARTED, parent.memcg.path, proc=child, detail="forked", stretch=True)
-        return self.gap_us
+        self.due_us += self.gap_us
+        return self.rest_us(self.due_us - self.world.now)

@@ -32,7 +32,7 @@ class Serving(Task):
 
     __slots__ = (
         "anon_touches", "cold", "file", "file_touches", "hot", "hot_pages", "hot_share", "interval", "loaded",
-        "next_us", "pages",
+        "mapped", "next_us", "pages",
     )  # fmt: skip
 
     def __init__(self, proc: Proc, part: WorkingSet) -> None:
@@ -45,6 +45,9 @@ class Serving(Task):
         self.file = self.world.file(f"{proc.program.name} {proc.pid}", part.file_bytes)
         if not part.file_bytes:
             self.file.size = 0
+        self.mapped = part.mapped
+        if part.mapped:
+            self.file.of(proc.memcg).mapped = True
         self.interval = SECOND_US / part.requests_per_s
         self.next_us: float | None = None
         self.loaded = 0
@@ -90,7 +93,7 @@ class Serving(Task):
     def _serve(self, due: float) -> float:
         """Requests of a chunk of time; how much of it was idle."""
         now = cursor = float(self.world.now)
-        end, idle = now + self.world.chunk_us, 0.0
+        end, idle = now + self.chunk_us, 0.0
         cost = BASE_US + TOUCH_US * self.anon_touches
         first = due
         while due < end and cursor - now - idle < STEP_US:
@@ -146,7 +149,7 @@ class Serving(Task):
         pages = max(self.chance.whole(missing), 1 if missing < OFTEN else 0)
         of_file = min(self.chance.whole(pages * file_part / missing), pages)
         if of_file:
-            read_in(self, self.file, of_file, requests=of_file)
+            read_in(self, self.file, self._around(of_file), requests=of_file)
         anon = pages - of_file
         swapped = self.hot.swapped + self.cold.swapped
         if anon and swapped:
@@ -156,6 +159,16 @@ class Serving(Task):
                 if count:
                     bring_back(self, held, count)
         return self.cpu + self.reclaim + self.wait + self.io - before
+
+    def _around(self, faults: int) -> int:
+        """Pages that so many faults bring: those missing of ``ra_pages`` around each, where it is mapped.
+
+        ``mm/filemap.c:do_sync_mmap_readahead`` (v6.12). A small random ``read`` brings what it asked for.
+        """
+        if not self.mapped:
+            return faults
+        missing = self.file.size - self.file.cached
+        return min(faults * max(READAHEAD * missing // self.file.size, 1), missing)
 
     def _hot_part(self) -> float:
         """Of the swapped pages that are touched, the share of hot ones."""

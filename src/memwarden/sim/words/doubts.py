@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from memwarden.sim import scenario as sim
+from memwarden.sim.words import spots
 from memwarden.units import MAX, size
 
 if TYPE_CHECKING:
@@ -16,19 +17,15 @@ def say(scenario: sim.Scenario, place: Place) -> None:
     _whole(scenario, place.at("scenario", title="[scenario]"))
     _machine(scenario.machine, place.at("machine", title="[machine]"))
     for group in scenario.groups:
-        _group(group, place.at("group", group.path, title=f'[group."{group.path}"]'))
+        _group(group, spots.group(place, group.path))
     for program in scenario.programs:
-        _program(program, scenario, place.at("program", program.name, title=f"[program.{program.name}]"))
-    for number, change in enumerate(scenario.changes):
-        if change.at_us > scenario.duration_us:
-            here = place.at("change", title=f"change {number + 1}")
-            here.wrong("comes after the end of the simulation", warning=True)
+        _program(program, scenario, spots.program(place, program.name))
 
 
 def _whole(scenario: sim.Scenario, place: Place) -> None:
     for key, value in (("duration", scenario.duration_us), ("sample", scenario.sample_us)):
         if value <= 0:
-            place.at(key).wrong(f'{key}: nothing takes no time; write it as "{key}" = "1s" or more')
+            place.at(key).wrong(f'{key}: nothing takes no time; write it as {key} = "1s" or more')
     if not scenario.programs:
         place.wrong("nothing runs in it; write [program.NAME] for what does", warning=True)
 
@@ -65,6 +62,12 @@ def _program(program: sim.Program, scenario: sim.Scenario, place: Place) -> None
         place.at("start").wrong("start: is after the end of the simulation; it never runs", warning=True)
     if program.stop_us is not None and program.stop_us <= program.start_us:
         place.at("stop").wrong("stop: is not after start; it would never run")
+
+
+def change(at_us: int, duration_us: int, place: Place) -> None:
+    """Note a change that comes too late."""
+    if at_us > duration_us:
+        place.at("at").wrong("at: is after the end of the simulation; it never happens", warning=True)
 
 
 def part(one: sim.Part, place: Place) -> None:

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from memwarden.state.traits import BadnessRule
-from memwarden.units import MAX, Limit
+from memwarden.units import MAX
 from memwarden.words import quantities
-from memwarden.words.kinds import Kind, number, one_of, quoted
+from memwarden.words.kinds import BYTE_RATE, Kind, number, one_of, quantity, quoted
 from memwarden.words.quantities import WrongError, shown
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 SIZES: Final = {**quantities.SIZES, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 """As elsewhere, and as the kernel takes them in its files: ``lib/cmdline.c:memparse (v6.12)``."""
@@ -21,45 +18,22 @@ COSTS: Final = {"us": 1000, "ns": 1}
 FULL: Final = "full"
 IGNORED: Final = "ignored"
 
-SIZE: Final = Kind(
-    'memory, as `"512MiB"`',
-    lambda value: quantities.read(value, SIZES, "512MiB"),
-    lambda value: quoted(quantities.write(value, quantities.SIZES)),
-)
+SIZE: Final = quantity('memory, as `"512MiB"`', SIZES, "512MiB")
 
 
-def _read_limit(value: Any) -> Limit:
-    return MAX if value == "max" else int(quantities.read(value, SIZES, "512MiB"))
-
-
-LIMIT: Final = Kind(
-    'memory, as `"512MiB"`, or `"max"`',
-    _read_limit,
-    lambda value: quoted("max") if value == MAX else SIZE.write(value),
-)
-
-
-def _or(says: str, word: str, read: Callable[[Any], Any], write: Callable[[Any], str]) -> Kind:
-    """A kind, or a word that stands for ``None``."""
+def _or(kind: Kind, word: str, stands_for: Any) -> Kind:
+    """A kind, and a word for the one value that has no number and unit."""
     return Kind(
-        f'{says}, or `"{word}"`',
-        lambda value: None if value == word else read(value),
-        lambda value: quoted(word) if value is None else write(value),
+        f'{kind.says}, or `"{word}"`',
+        lambda value: stands_for if value == word else kind.read(value),
+        lambda value: quoted(word) if value == stands_for else kind.write(value),
     )
 
 
-RATE: Final = Kind(
-    'memory per second, as `"20MiB/s"`',
-    lambda value: quantities.read(value, quantities.BYTE_RATES, "20MiB/s"),
-    lambda value: quoted(quantities.write(round(value), quantities.BYTE_RATES)),
-)
-FLOW: Final = _or(RATE.says, FULL, RATE.read, RATE.write)
-SIGTERM: Final = _or(
-    'a duration, as `"2s"`',
-    IGNORED,
-    lambda value: quantities.read(value, quantities.DURATIONS, "2s"),
-    lambda value: quoted(quantities.write(value, quantities.DURATIONS)),
-)
+LIMIT: Final = _or(SIZE, "max", MAX)
+RATE: Final = BYTE_RATE._replace(write=lambda value: BYTE_RATE.write(round(value)))
+FLOW: Final = _or(RATE, FULL, None)
+SIGTERM: Final = _or(quantity('a duration, as `"2s"`', quantities.DURATIONS, "2s"), IGNORED, None)
 
 
 def _decimal(millionths: int) -> str:
@@ -103,37 +77,19 @@ def _read_ratio(value: Any) -> float:
 RATIO: Final = Kind("a number, 1 or more", _read_ratio, lambda value: repr(float(value)))
 
 
-def signed(least: int, most: int) -> Kind:
-    """A whole number that may be below zero."""
-
-    def read(value: Any) -> int:
-        if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
-            raise WrongError(f"{shown(value)} is not a whole number from {least} to {most}, without quotes")
-        return value
-
-    return Kind(f"a number, {least} to {most}", read, str)
-
-
-def cgroup_path(text: str) -> str:
+def cgroup_path(value: Any) -> str:
     """The path, when it can be one.
 
     Raises :class:`WrongError`.
     """
-    names = text.split("/")[1:]
-    if not text.startswith("/") or not text.isprintable():
-        raise WrongError(f'{shown(text)} is not the path of a cgroup; write it as "/web"')
-    if text != "/" and any(name in ("", ".", "..") for name in names):
-        raise WrongError(f"{shown(text)} is not the path of a cgroup: a name in it is empty, . or ..")
-    return text
-
-
-def _read_cgroup(value: Any) -> str:
-    if not isinstance(value, str):
+    if not isinstance(value, str) or not value.startswith("/") or not value.isprintable():
         raise WrongError(f'{shown(value)} is not the path of a cgroup; write it as "/web"')
-    return cgroup_path(value)
+    if value != "/" and any(name in ("", ".", "..") for name in value.split("/")[1:]):
+        raise WrongError(f"{shown(value)} is not the path of a cgroup: a name in it is empty, . or ..")
+    return value
 
 
-CGROUP: Final = Kind('the path of a cgroup, as `"/web"`', _read_cgroup, quoted)
+CGROUP: Final = Kind('the path of a cgroup, as `"/web"`', cgroup_path, quoted)
 _BADNESS: Final = one_of(*(one.value for one in BadnessRule))
 BADNESS: Final = Kind(
     _BADNESS.says,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from memwarden.errors import InputError
 from memwarden.sim import scenario as sim
-from memwarden.sim.words import doubts, kinds
+from memwarden.sim.words import doubts, kinds, spots
 from memwarden.sim.words.merge import merged
 from memwarden.sim.words.words import (
     CHANGE,
@@ -60,10 +60,13 @@ def load(text: Text, *, name: str, fetch: Fetch = nothing_else, settings: Sequen
     problems: list[Problem] = []
     one, extends = merged(text, fetch, settings, problems)
     found = _Loading(one).scenario(name)
-    if all(problem.warning for problem in problems):
+    if _right(problems):
         doubts.say(found, one.place)
-    right = all(problem.warning for problem in problems)
-    return Loaded(found if right else None, tuple(problems), extends)
+    return Loaded(found if _right(problems) else None, tuple(problems), extends)
+
+
+def _right(problems: list[Problem]) -> bool:
+    return all(problem.warning for problem in problems)
 
 
 class _Loading:
@@ -74,14 +77,14 @@ class _Loading:
         table, place = section(self._document, "scenario")
         top = tables.fields(tables.values(SCENARIO, table, place))
         groups = self._groups()
-        return sim.Scenario(
+        found = sim.Scenario(
             name=top.pop("name", name),
             machine=self._machine(),
             groups=groups,
             programs=self._programs(_paths(groups)),
-            changes=self._changes(_paths(groups)),
             **top,
         )
+        return found._replace(changes=self._changes(_paths(groups), found.duration_us))
 
     def _machine(self) -> sim.Machine:
         table, place = section(self._document, "machine")
@@ -95,10 +98,10 @@ class _Loading:
         return sim.Machine(**found)
 
     def _groups(self) -> tuple[sim.Group, ...]:
-        table, place = section(self._document, "group")
+        table, _ = section(self._document, "group")
         found = []
         for path, knobs in table.items():
-            here = place.at(path, title=f"[group.{quoted(path)}]")
+            here = spots.group(self._document.place, path)
             try:
                 kinds.cgroup_path(path)
             except WrongError as wrong:
@@ -108,10 +111,10 @@ class _Loading:
         return tuple(found)
 
     def _programs(self, paths: frozenset[str]) -> tuple[sim.Program, ...]:
-        table, place = section(self._document, "program")
+        table, _ = section(self._document, "program")
         found = []
         for name, one in table.items():
-            here = place.at(name, title=f"[program.{quoted(name) if '.' in name else name}]")
+            here = spots.program(self._document.place, name)
             filled = tables.fields(tables.values(PROGRAM, one, here, others=PART_NAMED))
             parts = _parts(one, here) if isinstance(one, dict) else ()
             if isinstance(one, dict) and not parts and not set(one) & PART_NAMED.keys():
@@ -124,7 +127,7 @@ class _Loading:
                 found.append(sim.Program(name, parts=parts, **filled))
         return tuple(found)
 
-    def _changes(self, paths: frozenset[str]) -> tuple[sim.Change, ...]:
+    def _changes(self, paths: frozenset[str], duration_us: int) -> tuple[sim.Change, ...]:
         several = self._document.tree.get("change", [])
         place = self._document.place.at("change")
         if not isinstance(several, list):
@@ -132,7 +135,7 @@ class _Loading:
             return ()
         found: list[sim.Change] = []
         for number, one in enumerate(several):
-            found += _change(one, place.at(number, title=f"change {number + 1}"), paths)
+            found += _change(one, place.at(number, title=f"change {number + 1}"), paths, duration_us)
         return tuple(found)
 
 
@@ -185,12 +188,14 @@ def _parts(table: dict[str, Any], place: Place) -> tuple[sim.Part, ...]:
     return tuple(found)
 
 
-def _change(table: object, place: Place, paths: frozenset[str]) -> list[sim.Change]:
+def _change(table: object, place: Place, paths: frozenset[str], duration_us: int) -> list[sim.Change]:
     flat, there = _flat(table, place)
     filled = tables.fields(tables.values(CHANGE, flat, there, others=KNOBS))
     if not isinstance(flat, dict) or len(filled) < len(CHANGE.keys):
         return []
     _there(filled["cgroup"], paths, there.at("cgroup"))
+    if _right(there.problems):  # else the duration may not be what was meant
+        doubts.change(filled["at_us"], duration_us, there)
     found = []
     for knob, kind in KNOBS.items():
         if knob in flat:

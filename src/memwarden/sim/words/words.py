@@ -17,7 +17,6 @@ from memwarden.sim.words.kinds import (
     SHARE,
     SIGTERM,
     SIZE,
-    signed,
 )
 from memwarden.state.traits import KernelTraits
 from memwarden.words.kinds import DURATION, FLAG, NAME, TEXT, count, one_of
@@ -41,15 +40,21 @@ MACHINE: Final = Word(
     (
         Key("ram", "ram_bytes", SIZE, "memory that the kernel manages (MemTotal)"),
         Key("cpus", "cpus", count(1, 4096), "processors"),
+        Key("cores", "cores", count(1, 4096), "whose speed they share; as many as processors when left out"),
         Key("kernel", "kernel_bytes", SIZE, "what the kernel holds from the start and never gives back"),
         Key("min_free", "min_free_bytes", SIZE, "vm.min_free_kbytes; what the kernel sets when left out"),
         Key("watermark_scale_factor", "watermark_scale_factor", count(1, 3000), "vm.watermark_scale_factor"),
         Key("swappiness", "swappiness", count(0, 200), "vm.swappiness"),
         Key("thp", "thp", FLAG, "transparent huge pages"),
         Key("fault", "fault_us", COST, "what a new page costs"),
+        Key("copy", "copy_us", COST, "what a page of a file costs that is in the cache"),
+        Key("read_page", "read_us", COST, "what one from the disk costs; a new page and a copy if left out"),
+        Key("free", "free_us", COST, "what giving a page back costs when a process ends"),
         Key("reclaim", "reclaim_us", COST, "what looking at a page in reclaim costs"),
+        Key("unmap", "unmap_us", COST, "what taking a page of a file out of page tables costs besides"),
         Key("swap_page", "swap_us", COST, "what the processor does for a page that is swapped"),
         Key("pass", "pass_us", COST, "what a pass of reclaim costs though it finds nothing"),
+        Key("exit", "exit_us", COST, "what the death of a process takes besides its memory"),
     ),
     "the host",
 )
@@ -126,7 +131,7 @@ PROGRAM: Final = Word(
     (
         Key("cgroup", "cgroup", CGROUP, "where it runs; the cgroup has to be there"),
         Key("instances", "instances", count(1, 100_000), "how many processes of it"),
-        Key("oom_score_adj", "oom_score_adj", signed(-1000, 1000), "as in /proc/PID/oom_score_adj"),
+        Key("oom_score_adj", "oom_score_adj", count(-1000, 1000), "as in /proc/PID/oom_score_adj"),
         Key("start", "start_us", DURATION, "when it starts"),
         Key("stop", "stop_us", DURATION, "when it ends by itself; never when left out"),
         Key("sigterm", "sigterm_us", SIGTERM, "how long it needs to end after SIGTERM"),
@@ -185,6 +190,7 @@ PARTS: Final = (
             Key("requests", "requests_per_s", FREQUENCY, "how many come, whether it is fast enough or not"),
             Key("anon_touches", "anon_touches", count(0), "pages of memory that a request touches"),
             Key("file_touches", "file_touches", count(0), "pages of the file that a request reads"),
+            Key("mapped", "mapped", FLAG, "whether the file is mapped, as programs are, and faulted in"),
         ),
         "memory and a file that are used: what stalls when they are reclaimed",
     ),
@@ -216,6 +222,9 @@ PARTS: Final = (
         (
             Key("rate", "rate_bps", FLOW, "how fast"),
             Key("limit", "limit_bytes", SIZE, "until it has so much"),
+            Key(
+                "size", "size_bytes", SIZE, "the file system's: who writes beyond it gets an error, and ends"
+            ),
         ),
         "fills a tmpfs; what was written stays when the writer dies",
     ),

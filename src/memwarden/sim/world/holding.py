@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+from collections import deque
 from math import inf
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from memwarden.sim.world.memcg import Memcg
+    from memwarden.sim.world.process import Proc
 
 
 class Holding:
     """Pages on the anonymous list that are used alike: ``touch_us`` apart, one with another.
 
-    ``resident``, ``swapped`` (of them ``zswapped`` in the compressed pool). ``kind`` is ``anon``, ``shmem``
-    or ``locked``.
+    ``resident``, ``swapped``: of them ``zswapped`` in the compressed pool, and ``leaving`` still in memory,
+    in the swap cache, on their way to the device, or written and not yet freed. ``kind`` is ``anon``,
+    ``shmem`` or ``locked``.
     """
 
-    __slots__ = ("kind", "memcg", "resident", "swapped", "touch_us", "zswapped")
+    __slots__ = ("kind", "leaving", "memcg", "resident", "swapped", "touch_us", "writes", "zswapped")
 
     def __init__(self, memcg: Memcg, kind: str = "anon", touch_us: float = inf) -> None:
         self.memcg = memcg
@@ -25,6 +28,9 @@ class Holding:
         self.resident = 0
         self.swapped = 0
         self.zswapped = 0
+        self.leaving = 0
+        self.writes: deque[tuple[float, int]] = deque()
+        """Of them: when the device is through, and how many pages."""
         memcg.holdings.append(self)
 
     @property
@@ -36,11 +42,15 @@ class Holding:
 class FilePages:
     """The cached pages of one file that are charged to one cgroup."""
 
-    __slots__ = ("active", "dirty", "inactive", "memcg", "name", "since_us", "writeback")
+    __slots__ = ("active", "code", "dirty", "inactive", "mapped", "memcg", "name", "since_us", "writeback")
 
     def __init__(self, memcg: Memcg, name: str) -> None:
         self.memcg = memcg
         self.name = name
+        self.code = False
+        """Whether programs execute from them."""
+        self.mapped = False
+        """Whether they are used through page tables, which say so (the accessed bit)."""
         self.inactive = self.active = self.dirty = self.writeback = 0
         self.since_us = 0
         """When the oldest dirty page became so."""
@@ -51,15 +61,25 @@ class FilePages:
         return self.inactive + self.active + self.dirty + self.writeback
 
 
+class Reader(Protocol):
+    """Who goes through a file from end to end, and is at this page of it."""
+
+    at: int
+    proc: Proc
+
+
 class File:
     """A file on disk; its pages are charged to whoever read or wrote them first."""
 
-    __slots__ = ("evicted", "name", "parts", "size")
+    __slots__ = ("evicted", "known", "name", "parts", "readers", "size")
 
     def __init__(self, name: str, size: int) -> None:
         self.name = name
         self.size = size
         self.parts: dict[str, FilePages] = {}
+        self.readers: list[Reader] = []
+        self.known = 0
+        """How far those have come the first time."""
         self.evicted = 0
         """Pages that were cached once and were reclaimed: reading them again is a refault."""
 

@@ -45,6 +45,7 @@ class Memcg:
         "inactive_file",
         "inode",
         "kernel",
+        "leaving",
         "local",
         "locked",
         "low",
@@ -98,6 +99,8 @@ class Memcg:
         self.inactive_file = self.active_file = self.dirty = self.writeback = 0
         self.slab = self.kernel = self.sock = 0
         self.swap_own = self.zswapped = self.zswap_pool = 0
+        self.leaving = 0
+        """In the swap cache only: charged until it was written and reclaim came by again."""
         self.holdings: list[Holding] = []
         self.files: dict[str, FilePages] = {}
         self.procs: list[Proc] = []
@@ -124,7 +127,7 @@ class Memcg:
     @property
     def own(self) -> int:
         """What is charged here directly."""
-        return self.anon + self.file + self.slab + self.kernel + self.sock + self.zswap_pool
+        return self.anon + self.file + self.slab + self.kernel + self.sock + self.zswap_pool + self.leaving
 
     def count(self, event: str, times: int = 1) -> None:
         """``memcg_memory_event``: here, and in ``memory.events`` of all above but the root."""

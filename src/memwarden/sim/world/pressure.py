@@ -3,7 +3,8 @@
 ``kernel/sched/psi.c`` (v6.12): each CPU is in *some* while a task of the group stalls on it, and in *full*
 while no other of them runs there; the group's time is the average over CPUs, weighted by how long each was
 not idle. Tasks are taken to be spread evenly: with ``n`` of them stalled and ``r`` running, each busy CPU has
-``k = max(1, (n + r) / cpus)``, and of those a share ``p = n / (n + r)`` stalls.
+``k = max(1, (n + r) / cpus)``, and of those a share ``p = n / (n + r)`` stalls. A single CPU needs no such
+guess: it is in *some* for as long as anybody stalls, and in *full* while nobody runs.
 """
 
 from __future__ import annotations
@@ -44,10 +45,14 @@ class Pressure:
     def _integrate(self, now: int) -> None:
         if self.stalled:
             passed = now - self._at
-            busy = self.stalled + max(self.running, 0.0)
-            each, share = max(1.0, busy / self._cpus), self.stalled / busy
-            self.some_us += passed * (1.0 - (1.0 - share) ** each)
-            self.full_us += passed * share**each
+            if self._cpus == 1:
+                self.some_us += passed
+                self.full_us += passed * min(max(1.0 - self.running, 0.0), 1.0)
+            else:
+                busy = self.stalled + max(self.running, 0.0)
+                each, share = max(1.0, busy / self._cpus), self.stalled / busy
+                self.some_us += passed * (1.0 - (1.0 - share) ** each)
+                self.full_us += passed * share**each
         self._at = now
 
     def _average(self, now: int) -> None:

@@ -16,10 +16,13 @@ if TYPE_CHECKING:
     from memwarden.sim.world.tally import Tally
     from memwarden.sim.world.world import World
 
-EXIT_US: Final = 300
-"""What a death takes besides giving pages back."""
-FREE_US: Final = 0.05
-"""What giving a page back takes (``exit_mmap``)."""
+
+UNMAPPED: Final = 8192
+"""Pages that an exit gives back at a time; the kernel does so 512 at a time (``tlb_batch_pages_flush``)."""
+
+
+FAULTED_US: Final = 5_000
+"""What a task does between two faults on its code at the most: a request, or the pages of one step."""
 
 
 class Died(Exception):  # noqa: N818 - no error: the task is no more
@@ -27,12 +30,11 @@ class Died(Exception):  # noqa: N818 - no error: the task is no more
 
 
 class Retry(Exception):  # noqa: N818 - not an error: the task waits
-    """The charge has to wait: ``wait_us``, as a memory stall or not."""
+    """The charge has to wait ``wait_us``, a memory stall: asleep, or busy with reclaim (``spins``)."""
 
-    def __init__(self, wait_us: float, *, stalled: bool = True, spins: bool = False) -> None:
+    def __init__(self, wait_us: float, *, spins: bool = False) -> None:
         super().__init__()
         self.wait_us = wait_us
-        self.stalled = stalled
         self.spins = spins
 
 
@@ -66,8 +68,9 @@ class Proc:
     """A process; ``dying`` from SIGKILL until its memory was given back."""
 
     __slots__ = (
-        "chance", "dying", "holdings", "kernel", "memcg", "parent_pid", "pid", "program", "slab",
-        "sock", "stalled", "start_us", "stopping", "tally", "tasks", "throttled", "world",
+        "chance", "dying", "ended", "holdings", "kernel", "memcg", "parent_pid", "pid", "program",
+        "returned", "slab", "sock", "stalled", "start_us", "stopping", "tally", "tasks", "throttled",
+        "unmapping", "world",
     )  # fmt: skip
 
     def __init__(self, world: World, program: Program, tally: Tally, parent_pid: int = 1) -> None:
@@ -86,8 +89,13 @@ class Proc:
         self.slab = self.kernel = self.sock = 0
         self.tasks: list[Task] = []
         self.dying = False
+        self.unmapping = False
+        self.returned = 0
+        """Pages that its exit has given back so far."""
         self.stopping = False
         """Its supervisor wants it gone: it is not started again."""
+        self.ended = False
+        """It ends by itself, or since its supervisor wants it: no death."""
         self.memcg.procs.append(self)
         world.procs[self.pid] = self
 
@@ -115,11 +123,28 @@ class Proc:
         self.throttled.cut(self.world.now)
         for task in self.tasks:
             task.stop()
-        slow = max(1.0, (self.world.running + 1) / self.world.machine.cpus)
-        exit_us = EXIT_US + (self.resident + self.swapped) * FREE_US * slow
-        self.world.at(self.world.now + int(took_us + exit_us), self._gone)
+        parts = (self.resident + self.swapped) // UNMAPPED + 1
+        begins_us = self.world.now + int(took_us + self.world.machine.exit_us)
+        self.world.at(begins_us, self._unmap, parts + 1)
 
-    def _gone(self, _token: int) -> None:
+    def _unmap(self, left: int) -> None:
+        """``unmap_vmas``: pages come back by and by, and who waits for them goes on with the first.
+
+        Those of the last part are back by now, and so many parts are left.
+        """
+        world, before = self.world, self.memcg.usage
+        if self.unmapping:
+            for held in self.holdings:
+                release(world, held, held.resident // left, held.swapped // left)
+            self.returned += before - self.memcg.usage
+        self.unmapping = True
+        if left == 1:
+            self._gone()
+            return
+        pages = (self.resident + self.swapped) / (left - 1)
+        world.at(world.now + int(pages * world.machine.free_us * world.slow), self._unmap, left - 1)
+
+    def _gone(self) -> None:
         """``exit_mmap``: give everything back but what outlives a process: page cache and tmpfs."""
         world, memcg, before = self.world, self.memcg, self.memcg.usage
         for held in self.holdings:
@@ -132,8 +157,8 @@ class Proc:
         memcg.sock -= self.sock
         memcg.procs.remove(self)
         del world.procs[self.pid]
-        world.say(Kind.GONE, memcg.path, proc=self, amount=before - memcg.usage)
-        self.tally.deaths += 1
+        world.say(Kind.GONE, memcg.path, proc=self, amount=self.returned + before - memcg.usage)
+        self.tally.deaths += not self.ended
         if self.program.restart_us is not None and not self.stopping and self.parent_pid == 1:
             world.at(world.now + self.program.restart_us, self._restart)
 
@@ -156,8 +181,8 @@ class Task(ABC):
     """One part of a program at work. A subclass says in :meth:`work` what it does next."""
 
     __slots__ = (
-        "chance", "cpu", "io", "over_high", "parked", "proc", "reclaim", "share", "stalled",
-        "stalled_for", "token", "wait", "world",
+        "chance", "cpu", "faulted", "inside", "io", "over_high", "parked", "proc", "reclaim", "share",
+        "stalled", "stalled_for", "token", "vain", "wait", "world",
     )  # fmt: skip
 
     def __init__(self, proc: Proc) -> None:
@@ -166,8 +191,14 @@ class Task(ABC):
         self.token = 0
         self.cpu = self.reclaim = self.wait = self.io = 0.0
         self.over_high = 0
+        self.vain = 0
+        """Passes of direct reclaim, one after the other, that freed nothing (``no_progress_loops``)."""
         self.share = 0.0
         self.stalled = self.parked = False
+        self.inside = False
+        """In the kernel, where a charge is tried again: none of its own code is needed for that."""
+        self.faulted = False
+        """Its code had to be read first."""
         self.stalled_for = 0.0
         self.chance = proc.chance
         proc.tasks.append(self)
@@ -175,6 +206,16 @@ class Task(ABC):
     @abstractmethod
     def work(self) -> float | None:
         """Do the next chunk; how long to sleep after it, ``None`` when all is done."""
+
+    @property
+    def chunk_us(self) -> int:
+        """How much it does at a time: little where its code may be gone again soon."""
+        return min(self.world.chunk_us, FAULTED_US) if self.faulted else self.world.chunk_us
+
+    def rest_us(self, period_us: float) -> float:
+        """How long to sleep after this chunk so that it takes a period: less where processors are shared."""
+        took = (self.cpu + self.reclaim) * self.world.slow + self.wait + self.io
+        return max(period_us - took, 0.0)
 
     def start(self) -> None:
         """Go on at once."""
@@ -195,16 +236,18 @@ class Task(ABC):
             return
         self.cpu = self.reclaim = self.wait = self.io = 0.0
         try:
+            if not self.inside:
+                self.world.execute(self)
+                self.inside = True
             idle = self.work()
+            self.inside = self.faulted = False
         except Died:
             return
         except Retry as retry:
             if retry.spins:
                 self.reclaim += retry.wait_us
-            elif retry.stalled:
-                self.wait += retry.wait_us
             else:
-                self.io += retry.wait_us
+                self.wait += retry.wait_us
             idle = 0.0
         if idle is not None:
             self._pay(idle)
@@ -212,7 +255,7 @@ class Task(ABC):
     def _pay(self, idle: float) -> None:
         """Let the time pass that the chunk took: first what stalled, then what ran."""
         world = self.world
-        slow = max(1.0, (world.running + 1.0) / world.machine.cpus) if self.cpu or self.reclaim else 1.0
+        slow = world.slow
         stall = self.reclaim * slow + self.wait
         ran = self.cpu * slow
         rest = ran + self.io + idle

@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import ceil
 from typing import TYPE_CHECKING
 
-from memwarden.sim.world.memcg import NO_LIMIT
+from memwarden.sim.world.memcg import NO_LIMIT, PAGE
 
 if TYPE_CHECKING:
     from memwarden.sim.world.holding import Holding
@@ -13,16 +13,19 @@ if TYPE_CHECKING:
     from memwarden.sim.world.world import World
 
 
-def swap_out(world: World, held: Holding, pages: int) -> int:
-    """Move pages of a holding to swap; how many of them went to the device, the others to zswap."""
-    memcg = held.memcg
+def swap_out(world: World, held: Holding, pages: int, now: float) -> None:
+    """Move pages of a holding to swap, at ``now``.
+
+    Those that zswap or zram takes are free at once. Those for a disk stay charged, in the swap cache, until
+    the device wrote them and reclaim looks at them again (``pageout``, ``folio_end_writeback``; ``written``).
+    """
+    memcg, swap = held.memcg, world.machine.swap
     held.resident -= pages
     held.swapped += pages
     if held.kind == "shmem":
         memcg.shmem -= pages
     else:
         memcg.anon -= pages
-    world.uncharge(memcg, pages)
     memcg.swap_own += pages
     world.swap_used += pages
     for above in memcg.chain:
@@ -32,12 +35,43 @@ def swap_out(world: World, held: Holding, pages: int) -> int:
     if kept:
         held.zswapped += kept
         memcg.counts["zswpout"] += kept
+    written = pages - kept if swap is not None and swap.ram_ratio is None else 0
+    world.uncharge(memcg, pages - written)
+    if kept:
         _pool(world, memcg, kept)
-    return pages - kept
+    if written:
+        done = now + world.swap_disk.write_us(now, written * PAGE) + world.swap_disk.disk.latency_us
+        held.writes.append((done, written))
+        held.leaving += written
+        memcg.leaving += written
+
+
+def written(world: World, memcg: Memcg, want: int, now: float) -> int:
+    """Free up to ``want`` pages that the device has written by ``now``; how many."""
+    freed = 0
+    for held in memcg.holdings:
+        while held.writes and held.writes[0][0] <= now and freed < want:
+            done, pages = held.writes.popleft()
+            some = min(pages, want - freed)
+            if some < pages:
+                held.writes.appendleft((done, pages - some))
+            freed += some
+            held.leaving -= some
+    memcg.leaving -= freed
+    world.uncharge(memcg, freed)
+    return freed
+
+
+def next_written(memcg: Memcg) -> float:
+    """When the device is through with the next of a cgroup's pages; there are some."""
+    return min([held.writes[0][0] for held in memcg.holdings if held.writes])
 
 
 def unswap(world: World, held: Holding, pages: int) -> int:
-    """Free slots of a holding; how many of the pages were in zswap."""
+    """Free slots of a holding; how many of the pages were in zswap.
+
+    None are on their way: who reclaims has waited for those that it sent.
+    """
     memcg = held.memcg
     kept = held.zswapped * pages // held.swapped if pages < held.swapped else held.zswapped
     held.swapped -= pages

@@ -62,6 +62,7 @@ class World:
         self._next_pid = FIRST_PID
         self.running = 0.0
         """Processors' worth of tasks that run now."""
+        self.cores = machine.cores or machine.cpus
         self.groups: dict[str, Memcg] = {}
         self.root = self._grow_tree(scenario)
         self.protected = False
@@ -69,6 +70,14 @@ class World:
         self.procs: dict[int, Proc] = {}
         self.tallies: dict[str, Tally] = {}
         self.oom_kills = 0
+        self.scanned = self.stolen = 0
+        """Pages that reclaim of the machine looked at and freed; of a cgroup for its limit: not counted."""
+        self.kswapd_scanned = self.kswapd_stolen = 0
+        """Those of them that kswapd did."""
+        self.code = 0
+        """Pages in memory that programs execute from; they are the root's."""
+        self.arriving = 0
+        """Those of them that are being read: on the lists, and locked."""
         self.unclean = 0
         """Pages of files that are dirty or under writeback."""
         self._writers: dict[Task, int] = {}
@@ -76,6 +85,8 @@ class World:
         """How much a task that is far from everything does at a time."""
         self.kswapd: Callable[[], None]
         self.flush: Callable[[], None]
+        self.execute: Callable[[Task], None]
+        """Have the code of a task's program in memory."""
         self.start: Callable[[Program, Tally, bool], None]
         """Start a process; whether that is a restart."""
 
@@ -121,12 +132,21 @@ class World:
 
     @property
     def available(self) -> int:
-        """MemAvailable (``mm/show_mem.c:si_mem_available``)."""
-        free = self.free - self.marks.low_pages  # totalreserve_pages are about the sum of low
+        """MemAvailable (``mm/show_mem.c:si_mem_available``).
+
+        Of what is free the high watermark is reserved (``mm/page_alloc.c:calculate_totalreserve_pages``);
+        what zones keep from those that could use a higher one (``lowmem_reserve``) is left out: some MiB.
+        """
+        free = self.free - self.marks.high_pages
         cache = sum([m.inactive_file + m.active_file + m.dirty + m.writeback for m in self.root.subtree])
         cache -= min(cache // 2, self.marks.low_pages)
         slab = sum([m.slab for m in self.root.subtree])
         return max(free + cache + slab - min(slab // 2, self.marks.low_pages), 0)
+
+    @property
+    def slow(self) -> float:
+        """How many times as long as alone one more task takes: all share what the cores can do."""
+        return max(1.0, (self.running + 1.0) / self.cores)
 
     def charge(self, memcg: Memcg, pages: int) -> None:
         """Count pages here and above."""
