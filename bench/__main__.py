@@ -7,13 +7,14 @@ import os
 import platform
 import sys
 
-from bench import explain, simulate, snapshot, startup
+from bench import decision, explain, simulate, snapshot, startup
 from bench.report import Claim, table
 
 BENCHES = {
     "startup": startup.claims,
     "explain": explain.claims,
     "snapshot": snapshot.claims,
+    "decision": decision.claims,
     "simulate": simulate.claims,
 }
 DOCUMENT = "docs/benchmarks.md"
@@ -34,20 +35,21 @@ def main() -> int:
             )
     print(table(claims))
     if options.write:
-        write(claims)
+        write(claims, whole=not options.names)
     return 0 if all(claim.met for claim in claims) else 1
 
 
-def write(claims: list[Claim]) -> None:
-    """Replace the table in the document, between its two markers."""
+def write(claims: list[Claim], *, whole: bool) -> None:
+    """Replace the table in the document, between its two markers; where not ``whole``, only these rows."""
     with open(DOCUMENT, encoding="utf-8") as file:
         text = file.read()
     head, _, rest = text.partition("<!-- measured -->\n")
-    _, _, tail = rest.partition("<!-- end of measured -->")
-    machine = f"{os.cpu_count()} CPUs, kernel {platform.release()}, Python {platform.python_version()}"
+    before, _, tail = rest.partition("<!-- end of measured -->")
+    release = platform.release().partition("-")[0]
+    machine = f"{os.cpu_count()} CPUs, kernel {release}, Python {platform.python_version()}"
     with open(DOCUMENT, "w", encoding="utf-8") as file:
         file.write(
-            f"{head}<!-- measured -->\nMeasured on: {machine}.\n\n{table(claims)}"
+            f"{head}<!-- measured -->\nMeasured on: {machine}.\n\n{table(claims, '' if whole else before)}"
             f"<!-- end of measured -->{tail}"
         )
 

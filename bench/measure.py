@@ -44,6 +44,7 @@ def run(argv: list[str], *, env: dict[str, str] | None = None, stdin: str = os.d
         (os.POSIX_SPAWN_OPEN, 0, stdin, os.O_RDONLY, 0),
         (os.POSIX_SPAWN_OPEN, 1, OUTPUT, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644),
     ]
+    os.makedirs(os.path.dirname(OUTPUT), exist_ok=True)
     started = time.perf_counter()
     pid = os.posix_spawnp(argv[0], argv, env or environment, file_actions=actions)
     _, status, usage = os.wait4(pid, 0)
@@ -55,7 +56,6 @@ def run(argv: list[str], *, env: dict[str, str] | None = None, stdin: str = os.d
 
 def compare(a: list[str], b: list[str], *, runs: int = 5) -> tuple[list[Run], list[Run]]:
     """Run A and B alternately, after one uncounted run of each."""
-    os.makedirs(os.path.dirname(OUTPUT), exist_ok=True)
     run(a)
     run(b)
     pairs = [(run(a), run(b)) for _ in range(runs)]

@@ -32,15 +32,24 @@ class Claim(NamedTuple):
         return f"≤ {self.at_most:g}" if self.at_most is not None else f"≥ {self.at_least:g}"
 
 
-def table(claims: list[Claim]) -> str:
-    """The claims as a Markdown table."""
-    rows = [
-        "| what | against | measure | ratio: median (least to greatest) | bar | kept | figures |",
-        "|---|---|---|---|---|---|---|",
-    ]
-    rows += [
-        f"| {c.what} | {c.rival} | {c.measure} | {c.value} | {c.bar} | {'yes' if c.met else '**no**'} "
-        f"| {c.detail} |"
-        for c in claims
-    ]
-    return "\n".join(rows) + "\n"
+HEAD = (
+    "| what | against | measure | ratio: median (least to greatest) | bar | kept | figures |",
+    "|---|---|---|---|---|---|---|",
+)
+
+
+def table(claims: list[Claim], kept: str = "") -> str:
+    """The claims as a Markdown table; rows of the table ``kept`` that none of them is about come first."""
+    rows = {_what(row): row for row in kept.splitlines() if row.startswith("| ") and row not in HEAD}
+    for c in claims:
+        row = (
+            f"| {c.what} | {c.rival} | {c.measure} | {c.value} | {c.bar} | {'yes' if c.met else '**no**'} "
+            f"| {c.detail} |"
+        )
+        rows[_what(row)] = row
+    return "\n".join([*HEAD, *rows.values()]) + "\n"
+
+
+def _what(row: str) -> tuple[str, ...]:
+    """What a row is about: its first three cells."""
+    return tuple(cell.strip() for cell in row.split(" | ")[:3])

@@ -1,4 +1,4 @@
-"""The simulator's speed: a node of pods for an hour, alone and with the default policy inside.
+"""The simulator's speed: a node of pods for an hour, alone and with the default policy inside; many nodes.
 
 The limit is real time: a simulated hour of 100 cgroups in at most 5 s of one processor, and with the guard
 in at most 36 s (100 times as fast). Processor time is measured, since the machine is shared. How it grows
@@ -7,11 +7,12 @@ with the number of cgroups is said beside the first figure.
 
 from __future__ import annotations
 
+import os
 import resource
 import sys
 from typing import TYPE_CHECKING
 
-from bench.measure import Ratio, run
+from bench.measure import Ratio, compare, median, ratio, run
 from bench.report import Claim
 from memwarden.cli import policy
 from memwarden.cli.inside import Inside
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 
 HOUR_US = 3_600_000_000
 RUNS = 3
+NODES = 1000
 SIZES = (10, 100, 300)
 
 
@@ -79,6 +81,30 @@ def claims() -> Iterator[Claim]:
             detail=f"{took[len(took) // 2]:.1f} s, {3600 / took[len(took) // 2]:.0f} times real time, "
             f"{max(one.peak_rss_kib for one in seen) >> 10} MiB{grows}",
         )
+    yield _nodes()
+
+
+def _nodes() -> Claim:
+    """Independent nodes over all processors, beside the same on one; and how much memory a thousand take."""
+    cpus = len(os.sched_getaffinity(0))
+
+    def command(count: int, jobs: int) -> list[str]:
+        words = ["simulate", "kubernetes-qos", "--seeds", str(count), "--jobs", str(jobs)]
+        return [sys.executable, "-m", "memwarden", *words]
+
+    alone, together = compare(command(NODES // 5, 1), command(NODES // 5, cpus), runs=RUNS)
+    alone_s, together_s = ([one.wall_s for one in runs] for runs in (alone, together))
+    few, many = run(command(NODES // 5, cpus)), run(command(NODES, cpus))
+    return Claim(
+        f"{NODES // 5} nodes simulated on {cpus} processors",
+        "the same on one",
+        "wall-clock time, start-up included",
+        ratio(together_s, alone_s),
+        at_most=1.2 / cpus,
+        detail=f"{median(together_s):.0f} s against {median(alone_s):.0f} s;"
+        f" {NODES} nodes {many.wall_s:.0f} s, largest process {many.peak_rss_kib >> 10} MiB"
+        f" ({few.peak_rss_kib >> 10} MiB with {NODES // 5})",
+    )
 
 
 def main() -> None:

@@ -26,14 +26,18 @@ SERIES = "6.12"
 HERE = Path(__file__).parent
 
 
-def job(folder: Path) -> None:
-    """What the guest needs: the package, the two programs and the compiled loop."""
-    shutil.copytree(HERE / "guest", folder, dirs_exist_ok=True)
-    shutil.copytree(HERE.parent / "src", folder / "src", ignore=shutil.ignore_patterns("__pycache__"))
+def job(folder: Path, what: str) -> None:
+    """What the guest needs: the package, the program ``what`` with its parts, and the compiled loops."""
+    package = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(HERE / "guest", folder / "bench" / "guest", ignore=package)
+    shutil.copy(HERE / "guest" / "run", folder / "run")
+    (folder / "what").write_text(what)
+    shutil.copytree(HERE.parent / "src", folder / "src", ignore=package)
     compiler = os.environ.get("CC", "cc")
-    subprocess.run(
-        [compiler, "-O2", "-Wall", "-static", "-o", folder / "preads", HERE / "preads.c"], check=True
-    )
+    for name in ("preads", "preadlist"):
+        subprocess.run(
+            [compiler, "-O2", "-Wall", "-static", "-o", folder / name, HERE / f"{name}.c"], check=True
+        )
 
 
 def claims() -> Iterator[Claim]:
@@ -41,7 +45,7 @@ def claims() -> Iterator[Claim]:
     kernel = next(k for k in kernels.fetch_all() if k.series == SERIES)
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch) / "job"
-        job(folder)
+        job(folder, "snapshots")
         result = vm.run_job(kernel, folder, Path(scratch) / "out", vm.Guest(memory_mib=3072, timeout_s=900))
         if result.exit_status:
             raise SystemExit(f"bench: the guest's job failed: {vm.tail_of_job(result)}")

@@ -7,48 +7,16 @@ gets a charge of its own, so that what the kernel does at the first reading afte
 
 from __future__ import annotations
 
-import json
 import os
-import resource
 import subprocess
 import time
 
+from bench.guest.tree import FILES_MAX, HERE, ROOT, keep, many_files, populate, put
 from memwarden.collect.cgroup_v2 import FILES
 from memwarden.collect.snapshot import Collector
 from memwarden.host.live import Live
 
-HERE = os.path.dirname(os.path.abspath(__file__))
-ROOT = "/sys/fs/cgroup"
-TOP = f"{ROOT}/bench"
-GROUPS = 1000
 ROUNDS = 11
-FILES_MAX = 65536
-"""Open files allowed to both sides: what a service asks for; the default of 4096 is too few for both."""
-
-
-def put(path: str, text: str) -> None:
-    """Write one value."""
-    with open(path, "w") as file:
-        file.write(text)
-
-
-def populate() -> list[str]:
-    """1,000 leaves below ten slices, each with a sleeping process; their paths."""
-    put(f"{ROOT}/cgroup.subtree_control", "+memory")
-    os.mkdir(TOP)
-    put(f"{TOP}/cgroup.subtree_control", "+memory")
-    leaves = []
-    for slice_number in range(10):
-        parent = f"{TOP}/tenant-{slice_number}.slice"
-        os.mkdir(parent)
-        put(f"{parent}/cgroup.subtree_control", "+memory")
-        for number in range(GROUPS // 10):
-            path = f"{parent}/app-{number}.service"
-            os.mkdir(path)
-            sleeper = subprocess.Popen(["sleep", "100000"])
-            put(f"{path}/cgroup.procs", str(sleeper.pid))
-            leaves.append(path)
-    return leaves
 
 
 def charge(leaves: list[str], turn: int) -> None:
@@ -101,7 +69,7 @@ class Ours:
 
 def main() -> None:
     """Write one JSON object: microseconds per round of each side, and what was read."""
-    resource.setrlimit(resource.RLIMIT_NOFILE, (FILES_MAX, FILES_MAX))
+    many_files()
     leaves = populate()
     ours, floor = Ours(), Loop([file.name for file in FILES])
     sides: list[tuple[str, Ours | Loop]] = [("ours_us", ours), ("floor_us", floor)]
@@ -119,8 +87,7 @@ def main() -> None:
                 taken[name].append(side.round_us())
         result[kind] = taken
     result["files"], result["cgroups"] = floor.files, ours.cgroups
-    with open(os.path.join(os.environ.get("OUT", "/out"), "bench.json"), "w") as file:
-        json.dump(result, file)
+    keep(result)
 
 
 main()
