@@ -1,8 +1,9 @@
 """One result, judged: who died, who should have, what everybody else paid.
 
-``died`` of a result is when a unit's cgroup became empty. A load that ends by itself (``spike``) counts as
-killed where it ended earlier than under the kernel alone, which acts on none. Deaths that leave a cgroup
-populated, and those of other services, are known from the daemon's journal (:mod:`lab.arena.said`).
+``died`` of a result is when a unit's cgroup became empty. A load that ends by itself (``spike``; ``tmpfs``
+when that is full) counts as killed where it ended earlier than under the kernel alone, which acts on none.
+Deaths that leave a cgroup populated, and those of other services, are known from the daemon's journal
+(:mod:`lab.arena.said`).
 """
 
 from __future__ import annotations
@@ -16,8 +17,6 @@ from lab.arena import runs, said, scenarios
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-    from lab.arena.scenarios import Scenario
 
 DATABASE = "postgresql@16-main.service"
 PROGRAM = "postgres"
@@ -35,6 +34,7 @@ WAIT_US = 50_000
 DEADLY = ("kill", "term", "restart", "panic")
 ACTING = (*DEADLY, "hook", "throttle", "freeze", "reclaim")
 """Actions beyond a notice, as memwarden's decisions name them."""
+USED = (("cpu_us", 1e3), ("peak_rss_kib", 1024))
 
 
 class Judged(NamedTuple):
@@ -129,9 +129,8 @@ def judge(found: dict[str, Any], turn: runs.Turn, ends: dict[tuple[str, str], fl
     permitted = set(scenario.permitted)
     dead = tuple(
         name.removesuffix(".service")
-        for name, at_s in found["died"].items()
-        if name != DATABASE
-        and (name.removesuffix(".service") in processes or not _by_itself(scenario, name, at_s, ends))
+        for name in found["died"]
+        if name != DATABASE and not ended_itself(found, turn, name, ends)
     )
     others = tuple(name for name in processes if name not in dead and name != PROGRAM)
     samples, latency = found["samples"], found["latency"]
@@ -148,19 +147,37 @@ def judge(found: dict[str, Any], turn: runs.Turn, ends: dict[tuple[str, str], fl
         *((latency.get(rank) or math.inf) / 1e3 for rank in ("p50", "p99", "max")),
         sum(1 for worst in latency["worst_per_s"] if worst > LATE_US),
         waits(samples),
-        found["guard"]["cpu_us"] / 1e3,
-        found["guard"]["peak_rss_kib"] / 1024,
+        # What a daemon that was killed itself had used is gone with it.
+        *((found["guard"][what] / unit if found["guard"]["alive"] else math.inf) for what, unit in USED),
         found["guard"]["alive"],
-        found["inputs"],
+        # Of a result that does not say how long the host let QEMU wait nobody knows whether it did.
+        found["inputs"] if "host_waited" in found else f"{found['inputs']}, unwatched",
     )  # fmt: skip
 
 
-def _by_itself(scenario: Scenario, name: str, at_s: float, ends: dict[tuple[str, str], float]) -> bool:
-    load = next((load for load in scenario.loads if f"{load.unit}.service" == name), None)
-    if load is None or not load.command.startswith("spike "):
+def ended_itself(
+    found: dict[str, Any], turn: runs.Turn, name: str, ends: dict[tuple[str, str], float]
+) -> bool:
+    """Whether nobody killed a unit that is gone: a spike was over, or a write to a full tmpfs failed."""
+    unit = name.removesuffix(".service")
+    load = next((load for load in turn.scenario.loads if load.unit == unit), None)
+    if load is None or unit in said.killed(found["column"], found["said"]) or _chosen(found, name):
         return False
-    end = ends.get((scenario.name, name))
-    return end is None or at_s > end - EARLY_S
+    what = load.command.partition(" ")[0]
+    if what == "tmpfs" and (found["kernel_kills"] or any(map(acted, found["decisions"]))):
+        return False
+    end = ends.get((turn.scenario.name, name))
+    return what in ("spike", "tmpfs") and (end is None or found["died"][name] > end - EARLY_S)
+
+
+def _chosen(found: dict[str, Any], name: str) -> bool:
+    """Whether memwarden killed a unit, by its own decisions."""
+    return any(
+        (intent.get("target") or {}).get("path", "").endswith(f"/{name}")
+        for line in found["decisions"]
+        if acted(line) and line["action"] in DEADLY
+        for intent in line["intents"]
+    )
 
 
 def acted(line: dict[str, Any]) -> bool:

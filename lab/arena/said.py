@@ -1,8 +1,9 @@
 """Whom the daemons that kill single processes say they killed.
 
 A unit's cgroup stays populated when one of its processes dies, and the system's own services are not watched
-at all; both are seen in the daemon's journal only. Of a turn its last 40 lines are kept, so there may have
-been more. oomd and systemd-oomd kill whole cgroups, memwarden keeps its decisions in a file of its own.
+at all; both are seen in the daemon's journal only. Of a turn its last 200 lines are kept, so there may have
+been more. A journal that was late has lines of the turn before, which end where systemd says that it started
+the daemon. oomd and systemd-oomd kill whole cgroups, memwarden keeps its decisions in a file of its own.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ FORMS = {
     "nohang": re.compile(r"\[ OK \] Sending SIG(?:TERM|KILL) to (?P<name>.+): \d+$"),
 }
 
+STARTED = re.compile(r"Started \S+\.service - ")
+
 
 def killed(column: str, lines: Iterable[str]) -> tuple[str, ...]:
     """Names of processes, each once, in alphabetical order.
@@ -28,5 +31,7 @@ def killed(column: str, lines: Iterable[str]) -> tuple[str, ...]:
     ('systemd-logind',)
     """
     form = FORMS.get(column)
-    found = (form.search(line) for line in lines) if form else ()
+    lines = list(lines)
+    begin = max((number for number, line in enumerate(lines) if STARTED.match(line)), default=0)
+    found = (form.search(line) for line in lines[begin:]) if form else ()
     return tuple(sorted({match["name"] for match in found if match}))

@@ -1,11 +1,11 @@
-"""``python -m lab arena run|report``."""
+"""``python -m lab arena run|report|simulated``."""
 
 from __future__ import annotations
 
 import time
 from typing import TYPE_CHECKING
 
-from lab.arena import document, judged, runs
+from lab.arena import document, judged, runs, simulated
 from lab.arena.bars import SEEDS, bars, table
 
 if TYPE_CHECKING:
@@ -17,8 +17,12 @@ AT_ONCE = 3
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """What both halves take."""
-    parser.add_argument("what", choices=("run", "report"), help="run what is missing, or only write the page")
+    """What they take."""
+    parser.add_argument(
+        "what",
+        choices=("run", "report", "simulated"),
+        help="run what is missing, only write the pages, or simulate all of it anew",
+    )
     parser.add_argument("--column", action="append", default=[], help="only this column")
     parser.add_argument("--scenario", action="append", default=[], help="only this scenario")
     parser.add_argument("--seeds", type=int, default=SEEDS, metavar="N", help=f"seeds 1 to N ({SEEDS})")
@@ -28,6 +32,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(arguments: argparse.Namespace) -> int:
     """Run, write, print; 1 when a boot failed, or a bar is missed."""
     failed = _run(arguments) if arguments.what == "run" else 0
+    if arguments.what == "simulated":
+        simulated.keep(arguments.column, arguments.scenario)
     for path in document.write():
         print(_short(path))
     found = bars(table(judged.read()))

@@ -51,10 +51,10 @@ SCENARIOS = (
     ),
     Scenario(
         "leak-beside-cache",
-        "A reader holds 16 MiB of cache under memory.max 40 MiB, a leaker of 6 MiB/s takes it away.",
+        "A reader of 32 MiB/s holds 16 MiB of cache under memory.max 40 MiB; a leaker of 6 MiB/s takes it.",
         (Group("/a", (("max", 40),)),),
         (
-            Load("read", "/a", ("read", "/mnt/small", 1)),
+            Load("read", "/a", ("read", "/mnt/small", 32, 1)),
             Load("leak", "/a", ("leak", 6, 160, 1), start_s=1.5),
         ),
         seconds=12,
@@ -78,8 +78,8 @@ SCENARIOS = (
         "reader",
         "A reader goes through 32 MiB again and again under memory.max 16 MiB.",
         (Group("/a", (("max", 16),)),),
-        (Load("read", "/a", ("read", "/mnt/large", 1)),),
-        seconds=4,
+        (Load("read", "/a", ("read", "/mnt/large", 0, 1)),),
+        seconds=3,
     ),
     Scenario(
         "writer",
@@ -105,10 +105,10 @@ SCENARIOS = (
     ),
     Scenario(
         "mixed",
-        "Reader, writer and a leaker of 5 MiB/s in one cgroup under memory.max 32 MiB; no swap.",
+        "A reader of 32 MiB/s, a writer and a leaker of 5 MiB/s under one memory.max of 32 MiB; no swap.",
         (Group("/a", (("max", 32),)),),
         (
-            Load("read", "/a", ("read", "/mnt/small", 1)),
+            Load("read", "/a", ("read", "/mnt/small", 32, 1)),
             Load("write", "/a", ("write", "/mnt/written", 12, 2, 1)),
             Load("leak", "/a", ("leak", 5, 160, 1), start_s=1.0),
         ),
@@ -123,10 +123,10 @@ SCENARIOS = (
             Group("/p/b", (("low", 4),)),
         ),
         (
-            Load("left", "/p/a", ("read", "/mnt/large", 1)),
-            Load("right", "/p/b", ("read", "/mnt/other", 1)),
+            Load("left", "/p/a", ("read", "/mnt/large", 0, 1)),
+            Load("right", "/p/b", ("read", "/mnt/other", 0, 1)),
         ),
-        seconds=6,
+        seconds=5,
         shares=True,
     ),
     Scenario(

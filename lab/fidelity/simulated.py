@@ -14,6 +14,7 @@ from memwarden.sim.scenario import (
     Disk,
     Group,
     Grow,
+    KernelMemory,
     Machine,
     Part,
     Program,
@@ -55,6 +56,10 @@ TRAITS = {
     ),
 }
 """Of Debian's builds: CONFIG_HZ, MEMCG_CHARGE_BATCH and CONFIG_LRU_GEN_ENABLED of their sources."""
+OWN_BYTES = 264 << 10
+"""What a program of ``load.c`` has charged before it does anything: its data and stack, 172 KiB (``anon`` of
+the reader), the kernel's stack of it and its page tables, 92 KiB (``kernel`` of who keeps 16 MiB).
+"""
 SWAP_MIB = 128
 PAGE = 4096
 
@@ -62,9 +67,8 @@ PAGE = 4096
 def machine(series: str, speeds: Mapping[str, Any], *, swap: bool) -> Machine:
     """The guest as the simulator's machine."""
     each = {name: median(values) for name, values in speeds["each"].items()}
-    # A cold read of one page takes the latency and its bytes; a page swapped out its bytes and our work.
+    # A cold read of one page takes the latency and its bytes.
     latency_us = max(1, int(each["random_us"] - PAGE / each["read_bps"] * 1e6))
-    swap_us = max(0.5, each["swap_us"] - PAGE / each["write_bps"] * 1e6)
     disk = Disk(read_bps=int(each["read_bps"]), write_bps=int(each["write_bps"]), latency_us=latency_us)
     return Machine(
         ram_bytes=speeds["ram_bytes"],
@@ -73,13 +77,28 @@ def machine(series: str, speeds: Mapping[str, Any], *, swap: bool) -> Machine:
         min_free_bytes=speeds["min_free_kbytes"] * 1024,
         swappiness=speeds["swappiness"],
         thp=False,  # the programs ask for none, so that a rate is of pages
-        swap=SwapDevice(SWAP_MIB * MIB, disk) if swap else None,
+        swap=SwapDevice(SWAP_MIB * MIB, _swap_disk(each)) if swap else None,
         disk=disk,
         fault_us=each["fault_us"],
+        copy_us=PAGE / each["cached_bps"] * 1e6,
+        # A disk of the host's memory: what a cold page takes is the processor's work.
+        read_us=PAGE / each["read_bps"] * 1e6,
         reclaim_us=each["reclaim_us"],
-        swap_us=swap_us,
+        # Measured with what looking at the page costs: once when it is sent, once when it was written.
+        swap_us=max(each["swap_us"] - 2 * each["reclaim_us"], 0.0),
+        pass_us=each["pass_us"],
+        exit_us=each["exit_us"],
+        free_us=each["free_us"],
         traits=TRAITS[series],
     )
+
+
+def _swap_disk(each: Mapping[str, float]) -> Disk:
+    """The swap device by its requests: one page takes the latency and its bytes, 32 pages theirs."""
+    small, large = each["swap_write_4k_us"], each["swap_write_128k_us"]
+    bps = 31 * PAGE / max(large - small, 1.0) * 1e6
+    latency_us = max(each["swap_read_4k_us"] - PAGE / bps * 1e6, 1.0)
+    return Disk(read_bps=int(bps), write_bps=int(bps), latency_us=int(latency_us))
 
 
 def scenario(series: str, speeds: Mapping[str, Any], row: scenarios.Scenario) -> Scenario:
@@ -92,7 +111,7 @@ def scenario(series: str, speeds: Mapping[str, Any], row: scenarios.Scenario) ->
             Program(
                 load.name,
                 load.group,
-                (_part(load.words),),
+                (KernelMemory("other", None, OWN_BYTES), _part(load.words)),
                 oom_score_adj=load.adj,
                 start_us=int(load.start_s * 1e6),
             )
@@ -118,7 +137,7 @@ def _part(words: tuple[str | int, ...]) -> Part:
     """What a program of ``load.c`` does, as a part."""
     what, *rest = words
     if what == "read":
-        return ReadFile(str(rest[0]), FILES[str(rest[0])] * MIB)
+        return ReadFile(str(rest[0]), FILES[str(rest[0])] * MIB, float(rest[1]) * MIB or None)
     if what == "write":
         return WriteFile(str(rest[0]), int(rest[1]) * MIB, float(rest[2]) * MIB)
     sizes = [int(word) * MIB for word in rest[:-1]]

@@ -115,20 +115,26 @@ class Stage:
             raise RuntimeError(f"{self.result['died']} died on the way to the limit, before the recording")
 
     def _rest(self) -> None:
-        """A moment for other CPUs' counters, and up to 2.5 s for the statistics, flushed every 2 s."""
+        """A moment for other CPUs' counters, and the statistics after them."""
         time.sleep(0.3)
-        deadline = time.monotonic() + 2.2
+        self._settle()
+
+    def _settle(self) -> None:
+        """Up to 2.6 s for the statistics, which the kernel flushes every 2 s whether they are read or not."""
+        deadline = time.monotonic() + 2.6
         while abs(self.tree.unexplained("/t")) > MIB // 4 and time.monotonic() < deadline:
             time.sleep(0.2)
 
     def _stir(self) -> None:
         """Have the statistics flushed by whoever reads them next, for that is done when there are enough.
 
-        ``mm/memcontrol.c:memcg_vmstats_needs_flush`` (v6.12): 64 updates for each CPU.
+        ``mm/memcontrol.c:memcg_vmstats_needs_flush`` (v6.12): 64 updates for each CPU. The kernel's own flush
+        can fall into the middle of it and leave too few for the reader's, so that the next one is waited for.
         """
         if (self.scenario.grows or "grower") in self.workers:
             self.grower.ask(f"anon {MIB}")
             self.result["stirred"] = self.grower.answer(PATIENCE_S) == "done"
+            self._settle()
 
     def push(self, size: int, patience_s: float) -> str | None:
         """Ask the grower for `size` bytes more."""

@@ -5,6 +5,8 @@
  *   speeds cached FILE        the same, warm: what read() costs without the disk
  *   speeds write FILE MIB     bytes per second to the disk, with fdatasync
  *   speeds random FILE COUNT  microseconds of a cold read of one page
+ *   speeds direct DEVICE read|write SIZE COUNT
+ *                             microseconds of one request of SIZE past the cache, from 4 MiB on
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
@@ -39,6 +41,22 @@ static void fill(char *at, size_t size) {
 		*(uint64_t *)(at + i) = random64();
 }
 
+static int direct(const char *path, const char *what, size_t size, long times) {
+	int fd = open(path, O_RDWR | O_DIRECT);
+	void *at;
+	if (fd < 0 || posix_memalign(&at, 4096, size))
+		return 1;
+	memset(at, 1, size);
+	double begin = now();
+	for (long i = 0; i < times; i++) {
+		off_t where = 4 * MIB + i * size;
+		if ((*what == 'r' ? pread(fd, at, size, where) : pwrite(fd, at, size, where)) < 0)
+			return 1;
+	}
+	printf("%f\n", (now() - begin) * 1e6 / times);
+	return 0;
+}
+
 int main(int count, char **words) {
 	static char block[128 * 1024];
 	if (count < 3)
@@ -52,6 +70,8 @@ int main(int count, char **words) {
 		printf("%f\n", (now() - begin) * 1e6 / (size / 4096));
 		return 0;
 	}
+	if (!strcmp(words[1], "direct"))
+		return direct(words[2], words[3], strtoul(words[4], NULL, 10), strtol(words[5], NULL, 10));
 	int fd = open(words[2], O_RDWR | O_CREAT, 0600);
 	struct stat info;
 	if (fd < 0 || fstat(fd, &info))

@@ -95,6 +95,7 @@ def leak_is_killed(group: Group, guard: Daemon) -> str:
         assert wait_until(lambda: not group.populated(), 90), guard.ledger()
         assert kernel_kills() == before, "the kernel was first"
         assert large.populated(), guard.ledger()
+        assert wait_until(lambda: bool(guard.acts()), 30), guard.ledger()  # it writes when it has acted
         [death] = guard.acts()
         assert kinds([death]) == ["kill"], death
         told = _told(guard, group, death["id"])
@@ -220,7 +221,7 @@ def stopped_while_throttling(group: Group, guard: Daemon) -> str:
 def removed_before_the_kill(group: Group, guard: Daemon) -> str:
     """Decided, a hook runs, and meanwhile the victim is removed and its name given to somebody else."""
     first = group.start(anon(MIB))
-    hook = 'hook = ["/bin/sleep", "2"], hook_meanwhile = "nothing", even_without_need = true'
+    hook = 'rank = "size", hook = ["/bin/sleep", "5"], hook_meanwhile = "nothing", even_without_need = true'
     guard.write(pressing(group.name, "kill", hook))
     guard.start()
     assert wait_until(lambda: kinds(guard.acts()) == ["hook"]), guard.ledger()
@@ -229,7 +230,7 @@ def removed_before_the_kill(group: Group, guard: Daemon) -> str:
     assert wait_until(lambda: _removed(group))
     os.mkdir(group.path)
     second = group.start(anon(MIB))
-    time.sleep(4)
+    time.sleep(6)
     assert state_of(second) == "S", guard.ledger()
     assert "kill" not in kinds(guard.acts()), guard.acts()
     assert guard.alive()
@@ -370,9 +371,11 @@ def many_cgroups(group: Group, guard: Daemon) -> str:
         words = 'rank = "size", even_without_need = true'
         when = 'usage = { above = "64MiB", cgroup = "**/leaky" }'
         guard.write(pressing("/**", "kill", words, when=when, tick="1s"))
+        guard.ready_s += CGROUPS // 20  # it reads them all first, on an emulated processor
         guard.start()
         victim.start(leak(30, 400))
         assert wait_until(lambda: not victim.populated(), 120), guard.ledger()
+        assert wait_until(lambda: bool(guard.acts()), 30), guard.ledger()  # it writes when it has acted
         [death] = guard.acts()
         assert kinds([death]) == ["kill"], death
         assert guard.process is not None

@@ -33,6 +33,7 @@ class Daemon:
         self.home = f"/run/{name}"
         self.state = f"{self.home}/state"
         self.policy = ""
+        self.ready_s = READY_S
         self.process: subprocess.Popen[bytes] | None = None
         os.makedirs(self.home)
         self._notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
@@ -58,7 +59,7 @@ class Daemon:
 
     def hear(self, what: str) -> None:
         """Wait until systemd would be told this."""
-        self._notify.settimeout(READY_S)
+        self._notify.settimeout(self.ready_s)
         said = ""
         while what not in said.split("\n"):
             try:

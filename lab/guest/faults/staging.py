@@ -39,7 +39,7 @@ def put(path: str, text: str) -> None:
         file.write(text.encode())
 
 
-def wait_until(what: Callable[[], bool], limit_s: float = 10) -> bool:
+def wait_until(what: Callable[[], bool], limit_s: float = 30) -> bool:
     """Whether it comes true in time."""
     until = time.monotonic() + limit_s
     while not what():
