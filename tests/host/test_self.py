@@ -135,6 +135,34 @@ def test_real_time_to_wait_and_act_and_not_to_read_and_children_start_as_usual()
     assert how() == (os.SCHED_RR, 0, usual)
 
 
+def asked(monkeypatch, refused=()):
+    """What is asked of the scheduler, in turn, where the kernel refuses some."""
+    calls = []
+
+    def scheduler(_pid, policy, param):
+        calls.append(("policy", policy & ~os.SCHED_RESET_ON_FORK, param.sched_priority))
+        if "real-time" in refused:
+            raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(os, "sched_setscheduler", scheduler)
+    monkeypatch.setattr(os, "setpriority", lambda _which, _who, nice: calls.append(("nice", nice)))
+    monkeypatch.setattr(ourselves, "take_long_slices", lambda _nice: calls.append("long slices"))
+    grant = ourselves.Haste().hurry()
+    return grant.detail, calls
+
+
+def test_long_slices_come_with_real_time_which_is_asked_for_again(monkeypatch):
+    real_time = ("policy", os.SCHED_RR, 1)
+    assert asked(monkeypatch) == ("real-time, priority 1", [real_time, "long slices", real_time])
+
+
+def test_no_long_slices_where_real_time_is_refused_for_they_delay_our_waking_too(monkeypatch):
+    assert asked(monkeypatch, refused={"real-time"}) == (
+        "nice -20; real-time: Operation not permitted",
+        [("policy", os.SCHED_RR, 1), ("nice", -20)],
+    )
+
+
 @root_only
 @pytest.mark.usefixtures("as_before")
 def test_nice_where_real_time_is_refused(monkeypatch):

@@ -160,7 +160,8 @@ class Haste:
     real-time priority is refused we are niced while we wait and act. Children start as usual.
 
     While we read we ask for the longest slice. Whoever wakes with a shorter one, as all do that ask for none,
-    need not wait for the end of ours. Since Linux kernel commit 857b158dc5e8 ("sched/eevdf: Use
+    need not wait for the end of ours. Not so where real-time is refused: by its long slice a task that is
+    scheduled like anybody is also woken later. Since Linux kernel commit 857b158dc5e8 ("sched/eevdf: Use
     sched_attr::sched_runtime to set request/slice suggestion") (in v6.12); earlier kernels take no notice.
     """
 
@@ -171,9 +172,10 @@ class Haste:
     def hurry(self) -> Grant:
         """Ask for it, once."""
         what = "scheduled first"
-        take_long_slices(self._usual)
         try:
-            os.sched_setscheduler(0, os.SCHED_RR | os.SCHED_RESET_ON_FORK, os.sched_param(REAL_TIME))
+            _be_real_time()
+            take_long_slices(self._usual)
+            _be_real_time()
         except OSError as refused:
             try:
                 os.setpriority(os.PRIO_PROCESS, 0, NICE)
@@ -187,7 +189,7 @@ class Haste:
     def first(self) -> None:
         """To be woken, and to act."""
         if self._real_time:
-            os.sched_setscheduler(0, os.SCHED_RR | os.SCHED_RESET_ON_FORK, os.sched_param(REAL_TIME))
+            _be_real_time()
         elif self._niced:
             os.setpriority(os.PRIO_PROCESS, 0, NICE)
 
@@ -197,6 +199,10 @@ class Haste:
             os.sched_setscheduler(0, os.SCHED_OTHER | os.SCHED_RESET_ON_FORK, os.sched_param(0))
         elif self._niced:
             os.setpriority(os.PRIO_PROCESS, 0, self._usual)
+
+
+def _be_real_time() -> None:
+    os.sched_setscheduler(0, os.SCHED_RR | os.SCHED_RESET_ON_FORK, os.sched_param(REAL_TIME))
 
 
 def take_long_slices(nice: int) -> bool:
