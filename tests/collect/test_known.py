@@ -8,6 +8,7 @@ from memwarden.collect import cgroup_survey, cgroup_v1
 from memwarden.collect.cgroup_survey import Known
 from memwarden.collect.cgroup_v2 import FILES, MARKS
 from memwarden.errors import ReadError
+from memwarden.kernel.deferred import Figures
 from memwarden.state.cgroup import Cgroup
 
 BY_NAME = {file.name: file for file in FILES}
@@ -104,3 +105,12 @@ def test_statistics_that_are_turned_later_are_refused_at_once(now):
     one = known(memory_stat=BEFORE)
     assert not one.update([now])
     assert one.datas == [BEFORE]
+
+
+def test_figures_that_are_looked_up_later_share_the_bytes_they_were_read_as():
+    one = known(memory_stat=b"anon 1\nfile 2\n")
+    assert one.update([b"anon 3\nfile 4\n"])  # parsed at once: the form of this file was not known yet
+    assert one.update([b"anon 5\nfile 6\n"])
+    assert isinstance(one.cgroup.stat, Figures)
+    assert one.datas[0] is one.cgroup.stat.data
+    assert one.cgroup.stat["file"] == 6

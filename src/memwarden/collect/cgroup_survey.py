@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from memwarden.collect import cgroup_v1, cgroup_v2
 from memwarden.collect.leniency import decode, gap
 from memwarden.errors import ParseError, ReadError
+from memwarden.kernel.deferred import Figures
 from memwarden.state.cgroup import Cgroup
 from memwarden.state.gaps import Gap, GapReason
 
@@ -64,8 +65,9 @@ def _meant(file: CgroupFile, values: list[Any], data: bytes) -> bytes:
             if len(_MEANT) >= _MOST_MEANT:
                 _MEANT.clear()
             _MEANT[key] = data, tuple([values[slot] for slot in file.slots])
-        # What is parsed later holds the data, and there need be no second copy.
-        return getattr(values[file.slots[0]], "data", data)
+        value = values[file.slots[0]]
+        # Figures hold what was printed, and there need be no second copy.
+        return value.data if isinstance(value, Figures) else data
     for slot, value in zip(file.slots, known[1], strict=True):
         values[slot] = value
     return known[0]

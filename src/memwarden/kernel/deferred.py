@@ -66,7 +66,8 @@ class Figures(Mapping[str, int]):
     __slots__ = ("_known", "data")
 
     def __init__(self, data: bytes, known: frozenset[str]) -> None:
-        self.data = data
+        self.data: Final = data
+        """The file as it was printed, for whoever keeps it too to hold it once."""
         self._known = known
 
     def get(self, key: object, default: Any = None) -> Any:
