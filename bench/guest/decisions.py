@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from bench.guest.tree import HERE, keep, many_files, populate, put
 from memwarden.collect.glances import HOT
 from memwarden.daemon import remembering
+from memwarden.daemon.memory import Keeper
 from memwarden.daemon.options import Options
 from memwarden.daemon.start import Process
 from memwarden.host import cgroup, directory, live
@@ -99,7 +100,7 @@ class Bench:
         self.leaves = leaves
         self.reads = Reads()
         options = Options(state="/tmp/state", run="/tmp/run", dry_run=True)
-        self.guard = Process(options, remembering.keeper(options, SystemClock()))
+        self.guard = Process(options, remembering.keeper(options, SystemClock(), Keeper))
         self.guard.prepare()
         self.woken_ns = 0
         self.decided: tuple[int, Decision] | None = None

@@ -76,10 +76,23 @@ def test_options_survive_their_way_through_a_command_line():
 def test_once_and_dry_looks_and_ends(tmp_path, places):
     done = start("--once", "--dry-run", *places)
     out, err = done.communicate(timeout=60)
-    assert (done.returncode, out, err) == (0, b"", b"")
+    assert (done.returncode, err) == (0, b"")
+    looked, doing = out.decode().splitlines()
+    assert re.fullmatch(
+        r"[0-9]+ cgroups, [0-9.]+ .iB of [0-9.]+ .iB available: nothing is to be done", looked
+    )
+    assert doing == f"dry run by the policy {tmp_path}/idle.toml, 1 rule"
     assert not (tmp_path / "run/lock").exists()
     lines = (tmp_path / "state/decisions.jsonl").read_text().splitlines()
     assert {json.loads(line)["schema"] for line in lines} <= {"memwarden.trouble/1"}
+
+
+def test_once_with_nobody_who_listens_is_no_failure(places):
+    done = start("--once", "--observe", *places)
+    done.stdout.close()
+    assert done.stderr.read() == b""
+    assert done.wait(timeout=60) == 0
+    done.stderr.close()
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="a guard that may act is run by root")

@@ -8,6 +8,7 @@ import os
 import pytest
 
 from memwarden.daemon import recorder, remembering
+from memwarden.daemon.memory import Keeper
 from memwarden.daemon.options import Options
 from memwarden.errors import InputError
 from memwarden.host import kmsg
@@ -22,7 +23,7 @@ def options(tmp_path, monkeypatch):
 
 
 def opened(options):
-    return remembering.keeper(options, ManualClock(5_000_000, 6_000_000))
+    return remembering.keeper(options, ManualClock(5_000_000, 6_000_000), Keeper)
 
 
 def lines(options):

@@ -28,7 +28,7 @@ ALLOWED = {
     ("cli/simulate_many.py", "add"): "keeps runs of a sweep as they are done, in a file the user named",
     ("cli/simulate_many.py", "_read"): "takes the end of an interrupted line away from that file",
     ("cli/simulate_many.py", "_quiet"): "an interrupt is for the process that started the workers",
-    ("daemon/__main__.py", "<module>"): "says on standard error why it ends",
+    ("daemon/__main__.py", "<module>"): "says why it ends, and with --once what came of it",
     ("daemon/policies.py", "_ask"): "reads the policy in a child, with Python and a file of ours; no shell",
     ("daemon/reading.py", "<module>"): "that child prints what it read",
     ("daemon/start.py", "_signals"): "SIGTERM and SIGHUP wake the loop",

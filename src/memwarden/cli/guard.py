@@ -33,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--dry-run", action="store_true", help="decide and record, but do nothing")
     parser.add_argument("--observe", action="store_true", help="look and record, but decide nothing")
-    parser.add_argument("--once", action="store_true", help="look once, decide, and end")
+    parser.add_argument("--once", action="store_true", help="look once, decide, say so, and end")
     parser.add_argument("--kmsg", action="store_true", help="say kills in the kernel's log too")
     parser.add_argument(
         "--allow-panic", action="store_true", help="let a policy that says so crash the kernel for a dump"

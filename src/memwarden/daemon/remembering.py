@@ -6,7 +6,7 @@ rest is no reason not to guard.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from memwarden.daemon import incidents, ledger, recorder
 from memwarden.daemon.memory import Keeper
@@ -19,8 +19,10 @@ if TYPE_CHECKING:
     from memwarden.daemon.options import Options
     from memwarden.host.clock import Clock
 
+Kind = TypeVar("Kind", bound=Keeper)
 
-def keeper(options: Options, clock: Clock) -> Keeper:
+
+def keeper(options: Options, clock: Clock, kind: type[Kind]) -> Kind:
     """Everything by the options; raises :class:`InputError` where decisions cannot be kept."""
     boot = boot_id(options.proc)
     state_fd = own_files.own_directory(options.state, purpose="decisions")
@@ -49,7 +51,7 @@ def keeper(options: Options, clock: Clock) -> Keeper:
         kept = incidents.Incidents(folders, flight.latest, boot=boot, since_us=clock.monotonic_us())
     except OSError as error:
         troubles.append(f"{options.state}: no flight recorder: {error.strerror}")
-    found = Keeper(clock=clock, ledger=written, recorder=flight, incidents=kept)
+    found = kind(clock=clock, ledger=written, recorder=flight, incidents=kept)
     for sentence in troubles:
         found.trouble(sentence)
     return found

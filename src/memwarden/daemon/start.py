@@ -19,6 +19,7 @@ from memwarden.daemon.ears import Ears
 from memwarden.daemon.following import Follower
 from memwarden.daemon.hands import Hands
 from memwarden.daemon.loop import Heard, Loop
+from memwarden.daemon.memory import Keeper
 from memwarden.errors import InputError, MemwardenError
 from memwarden.guard.engine import EVERYBODY, Engine
 from memwarden.guard.never import Guarded
@@ -36,7 +37,6 @@ from memwarden.host.live import Live
 if TYPE_CHECKING:
     from typing import Any
 
-    from memwarden.daemon.memory import Keeper
     from memwarden.daemon.options import Options
     from memwarden.guard.ir import Policy
     from memwarden.host.self import Grant
@@ -200,7 +200,7 @@ class Process:
 
     def run(self) -> None:
         """Guard until told to stop, then restore everything."""
-        self.notify.ready(self._status())
+        self.notify.ready(self.doing())
         watched = notify.watchdog_us()
         alive_us = 0
         while not self.stopping:
@@ -213,10 +213,12 @@ class Process:
             self.stopping = heard.stop or self.options.once
         self.close()
 
-    def _status(self) -> str:
+    def doing(self) -> str:
+        """What it does and by what, in words."""
         policy = self.loop.engine.policy
         doing = "observing" if self.options.observe else "dry run" if self.journal is None else "guarding"
-        return f"{doing} by the policy {policy.name}, {len(policy.rules)} rules"
+        count = len(policy.rules)
+        return f"{doing} by the policy {policy.name}, {count} rule{'' if count == 1 else 's'}"
 
     def reload(self) -> str:
         """Take the new policy; the old one stays when the new one is wrong, and why is returned."""
@@ -237,7 +239,7 @@ class Process:
             engine.succeed(self.loop.engine)
             self.loop.engine = engine
             self.loop.follower = Follower(self.ears, heeded(policy))
-        self.notify.ready(self._status())
+        self.notify.ready(self.doing())
         return wrong
 
     def _reread(self) -> tuple[Policy, list[str]]:
@@ -284,7 +286,7 @@ class Process:
 
 def run(options: Options) -> int:
     """Guard; the exit code of the process."""
-    process = Process(options, remembering.keeper(options, SystemClock()))
+    process = Process(options, remembering.keeper(options, SystemClock(), Keeper))
     process.prepare()
     process.run()
     return 0
