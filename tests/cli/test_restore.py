@@ -5,14 +5,21 @@ from __future__ import annotations
 import json
 import os
 from binascii import crc32
+from errno import EACCES
 
 import jsonschema
 import pytest
 
+from memwarden.cli import restore
 from memwarden.host import undo
 from memwarden.host.journal import Journal
 from memwarden.present.restored import schema
+from memwarden.present.wrap import wrap
 from memwarden.state.intents import CgroupId, ProcessId
+
+
+def said(text):
+    return "\n".join(wrap(text, 80, rest="  ")) + "\n"
 
 
 class Left:
@@ -32,7 +39,7 @@ class Left:
         journal.begin(undo.FREEZE, CgroupId("/gone", 5), "", "1")
         journal.begin(undo.STOP, ProcessId(2**22 + 1, 5))
         journal.close()
-        self.options = ("--state", self.state, "--cgroup-root", str(self.root))
+        self.options = ("--run", self.state, "--cgroup-root", str(self.root))
 
     def files(self):
         return (self.app / "cgroup.freeze").read_text(), (self.app / "memory.high").read_text()
@@ -54,7 +61,7 @@ def test_everything_is_undone_the_latest_first(cli, left):
     ]
     assert left.files() == ("0", "max")
     again = cli("restore", *left.options)
-    assert again.out == "nothing to restore: no guard has left a change behind\n"
+    assert again.out == said(f"nothing to restore: no change was left behind by a guard in {left.state}")
 
 
 def test_names_of_cgroups_do_not_reach_the_terminal_as_they_are(cli, left):
@@ -111,9 +118,52 @@ def test_while_a_guard_runs_nothing_is_undone(cli, left):
 
 
 def test_without_a_journal_there_is_nothing_to_restore(cli, tmp_path):
-    ran = cli("restore", "--state", str(tmp_path / "never"))
-    assert (ran.code, ran.out) == (0, "nothing to restore: no guard has left a change behind\n")
+    ran = cli("restore", "--run", str(tmp_path))
+    expected = said(f"nothing to restore: no change was left behind by a guard in {tmp_path}")
+    assert (ran.code, ran.out) == (0, expected)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_by_default_a_missing_directory_is_no_mistake(cli, monkeypatch, tmp_path):
+    monkeypatch.setattr(restore, "DIRECTORY", str(tmp_path / "never"))
+    ran = cli("restore")
+    expected = said(f"nothing to restore: no change was left behind by a guard in {tmp_path / 'never'}")
+    assert (ran.code, ran.out) == (0, expected)
+
+
+@pytest.mark.parametrize("wrong", ["never", "file"])
+def test_a_directory_that_is_none_is_not_believed_to_hold_nothing(cli, tmp_path, wrong):
+    (tmp_path / "file").write_text("")
+    ran = cli("restore", "--run", str(tmp_path / wrong))
+    assert (ran.code, ran.out) == (3, "")
+    assert f"{tmp_path / wrong}: " in ran.err
+    assert "give the directory of the guard's --run" in ran.err
     assert not (tmp_path / "never").exists()
+
+
+def test_who_may_not_look_is_not_told_that_nothing_was_left(cli, monkeypatch, left):
+    def refused(path, **_):
+        raise PermissionError(EACCES, "Permission denied", path)
+
+    monkeypatch.setattr(restore.os, "stat", refused)
+    ran = cli("restore", "--run", left.state)
+    assert (ran.code, ran.out) == (3, "")
+    assert f"{left.state}: may not be looked into; try with sudo" in ran.err
+
+
+@pytest.mark.parametrize(
+    ("journal", "lines"), [(b"garbage", 1), (b"\xff\x00\n1 high 5 /app max 7\nx\n", 3), (b"", 0)]
+)
+def test_a_journal_without_its_first_line_is_damaged(cli, tmp_path, journal, lines):
+    (tmp_path / "undo").write_bytes(journal)
+    tmp_path.chmod(0o700)
+    out = cli("restore", "--run", str(tmp_path)).out
+    assert (f"damaged lines in the journal: {lines};" in out) == bool(lines)
+
+
+def test_a_journal_of_an_earlier_boot_is_void(cli, tmp_path):
+    Journal(str(tmp_path / "run"), boot="8c9ed1c7").close()
+    assert "damaged" not in cli("restore", "--run", str(tmp_path / "run")).out
 
 
 def test_damaged_lines_are_counted(cli, left):
@@ -129,7 +179,7 @@ def test_hooks_and_stopped_processes_have_words(cli, tmp_path):
     journal.begin(undo.STOP, ProcessId(os.getppid(), start))
     journal.begin(undo.HOOK, ProcessId(os.getppid(), start))
     journal.close()
-    options = ("--dry-run", "--state", str(tmp_path / "run"), "--cgroup-root", str(tmp_path))
+    options = ("--dry-run", "--run", str(tmp_path / "run"), "--cgroup-root", str(tmp_path))
     if os.getppid() == 1:
         pytest.skip("init started the tests")
     assert cli("restore", *options).out.splitlines() == [
@@ -139,7 +189,7 @@ def test_hooks_and_stopped_processes_have_words(cli, tmp_path):
 
 
 def test_the_hierarchy_is_found_where_it_is_mounted(cli, left):
-    ran = cli("restore", "--dry-run", "--state", left.state)
+    ran = cli("restore", "--dry-run", "--run", left.state)
     if ran.code == 3:
         assert "no cgroup hierarchy with memory is mounted here" in ran.err
     else:

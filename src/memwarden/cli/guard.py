@@ -46,10 +46,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--state",
         metavar="DIR",
         default="/var/lib/memwarden",
-        help="what outlives a boot: decisions, incidents",
+        help="what outlives a boot: decisions, incidents (default: /var/lib/memwarden)",
     )
     parser.add_argument(
-        "--run", metavar="DIR", default="/run/memwarden", help="what does not: undo journal, lock, socket"
+        "--run",
+        metavar="DIR",
+        default="/run/memwarden",
+        help="what does not: undo journal, lock, socket (default: /run/memwarden)",
     )
 
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from memwarden.host.changes import Undone
 
+DIRECTORY = "/run/memwarden"
 HELP = "undo what a guard that is gone has left throttled or frozen"
 EPILOG = """\
 A guard writes down what it changes before it does so, and undoes it when it
@@ -34,10 +35,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of the verb."""
     parser.add_argument("--dry-run", action="store_true", help="say what would be undone and undo nothing")
     parser.add_argument(
-        "--state",
+        "--run",
         metavar="DIR",
-        default="/run/memwarden",
-        help="where the guard keeps its journal (default: /run/memwarden)",
+        dest="run_directory",
+        help=f"where the guard keeps its undo journal, as its own --run (default: {DIRECTORY})",
     )
     parser.add_argument("--proc", metavar="DIR", default="/proc", help="where procfs is (default: /proc)")
     parser.add_argument(
@@ -50,22 +51,43 @@ def run(args: argparse.Namespace) -> int:
     """Undo, print, and say by the exit code whether all of it could be."""
     from memwarden.present import restored
 
-    done, damaged = _restore(args)
+    where = args.run_directory or DIRECTORY
+    done, damaged = _restore(args, where) if _has_journal(args.run_directory) else ([], 0)
     if args.format == "json":
         common.write_json(restored.document(done, damaged, dry_run=args.dry_run))
     else:
-        common.write(restored.text(done, damaged, dry_run=args.dry_run, width=common.width()))
+        text = restored.text(done, damaged, dry_run=args.dry_run, where=where, width=common.width())
+        common.write(text)
     return DONE if all(one.settled for one in done) else CANNOT
 
 
-def _restore(args: argparse.Namespace) -> tuple[list[Undone], int]:
+def _has_journal(named: str | None) -> bool:
+    """Whether there is a journal. That there is none is believed only of a directory that can be looked into:
+
+    who mistypes it, or may not see it, is not told that nothing was left.
+    """
+    from memwarden.host.journal import NAME
+
+    where = named or DIRECTORY
+    try:
+        if named is not None:
+            os.stat(os.path.join(named, "."))
+        os.stat(os.path.join(where, NAME))
+    except PermissionError:
+        raise InputError(f"{where}: may not be looked into; try with sudo") from None
+    except (FileNotFoundError, NotADirectoryError) as error:
+        if named is not None and not os.path.isdir(named):
+            raise InputError(f"{named}: {error.strerror}; give the directory of the guard's --run") from None
+        return False
+    return True
+
+
+def _restore(args: argparse.Namespace, where: str) -> tuple[list[Undone], int]:
     """What became of each change, and how many lines of the journal could not be read."""
     from memwarden.host.effects import Effects
-    from memwarden.host.journal import NAME, Journal
+    from memwarden.host.journal import Journal
 
-    if not os.path.exists(os.path.join(args.state, NAME)):
-        return [], 0
-    journal = Journal(args.state)
+    journal = Journal(where)
     try:
         if not journal.pending():
             return [], journal.damaged

@@ -68,12 +68,10 @@ class Journal:
 
     def _found(self) -> undo.Read:
         data = files.read_fd(self._fd)
-        if not data.startswith(
-            self._header
-        ):  # of an earlier boot, or torn in the first line: before any entry
+        if not data.startswith(self._header):
             os.ftruncate(self._fd, 0)
             self._write(self._fd, self._header)
-            return undo.Read({}, 0, 0)
+            return undo.Read({}, 0, undo.damaged_header(data))
         whole = data.rfind(b"\n") + 1
         if whole < len(data):
             os.ftruncate(self._fd, whole)

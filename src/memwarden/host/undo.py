@@ -66,6 +66,16 @@ def header(boot: str) -> bytes:
     return f"{FORMAT} {boot}\n".encode()
 
 
+def damaged_header(data: bytes) -> int:
+    """How many lines are lost with a first line that is not of this boot.
+
+    None where that is a journal of an earlier boot, which is void, or was torn in its first line, which is
+    written before any entry.
+    """
+    known = FORMAT.encode() + b" "
+    return 0 if data.startswith(known) or known.startswith(data) else max(1, data.count(b"\n"))
+
+
 def line(entry: Entry) -> bytes:
     """An entry as a line."""
     target = entry.target

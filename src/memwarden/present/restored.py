@@ -18,11 +18,13 @@ if TYPE_CHECKING:
 SCHEMA = "memwarden.restore/1"
 
 
-def text(done: Sequence[Undone], damaged: int, *, dry_run: bool, width: int) -> str:
-    """One line for each change, in the order of undoing."""
+def text(done: Sequence[Undone], damaged: int, *, dry_run: bool, where: str, width: int) -> str:
+    """One line for each change, in the order of undoing; ``where`` is the directory of the journal."""
     lines = [line for one in done for line in wrap(escape(one.sentence(dry_run=dry_run)), width, rest="  ")]
     if not done:
-        lines.append("nothing to restore: no guard has left a change behind")
+        known = "can be read" if damaged else "was left behind by a guard"
+        said = f"nothing to restore: no change {known} in {escape(where)}"
+        lines += wrap(said, width, rest="  ")
     if damaged:
         lines += wrap(
             f"damaged lines in the journal: {damaged}; what they said is not known. Compare "
