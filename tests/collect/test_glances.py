@@ -6,7 +6,7 @@ import shutil
 
 from memwarden.collect import cgroup_survey
 from memwarden.collect.focus import Focused
-from memwarden.collect.glances import LOOK_FOR_US, OLDEST_US, TURNS, WHOLE_US
+from memwarden.collect.glances import OLDEST_US, TURNS, WHOLE_US
 from memwarden.host.cgroup import CgroupDirectory
 from memwarden.host.live import Live
 from memwarden.testing.clock import ManualClock
@@ -123,7 +123,7 @@ def test_who_does_not_move_has_its_turn(tmp_path):
     for path in paths:
         here.root.write(f"{TOP}{path}/memory.stat", {"anon": 7})
     here.group("b.slice/z/new")
-    seen = [here.look(us) for us in (OLDEST_US - 100_000, LOOK_FOR_US, 100_000, 100_000)]
+    seen = [here.look(us) for us in (OLDEST_US - 200_000, 200_000, 100_000, 100_000)]
     assert [sum(anon(look, path) == 7 for path in paths) for look in seen] == [0, TURNS, 5, 5]
     assert "/b.slice/z/new" in seen[-1]
 

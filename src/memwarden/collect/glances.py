@@ -33,7 +33,9 @@ WHOLE_US: Final = 2 * SECOND_US
 OLDEST_US: Final = 30 * SECOND_US
 """The same for the others, as far as their turn comes:"""
 TURNS: Final = 4
-"""so many of them are read wholly at each look."""
+"""so many of them are read wholly at each look,"""
+ASKED: Final = 32
+"""of so many that are asked how old they are."""
 HOT: Final = frozenset(
     (
         USAGE,
@@ -46,8 +48,6 @@ HOT: Final = frozenset(
     )
 )
 """What moves with every page; limits and the like move when somebody writes them."""
-LOOK_FOR_US: Final = SECOND_US
-"""How often it is asked whose turn it is."""
 _NEVER: Final = -WHOLE_US - OLDEST_US
 
 
@@ -119,18 +119,19 @@ class Glances:
         self._watched = watched
         self._root: _Node | None = None
         self._now_us = 0
-        self._nodes: dict[str, _Node] = {}
+        self._cgroups: dict[str, Cgroup] = {}
         """All by path, in the order of a walk."""
+        self._read: list[_Node] = []
+        """Whose figures may be others than there."""
         self._pinned: list[_Node] = []
-        self._turns: list[_Node] = []
-        """Those whose turn to be read wholly is still to come in this round, the next one last."""
-        self._asked_us = 0
+        self._turns: Iterator[_Node] = iter(())
+        """Those whose turn to be read wholly is still to come in this round."""
         self._changed = False
         """Somebody came or went, or a limit did: the lists are made anew."""
 
     def forget(self) -> None:
         """Let the next look read everything."""
-        for node in self._nodes.values():
+        for node in self._root.walk() if self._root is not None else ():
             node.whole_us = _NEVER
 
     def read(self, reading: Reading, now_us: int) -> dict[str, Cgroup]:
@@ -145,10 +146,13 @@ class Glances:
         for node in self._pinned:
             if node not in read:
                 self._again(reading, node)
-        self._take_turns(reading)
+        self._take_turns(reading, root)
         if self._changed:
             self._list_all(root)
-        return {path: node.known.cgroup for path, node in self._nodes.items()}
+        else:
+            self._cgroups.update([(node.known.cgroup.path, node.known.cgroup) for node in self._read])
+        self._read.clear()
+        return self._cgroups.copy()
 
     def refresh(self, reading: Reading, paths: frozenset[str]) -> dict[str, Cgroup]:
         """Some cgroups, and those above and below them, with everything as it is now; those still there.
@@ -159,12 +163,25 @@ class Glances:
         found: dict[str, Cgroup] = {}
         age_us = WHOLE_US if "/" in paths else 1
         for path in dict.fromkeys(above for one in paths for above in ancestry(one)):
-            node = self._nodes.get(path)
-            if node is not None:
-                for one in node.walk() if path in paths else (node,):
-                    if self._is_due(one, age_us) and self._wholly(reading, one):
-                        found[one.known.cgroup.path] = one.known.cgroup
+            node = self._at(path)
+            if node is None:
+                continue
+            if path not in paths:  # who is beside those that are asked for does not matter
+                if self._is_due(node, age_us) and self._all_figures(reading, node):
+                    found[path] = node.known.cgroup
+                continue
+            for one in node.walk():
+                if self._is_due(one, age_us) and self._wholly(reading, one):
+                    found[one.known.cgroup.path] = one.known.cgroup
         return found
+
+    def _at(self, path: str) -> _Node | None:
+        """The one that has this path."""
+        node = self._root
+        for name in path.split("/") if path != "/" else ():
+            if name and node is not None:
+                node = node.below.get(name)
+        return node
 
     def _top(self, reading: Reading) -> _Node | None:
         """The root cgroup: the one that was met, as long as no other is mounted in its place."""
@@ -196,14 +213,18 @@ class Glances:
                     waiting.extend(node.below.values())
         return read
 
-    def _take_turns(self, reading: Reading) -> None:
-        if not self._turns and self._now_us >= self._asked_us + LOOK_FOR_US:
-            self._asked_us = self._now_us
-            self._turns = [node for node in self._nodes.values() if self._is_due(node, OLDEST_US)][::-1]
-        for _ in range(min(TURNS, len(self._turns))):
-            node = self._turns.pop()
-            if self._is_due(node, OLDEST_US):
+    def _take_turns(self, reading: Reading, root: _Node) -> None:
+        left = TURNS
+        for _ in range(ASKED):
+            node = next(self._turns, None)
+            if node is None:
+                self._turns = root.walk()
+                return
+            if self._is_due(node, OLDEST_US) and self._at(node.known.cgroup.path) is node:
                 self._wholly(reading, node)
+                left -= 1
+                if not left:
+                    return
 
     def _is_due(self, node: _Node, age_us: int) -> bool:
         return self._now_us - node.whole_us >= age_us
@@ -212,6 +233,7 @@ class Glances:
         """Read what moves, and everything where that was long ago; whether it is still there."""
         if self._is_due(node, WHOLE_US):
             return self._wholly(reading, node)
+        self._read.append(node)
         known, datas = node.known, list[Any](node.known.datas)
         for place, data in zip(node.hot, node.directory.read_all(node.names), strict=True):
             datas[place] = data
@@ -247,6 +269,14 @@ class Glances:
 
     def _wholly(self, reading: Reading, node: _Node) -> bool:
         """Read everything of a cgroup, and who is below it; whether it is still there."""
+        there = self._all_figures(reading, node)
+        if there:
+            self._list(reading, node)
+        return there
+
+    def _all_figures(self, reading: Reading, node: _Node) -> bool:
+        """Read everything of a cgroup but who is below it; whether it is still there."""
+        self._read.append(node)
         known, pinned = node.known, node.pinned()
         datas = node.directory.read_all(known.names)
         if datas != known.datas and not known.update(datas):
@@ -257,8 +287,8 @@ class Glances:
                 self._lost(node)
                 return False
             reading.gaps.extend(other.gaps)
+            other.cgroup = other.cgroup._replace(children=known.cgroup.children)
             node.take(other)
-        self._list(reading, node)
         self._changed |= node.pinned() != pinned
         return True
 
@@ -302,9 +332,8 @@ class Glances:
 
     def _list_all(self, root: _Node) -> None:
         self._changed = False
-        self._turns = []
-        self._nodes = {node.known.cgroup.path: node for node in root.walk()}
-        self._pinned = [node for node in self._nodes.values() if node.pinned()]
+        self._cgroups = {node.known.cgroup.path: node.known.cgroup for node in root.walk()}
+        self._pinned = [node for node in root.walk() if node.pinned()]
 
 
 def _limited(limit: Limit | None) -> bool:

@@ -21,13 +21,17 @@ if TYPE_CHECKING:
 
 def settle(cgroups: dict[str, Cgroup], processes: Mapping[int, Process]) -> None:
     """Make ``procs`` of the cgroups agree with the processes, in place."""
-    listed = {pid: path for path, cgroup in cgroups.items() for pid in cgroup.procs or ()}
     leave: dict[str, set[int]] = {}
     join: dict[str, list[int]] = {}
-    for pid, process in processes.items():
-        home = _home(cgroups, process)
-        if home is None or listed.get(pid) == home:
-            continue
+    away = {
+        pid: home
+        for pid, process in processes.items()
+        if (home := _home(cgroups, process)) is not None and pid not in (cgroups[home].procs or ())
+    }
+    # Mostly nobody is: no list is made of whom a thousand cgroups hold for the few that were read.
+    listed = {pid: path for path, cgroup in cgroups.items() for pid in cgroup.procs or ()} if away else {}
+    for pid, home in away.items():
+        process = processes[pid]
         if pid in listed:
             leave.setdefault(listed[pid], set()).add(pid)
         if process.state not in DEAD or (process.threads or 0) > 1:

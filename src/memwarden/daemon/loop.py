@@ -231,6 +231,7 @@ class Loop:
                 known = step.wants_processes
                 snapshot = self.eyes.meet(snapshot, known)
                 step = self._step(snapshot, reply, late_us, known)
+            self.follower.heed(snapshot)
         except MemwardenError as error:
             self._memory.trouble(str(error))
             return
@@ -271,7 +272,6 @@ class Loop:
             self._memory.result(result)
         for decision in step.decisions:
             self.carry(decision)
-        self.follower.heed(snapshot)
         return step
 
     def carry(self, decision: Decision) -> None:

@@ -126,7 +126,7 @@ class _Chooser:
 
         A child without the memory controller has its memory charged here.
         """
-        if cgroup.oom_group and cgroup.version != 1:
+        if not cgroup.children or (cgroup.oom_group and cgroup.version != 1):
             return True
         cgroups = self.snapshot.cgroups
         return not any(path in cgroups and _is_accounted(cgroups[path]) for path in cgroup.children)

@@ -18,7 +18,7 @@ from memwarden.guard.globs import Matchers
 from memwarden.guard.held import held_bytes, held_on_machine
 from memwarden.guard.shape import EMPTY, Shape, shape
 from memwarden.rules.reclaimable import MACHINE
-from memwarden.state.cgroup import ancestry
+from memwarden.state.cgroup import ancestry, others
 from memwarden.units import SECOND_US
 
 if TYPE_CHECKING:
@@ -254,8 +254,9 @@ class History:
     def _take(self, cgroups: Mapping[str, Cgroup]) -> None:
         pasts, keep_us, looks = self._pasts, self._keep_us, self.looks
         before, self._present = self._present, cgroups
-        get, left = before.get, len(before)
-        for path, cgroup in [one for one in cgroups.items() if get(one[0]) is not one[1]]:
+        left = len(before)
+        for path in others(before, cgroups):
+            cgroup = cgroups[path]
             left += path not in before
             past = pasts.get(path)
             if past is None or past.inode != cgroup.inode:

@@ -6,15 +6,15 @@ apply the most careful of the names decides, and before any attribute.
 
 from __future__ import annotations
 
+from operator import itemgetter
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple, TypeAlias
 
 from memwarden.guard.names import Names
 from memwarden.kernel.cgroup_marks import UNTRUE
-from memwarden.state.cgroup import ancestry
+from memwarden.state.cgroup import Cgroup, ancestry
 
 if TYPE_CHECKING:
     from memwarden.guard.ir import Preferences
-    from memwarden.state.cgroup import Cgroup
     from memwarden.state.process import Process
     from memwarden.state.snapshot import Snapshot
 
@@ -32,6 +32,7 @@ class Marked(NamedTuple):
 
 
 NORMAL: Final = Marked("normal")
+_MARKS: Final = itemgetter(Cgroup._fields.index("marks"))
 
 
 class Marker:
@@ -73,10 +74,11 @@ class Marker:
     def preferred(self, snapshot: Snapshot) -> frozenset[str]:
         """The paths of all cgroups that are preferred, and of all above them."""
         by_name = any(mark == "prefer" for mark, _ in self._by_name)
+        cgroups = snapshot.cgroups.values()
         found: set[str] = set()
-        for path, cgroup in snapshot.cgroups.items():
-            if (by_name or cgroup.marks) and self.of_cgroup(cgroup, snapshot).mark == "prefer":
-                found.update(ancestry(path))
+        for cgroup in cgroups if by_name else filter(_MARKS, cgroups):
+            if self.of_cgroup(cgroup, snapshot).mark == "prefer":
+                found.update(ancestry(cgroup.path))
         return frozenset(found)
 
     def of_process(self, process: Process, snapshot: Snapshot, *, watched_uid: int = 0) -> Marked:

@@ -77,8 +77,9 @@ def domain_of(view: View, where: str) -> str:
 
 
 def _limited(view: View) -> Iterator[tuple[int, str]]:
-    for path in view.snapshot.cgroups:
-        if path != MACHINE and limited(view, path):
+    cgroups = view.snapshot.cgroups
+    for path in view.history.changed(WINDOW_US):  # whoever is as it was met no limit
+        if path != MACHINE and path in cgroups and limited(view, path):
             yield view.history.stalled_us(path, "memory", "full", WINDOW_US) or 0, path
 
 

@@ -14,7 +14,7 @@ from memwarden.errors import InputError
 from memwarden.guard.globs import Name
 from memwarden.guard.names import Names, is_glob
 from memwarden.rules.badness import OOM_SCORE_ADJ_MIN
-from memwarden.state.cgroup import parent_path
+from memwarden.state.cgroup import others, parent_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -195,8 +195,8 @@ class Guarded:
     def _named(self, cgroups: Mapping[str, Cgroup]) -> Iterable[tuple[str | None, str, str]]:
         """Those whose name, or list of processes, says so: where, why, and who; most are as they were."""
         before, self._cgroups = self._cgroups, cgroups
-        get, known = before.get, {path: one for path, one in self._known.items() if path in cgroups}
-        for path in [path for path, cgroup in cgroups.items() if get(path) is not cgroup]:
+        known = {path: one for path, one in self._known.items() if path in cgroups}
+        for path in others(before, cgroups):
             found = [*self._of_name(path), *self._of_members(path, cgroups[path])]
             if found:
                 known[path] = found

@@ -102,6 +102,16 @@ class View:
             return (MACHINE, *paths)
         return paths
 
+    def targets_changed(self, globs: Globs, window_us: int) -> list[str]:
+        """Those of the targets that were otherwise than before within the window; the machine always is.
+
+        In no particular order. Whoever is as it was is not asked for, as most are of a thousand.
+        """
+        changed, cgroups = self.history.changed(window_us), self.snapshot.cgroups
+        matches = self.history.matchers.of(globs, self.scope).matches
+        found = [path for path in changed if path != MACHINE and path in cgroups and matches(path)]
+        return [MACHINE, *found] if not globs or matches(MACHINE) else found
+
     def pressure(self, path: str, resource: Resource) -> Psi | None:
         """The pressure file of a cgroup, or of the machine for ``/``."""
         source = self.snapshot if path == MACHINE else self.snapshot.cgroups.get(path)

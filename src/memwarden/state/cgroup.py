@@ -1,5 +1,8 @@
 """One memory cgroup at one instant, in cgroup v2 vocabulary."""
 
+from collections.abc import Mapping
+from itertools import compress
+from operator import is_not
 from typing import NamedTuple
 
 from memwarden.kernel.memory_events import MemoryEvents, SwapEvents
@@ -73,6 +76,14 @@ class Cgroup(NamedTuple):
     """Which of the extended attributes of :mod:`memwarden.kernel.cgroup_marks` are set, sorted."""
     children: tuple[str, ...] = ()
     """Paths of the child cgroups, sorted."""
+
+
+def others(before: Mapping[str, Cgroup], now: Mapping[str, Cgroup]) -> list[str]:
+    """The paths of those that are now others than before, in their order; most are the very same object.
+
+    Without a step of Python for each: a guard asks at each look at a thousand.
+    """
+    return list(compress(now, map(is_not, now.values(), map(before.get, now))))
 
 
 def parent_path(path: str) -> str | None:

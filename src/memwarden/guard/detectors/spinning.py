@@ -1,7 +1,7 @@
 """A cgroup spins at its limit with nothing killable in it."""
 
 from memwarden.guard import ir
-from memwarden.guard.detectors.threshold import Threshold, greatest, words_of
+from memwarden.guard.detectors.threshold import Threshold, words_of
 from memwarden.guard.record import Finding
 from memwarden.guard.view import View
 from memwarden.rules.reclaimable import MACHINE
@@ -24,11 +24,15 @@ class SpinningWatch:
     def see(self, view: View) -> Finding:
         """Look at the cgroup that did so most often."""
         spec = self._spec
-        targets, changed = view.targets(spec.cgroups), view.history.changed(spec.window_us)
-        # Whoever is as it was did not run out of memory; one of them says so for all.
-        paths = [path for path in targets if path in changed or path == MACHINE] or targets[:1]
-        value, where = greatest((self._spins(view, path), path) for path in paths)
-        return self._threshold.judge(view.now_us, self._what, value, spec.at_least, where)
+        # Whoever is as it was did not run out of memory.
+        paths = view.targets_changed(spec.cgroups, spec.window_us)
+        spins = {path: times for path in paths if (times := self._spins(view, path)) is not None}
+        most = max(spins.values(), default=None)
+        first = [path for path, times in spins.items() if times == most]
+        if most and len(first) > 1:
+            first = [path for path in view.targets(spec.cgroups) if path in first]
+        where = first[0] if most else MACHINE
+        return self._threshold.judge(view.now_us, self._what, most, spec.at_least, where)
 
     def _spins(self, view: View, path: str) -> int | None:
         history, window = view.history, self._spec.window_us

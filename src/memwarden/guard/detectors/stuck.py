@@ -12,6 +12,8 @@ from memwarden.units import SECOND_US, Max
 THROTTLED_US: Final = 5 * SECOND_US
 """``high`` has to rise within so long: a task may wait for two seconds before it counts again
 (``mm/memcontrol.c:MEMCG_MAX_HIGH_DELAY_JIFFIES``, v6.12)."""
+LATEST_US: Final = THROTTLED_US * 3 // 2
+"""When that can be seen as having risen within the time: samples thin out by a quarter of their age."""
 LEFT: Final = 16
 """Who could give back more than this part of what it holds gets on, if slowly: it swaps, or reads again."""
 
@@ -29,13 +31,15 @@ class StuckWatch:
     def see(self, view: View) -> Finding:
         """Look at the one that has been stuck for longest."""
         stalls: dict[str, int] = {}
-        for path in view.targets(self._spec.cgroups):
+        for path in view.targets_changed(self._spec.cgroups, LATEST_US):
             cgroup = view.snapshot.cgroups.get(path)
             if cgroup is not None and isinstance(cgroup.high_bytes, Max):
                 continue  # most have no limit, and one that was lifted holds nobody any more
             stalled = self._stalled_us(view, path)
             if stalled > self._spec.above_us:
                 stalls[path] = stalled
+        if len(stalls) > 1:  # of equals it is the first
+            stalls = {path: stalls[path] for path in view.targets(self._spec.cgroups) if path in stalls}
         self._since_us = {path: self._since_us.get(path, view.now_us) for path in stalls}
         if not stalls:
             return Finding("stuck", False, 0, self._spec.above_us, "us")

@@ -1,7 +1,8 @@
 """What a rank key is, and what keys need that is worked out once per choice."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple, TypeAlias
+from operator import itemgetter
+from typing import Final, NamedTuple, TypeAlias
 
 from memwarden.guard.view import View
 from memwarden.rules.protection import NONE, Protection, effective_protections
@@ -10,6 +11,8 @@ from memwarden.state.process import Process
 from memwarden.units import Limit
 
 Figure: TypeAlias = int | float
+_MIN: Final = itemgetter(Cgroup._fields.index("min_bytes"))
+_LOW: Final = itemgetter(Cgroup._fields.index("low_bytes"))
 
 
 class Ground:
@@ -37,7 +40,8 @@ class Ground:
     def protected_bytes(self, path: str) -> Limit:
         """What of a cgroup the kernel protects from the machine's reclaim, by min or low."""
         if self._protections is None:
-            asked = any(each.min_bytes or each.low_bytes for each in self.snapshot.cgroups.values())
+            cgroups = self.snapshot.cgroups.values()
+            asked = any(map(_MIN, cgroups)) or any(map(_LOW, cgroups))
             self._protections = effective_protections(self.snapshot) if asked else {}
         protection = self._protections.get(path, NONE)
         return max(protection.min_bytes, protection.low_bytes)
