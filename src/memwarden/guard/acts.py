@@ -56,6 +56,8 @@ class Scene(NamedTuple):
     need: Need
     rests: Callable[[bool], str]
     lacks: Callable[..., bool]
+    met: bool
+    """Whether the processes of some cgroups were read by now."""
     policy: ir.Policy
 
 
@@ -206,7 +208,8 @@ def first(candidates: tuple[Candidate, ...]) -> Candidate | None:
 def _order(choice: ir.Choice, scene: Scene) -> tuple[Candidate, ...] | None:
     """Everybody considered: of a choice among all only those whose death can help, where memory is short.
 
-    ``None`` while it depends on processes that were not read.
+    ``None`` while it depends on processes that were not read: the suspects are asked for, and only who is
+    chosen with them stands in a record.
     """
     if scene.lacks():
         return None
@@ -214,25 +217,19 @@ def _order(choice: ir.Choice, scene: Scene) -> tuple[Candidate, ...] | None:
     if domain != MACHINE and EVERYTHING.issuperset(choice.cgroups):
         name = literal(domain)
         choice = choice._replace(cgroups=(name, f"{name}/**"))
-    failed = frozenset(scene.victims.failed)
-    found = scene.view.once(
-        (choice, failed), lambda: choose.order(choice, scene.view, scene.guarded, failed=failed)
-    )
-    if first(found) is not None and scene.lacks(_suspects(found)):
+    view, guarded, failed = scene.view, scene.guarded, frozenset(scene.victims.failed)
+    if not scene.met:
+        whom = view.once(
+            (SUSPECTS, choice, failed),
+            lambda: choose.suspects(choice, view, guarded, failed=failed, most=SUSPECTS),
+        )
+        if whom and scene.lacks(whom):
+            return None
+    found = view.once((choice, failed), lambda: choose.order(choice, view, guarded, failed=failed))
+    chosen = first(found)
+    if chosen is not None and isinstance(chosen.target, CgroupId) and scene.lacks((chosen.target.path,)):
         return None
     return found
-
-
-def _suspects(candidates: tuple[Candidate, ...]) -> tuple[str, ...]:
-    """The chosen one, and those that would be next."""
-    return tuple(
-        [
-            one.target.path
-            for one in candidates
-            if isinstance(one.target, CgroupId)
-            and (not one.why_not or (one.why_not.startswith("lower") and one.score > 0))
-        ][:SUSPECTS]
-    )
 
 
 def _cgroup(chosen: Candidate | None, scene: Scene) -> Cgroup | None:

@@ -41,17 +41,22 @@ def order(
     first few of a kind one entry ``stands_for`` the rest. ``failed`` are those that were tried in vain.
     """
     chooser = _Chooser(choice, view, guarded, failed)
-    if choice.units == "process":
-        chooser.processes()
-    elif choice.units == "matched":
-        chooser.flat([Unit(cgroup) for cgroup in view.matches(choice.cgroups)])
-    elif choice.units == "recursive":
-        chooser.recursive()
-    elif chooser.prunes():
-        chooser.leaves_from_the_top()
-    else:
-        chooser.flat([Unit(cgroup) for cgroup in chooser.leaves()])
+    chooser.choose()
     return chooser.record()
+
+
+def suspects(
+    choice: Choice, view: View, guarded: Guarded, *, failed: frozenset[Target] = frozenset(), most: int
+) -> tuple[str, ...]:
+    """The cgroup that is chosen as far as is known, and the next to be chosen, so many at most.
+
+    They are the first of :func:`order`, without its record.
+    """
+    chooser = _Chooser(choice, view, guarded, failed)
+    chooser.choose(brief=True)
+    lower = [unit for unit in chooser.refused if unit.why_not.startswith("lower")]
+    after = [unit.path for unit in (*chooser.killable[1:], *lower) if unit.score > 0]
+    return tuple([unit.path for unit in chooser.killable[:1]] + after)[:most] if chooser.killable else ()
 
 
 def few_suffice(choice: Choice) -> bool:
@@ -92,6 +97,20 @@ class _Chooser:
         self.pruned: list[Unit] = []
         self.shape = view.history.shape(view.snapshot.cgroups)
         self._tops: dict[str, Cgroup] | None = None
+
+    def choose(self, *, brief: bool = False) -> None:
+        """Put everybody in order; ``brief``: only those that might be chosen."""
+        units = self.choice.units
+        if units == "process":
+            self.processes()
+        elif units == "matched":
+            self.flat([Unit(cgroup) for cgroup in self.view.matches(self.choice.cgroups)])
+        elif units == "recursive":
+            self.recursive()
+        elif self.prunes():
+            self.leaves_from_the_top(brief=brief)
+        else:
+            self.flat([Unit(cgroup) for cgroup in self.leaves()])
 
     # Among whom.
 
@@ -218,7 +237,7 @@ class _Chooser:
         """Whether a parent's figure says enough about its children's."""
         return len(self.choice.ranking.weights) == 1 and self.judge.key.bound is not None
 
-    def leaves_from_the_top(self) -> None:
+    def leaves_from_the_top(self, *, brief: bool) -> None:
         """Go into what could hold the most, until nothing could hold more than the best that was found."""
         judge, preferred = self.judge, self.judge.marker.preferred(self.snapshot)
         waiting: list[tuple[Figure, str]] = []
@@ -231,7 +250,10 @@ class _Chooser:
             reach, path = heappop(waiting)
             cgroup = self.snapshot.cgroups[path]
             if (-reach < best or -reach <= enough) and path not in preferred:
-                beaten.append((-reach, path))
+                beaten.append((reach, path))
+                if not preferred:  # nobody who waits reaches further
+                    beaten.extend(sorted(waiting))
+                    break
             elif self.is_leaf(cgroup):
                 unit = Unit(cgroup)
                 judge.refuse(unit, self.watched_uid(path))
@@ -242,7 +264,7 @@ class _Chooser:
                 self._refuse_all(cgroup, reason)
             else:
                 self._wait(waiting, self.below(cgroup))
-        self._leave(beaten, found)
+        self._leave(beaten, found, brief=brief)
         for unit in judge.rank(found):
             (self.refused if unit.why_not else self.killable).append(unit)
 
@@ -255,24 +277,31 @@ class _Chooser:
         unit.why_not, unit.stands_for = reason, self._count(cgroup)
         self.refused.append(unit)
 
-    def _leave(self, beaten: list[tuple[Figure, str]], found: list[Unit]) -> None:
-        """What was not gone into, the greatest first: a few leaves, and one entry for each other subtree."""
+    def _leave(self, beaten: list[tuple[Figure, str]], found: list[Unit], *, brief: bool) -> None:
+        """What was not gone into, the greatest first: a few leaves, and one entry for each other subtree.
+
+        ``brief``: none that stands for others, and no leaf that would not be chosen though nobody else were.
+        """
         rest: dict[str, list[Figure]] = {}
         listed = 0
+        cgroups = self.snapshot.cgroups
         for reach, path in beaten:
-            cgroup = self.snapshot.cgroups[path]
-            above = self.snapshot.cgroups.get(parent_path(path) or "")
+            if brief and reach >= 0:
+                break
+            cgroup = cgroups[path]
             if not self.is_leaf(cgroup):
-                self._prune(cgroup, reach, self._count(cgroup))
-            elif listed < LISTED or above is None:
+                if not brief:
+                    self._prune(cgroup, -reach, self._count(cgroup))
+            elif listed < LISTED or (above := parent_path(path)) not in cgroups:
                 listed += 1
                 unit = Unit(cgroup)
                 self.judge.refuse(unit, self.watched_uid(path))
                 found.append(unit)
-            else:
-                rest.setdefault(above.path, []).append(reach)
-        for path, figures in rest.items():
-            self._prune(self.snapshot.cgroups[path], figures[0], len(figures))
+            elif above is not None:
+                rest.setdefault(above, []).append(-reach)
+        if not brief:
+            for path, figures in rest.items():
+                self._prune(cgroups[path], figures[0], len(figures))
 
     def _prune(self, cgroup: Cgroup, reach: Figure, stands_for: int) -> None:
         unit = Unit(cgroup)

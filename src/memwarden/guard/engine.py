@@ -177,6 +177,7 @@ class Engine:
                 need(view, chain.where(), act_us=self._act_us),
                 self._rests,
                 self._lacks,
+                bool(self._read),
                 self.policy,
             )
             for decision in chain.advance(scene, ids):

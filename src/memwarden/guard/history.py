@@ -372,6 +372,14 @@ class History:
         past = self._past(path)
         return past.latest(_HELD) if past is not None and past.rows else None
 
+    def held_by(self, cgroup: Cgroup) -> int | None:
+        """``guard.held.held_bytes``; of one that is as it was at the latest look, as it was worked out then."""
+        if self._present.get(cgroup.path) is cgroup:
+            known = self._pasts[cgroup.path].rows[_HELD - _WIDTH]
+            if known >= 0:
+                return known
+        return held_bytes(cgroup)
+
     def average_bytes(self, path: str, *, from_zero: bool = False) -> float | None:
         """The running average of memory.current, a quarter of each look: oomd's ``average_size_decay`` 4.
 
@@ -413,7 +421,7 @@ class History:
         kept = {} if whole else {path: one for path, one in self._baseline.items() if path in self._pasts}
         self._baseline = kept
         for path, cgroup in snapshot.cgroups.items():
-            kept[path] = (cgroup.inode, held_bytes(cgroup))
+            kept[path] = (cgroup.inode, self.held_by(cgroup))
         kept[MACHINE] = (0, held_on_machine(snapshot))
         self.shape(snapshot.cgroups)  # now, while there is time
         self.calm_us = snapshot.instant.monotonic_us
@@ -423,11 +431,13 @@ class History:
 
         Below 0 when something was given back. ``None`` before any calm moment, and where either is unknown.
         """
-        now = self.held(path)
-        if now is None or self.calm_us is None:
+        past = self._past(path)
+        if past is None or self.calm_us is None or not past.rows:
+            return None
+        now = past.latest(_HELD)
+        if now is None:
             return None
         inode, before = self._baseline.get(path, (None, None))
-        past = self._machine if path == MACHINE else self._pasts[path]
         if inode != past.inode and past.rows[0] > self.calm_us:
             return now
         return None if before is None or inode != past.inode else now - before

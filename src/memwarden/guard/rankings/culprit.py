@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from memwarden.guard.held import held_bytes
 from memwarden.guard.rankings import size
 from memwarden.guard.rankings.key import Key
 from memwarden.units import Max
@@ -23,13 +22,15 @@ def of_cgroup(cgroup: Cgroup, ground: Ground) -> int | None:
     """Bytes, never below 0."""
     taken = ground.view.history.taken_bytes(cgroup.path)
     if taken is None:
-        taken = held_bytes(cgroup)
+        taken = ground.view.history.held_by(cgroup)
     if taken is None:
         return None
     protected = ground.protected_bytes(cgroup.path)
-    usage, swap = cgroup.current_bytes or 0, cgroup.swap_current_bytes or 0
-    above = swap if isinstance(protected, Max) else max(usage - protected, 0) + swap
-    return max(min(taken, above) if protected else taken, 0)
+    if protected:
+        usage, swap = cgroup.current_bytes or 0, cgroup.swap_current_bytes or 0
+        above = swap if isinstance(protected, Max) else max(usage - protected, 0) + swap
+        taken = min(taken, above)
+    return max(taken, 0)
 
 
 def of_process(process: Process, ground: Ground) -> int | None:

@@ -5,7 +5,7 @@ from operator import itemgetter
 from typing import Final, NamedTuple, TypeAlias
 
 from memwarden.guard.view import View
-from memwarden.rules.protection import NONE, Protection, effective_protections
+from memwarden.rules.protection import Protection, effective_protections
 from memwarden.state.cgroup import Cgroup, ancestry, parent_path
 from memwarden.state.process import Process
 from memwarden.units import Limit
@@ -43,7 +43,9 @@ class Ground:
             cgroups = self.snapshot.cgroups.values()
             asked = any(map(_MIN, cgroups)) or any(map(_LOW, cgroups))
             self._protections = effective_protections(self.snapshot) if asked else {}
-        protection = self._protections.get(path, NONE)
+        protection = self._protections.get(path)
+        if protection is None:
+            return 0
         return max(protection.min_bytes, protection.low_bytes)
 
     def oomd_protected_bytes(self, path: str) -> int:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
 
-from memwarden.guard.held import held_bytes
 from memwarden.guard.rankings.key import Key
 from memwarden.rules.accounting import kernel_bytes
 
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
 
 def of_cgroup(cgroup: Cgroup, ground: Ground) -> int | None:
     """Bytes of the cgroup and all below it."""
-    return held_bytes(cgroup)
+    return ground.view.history.held_by(cgroup)
 
 
 def of_process(process: Process, ground: Ground) -> int | None:
