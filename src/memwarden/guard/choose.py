@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from heapq import heappop, heappush
 from math import inf
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from memwarden.guard.globs import EVERYTHING
 from memwarden.guard.judge import Judge, Unit, of_processes, shown
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from memwarden.state.cgroup import Cgroup
     from memwarden.state.intents import Target
 
+_Waiting: TypeAlias = "tuple[Figure, str, bool]"
+"""How far a cgroup reaches, below 0 so that the greatest is first; its path; whether it is killed as one."""
 LISTED: Final = 16
 """How many that came after the chosen one, and how many of each reason, have an entry of their own."""
 
@@ -240,21 +242,21 @@ class _Chooser:
     def leaves_from_the_top(self, *, brief: bool) -> None:
         """Go into what could hold the most, until nothing could hold more than the best that was found."""
         judge, preferred = self.judge, self.judge.marker.preferred(self.snapshot)
-        waiting: list[tuple[Figure, str]] = []
+        waiting: list[_Waiting] = []
         self._wait(waiting, self.tops().values())
         found: list[Unit] = []
-        beaten: list[tuple[Figure, str]] = []
+        beaten: list[_Waiting] = []
         enough = judge.least if judge.key.quantity and judge.key.floor is None else -inf
         best: Figure = -inf
         while waiting:
-            reach, path = heappop(waiting)
+            one = reach, path, leaf = heappop(waiting)
             cgroup = self.snapshot.cgroups[path]
             if (-reach < best or -reach <= enough) and path not in preferred:
-                beaten.append((reach, path))
+                beaten.append(one)
                 if not preferred:  # nobody who waits reaches further
                     beaten.extend(sorted(waiting))
                     break
-            elif self.is_leaf(cgroup):
+            elif leaf:
                 unit = Unit(cgroup)
                 judge.refuse(unit, self.watched_uid(path))
                 found.append(unit)
@@ -268,16 +270,18 @@ class _Chooser:
         for unit in judge.rank(found):
             (self.refused if unit.why_not else self.killable).append(unit)
 
-    def _wait(self, waiting: list[tuple[Figure, str]], cgroups: Iterable[Cgroup]) -> None:
+    def _wait(self, waiting: list[_Waiting], cgroups: Iterable[Cgroup]) -> None:
+        reach = self.judge.reach
         for cgroup in cgroups:
-            heappush(waiting, (-self.judge.reach(cgroup, leaf=self.is_leaf(cgroup)), cgroup.path))
+            leaf = not cgroup.children or self.is_leaf(cgroup)
+            heappush(waiting, (-reach(cgroup, leaf=leaf), cgroup.path, leaf))
 
     def _refuse_all(self, cgroup: Cgroup, reason: str) -> None:
         unit = Unit(cgroup)
         unit.why_not, unit.stands_for = reason, self._count(cgroup)
         self.refused.append(unit)
 
-    def _leave(self, beaten: list[tuple[Figure, str]], found: list[Unit], *, brief: bool) -> None:
+    def _leave(self, beaten: list[_Waiting], found: list[Unit], *, brief: bool) -> None:
         """What was not gone into, the greatest first: a few leaves, and one entry for each other subtree.
 
         ``brief``: none that stands for others, and no leaf that would not be chosen though nobody else were.
@@ -285,16 +289,15 @@ class _Chooser:
         rest: dict[str, list[Figure]] = {}
         listed = 0
         cgroups = self.snapshot.cgroups
-        for reach, path in beaten:
+        for reach, path, leaf in beaten:
             if brief and reach >= 0:
                 break
-            cgroup = cgroups[path]
-            if not self.is_leaf(cgroup):
+            if not leaf:
                 if not brief:
-                    self._prune(cgroup, -reach, self._count(cgroup))
+                    self._prune(cgroups[path], -reach, self._count(cgroups[path]))
             elif listed < LISTED or (above := parent_path(path)) not in cgroups:
                 listed += 1
-                unit = Unit(cgroup)
+                unit = Unit(cgroups[path])
                 self.judge.refuse(unit, self.watched_uid(path))
                 found.append(unit)
             elif above is not None:

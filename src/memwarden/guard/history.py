@@ -38,6 +38,7 @@ SETTLED_US: Final = 5 * SECOND_US
 """After a kill, what is held falls for so long on account of it."""
 EVENTS: Final = ("low", "high", "max", "oom", "oom_kill", "oom_group_kill")
 _UNKNOWN: Final = -1
+_UNMARKED: Final = (None, None)
 _NO_EVENTS: Final = (_UNKNOWN,) * len(EVENTS)
 _COLUMNS: Final = (
     "time",
@@ -141,8 +142,9 @@ class Past:
 
     def latest(self, column: int) -> int | None:
         """The last known figure."""
-        if self.rows[column - _WIDTH] >= 0:
-            return self.rows[column - _WIDTH]
+        last = self.rows[column - _WIDTH]
+        if last >= 0:
+            return last
         _, values = self.known(column)
         return values[-1] if values else None
 
@@ -435,12 +437,10 @@ class History:
         if past is None or self.calm_us is None or not past.rows:
             return None
         now = past.latest(_HELD)
-        if now is None:
-            return None
-        inode, before = self._baseline.get(path, (None, None))
-        if inode != past.inode and past.rows[0] > self.calm_us:
-            return now
-        return None if before is None or inode != past.inode else now - before
+        inode, before = self._baseline.get(path, _UNMARKED)
+        if inode != past.inode:
+            return now if past.rows[0] > self.calm_us else None
+        return None if now is None or before is None else now - before
 
     def gap_us(self, window_us: int) -> int:
         """The longest that we woke up later than asked, within the window."""
