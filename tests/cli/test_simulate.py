@@ -66,6 +66,20 @@ def test_who_dies_and_when_is_the_first_thing_said(cli, small):
     assert max(map(len, ran.out.splitlines())) <= 80
 
 
+def test_who_ends_on_sigterm_is_not_said_to_live(cli, small, tmp_path):
+    policy = tmp_path / "earlyoom"
+    policy.write_text('EARLYOOM_ARGS="-M 980000,1024"\n')  # KiB: ask below 957 MiB, kill below 1 MiB
+    ran = cli("simulate", small, "--policy", policy, "--set", "/web/memory.max=max")
+    verdict = next(line for line in ran.out.splitlines() if "dies" in line)
+    assert verdict.startswith("1 process dies: leak at ")
+    assert verdict.endswith(" s by the guard.")
+    assert "SIGTERM to leak (pid 1000) in /web" in ran.out
+    document = json.loads(cli("simulate", small, "--policy", policy, "--format", "json",
+                              "--set", "/web/memory.max=max").out)  # fmt: skip
+    jsonschema.validate(document, simulate_json.schema())
+    assert [one["by"] for one in document["runs"][0]["deaths"]] == ["the guard"]
+
+
 def test_a_setting_changes_the_outcome_and_compare_shows_both(cli, small):
     assert "Nobody dies." in cli("simulate", small, "--set", "/web/memory.max=128M").out
     table = cli("simulate", small, "--compare", "/web/memory.max=128M", "--compare", "none").out.splitlines()[

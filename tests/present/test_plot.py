@@ -79,6 +79,29 @@ def test_a_picture_for_a_printer_and_a_page_of_its_own(draw):
     assert page.count("<table>") == 2
 
 
+def test_beside_each_other_no_run_is_cut_off(tmp_path):
+    # Above 100 MiB in the second run, where the first stays at its memory.high of 32 MiB.
+    pytest.importorskip("matplotlib")
+    path = tmp_path / "s.toml"
+    path.write_text(SMALL)
+    runs = [
+        (label, simulate(scenario(str(path), settings)))
+        for label, settings in (("tight", ()), ("wide", ("/high/memory.high=120M",)))
+    ]
+    tight, wide = plot._draw(runs).axes[2:4]
+    assert tight.get_title(loc="left") == wide.get_title(loc="left") == "/high"
+    assert tight.get_ylim() == wide.get_ylim()
+    assert 120 < wide.get_ylim()[1] < 160
+
+
+def test_who_is_told_to_end_is_marked_as_such(draw, tmp_path):
+    policy = tmp_path / "earlyoom"
+    policy.write_text('EARLYOOM_ARGS="-M 980000,1024"\n')  # KiB: ask below 957 MiB, kill below 1 MiB
+    said = draw("a.svg", "--policy", str(policy), "--set", "/max/memory.max=max").decode()
+    assert "SIGTERM by the guard" in said
+    assert "supervisor" not in said
+
+
 @pytest.mark.parametrize("times", [1, 2, 3])
 def test_the_legend_is_as_wide_as_the_picture_at_the_most(times):
     pytest.importorskip("matplotlib")

@@ -6,7 +6,7 @@ import pytest
 
 from memwarden.sim.result import Event, GroupSample, Kind, Result, Sample, Usage, Work
 from memwarden.sim.scenario import Scenario
-from memwarden.sim.summary import Death, GroupSum, lost, summary, told
+from memwarden.sim.summary import GUARD, KERNEL, SUPERVISOR, Death, GroupSum, deaths, lost, summary, told
 from memwarden.units import MAX
 
 WORK = Work("p", "/a", 0, 0, 0, 0, None, None, None, 5, 3, 0, 0, 0, 0)
@@ -28,9 +28,33 @@ def test_deaths_of_one_program_by_one_killer_stand_together():
         Event(4, Kind.KILL, "/a", "storm", 12, 7),
     )
     found = summary(Result(Scenario("s"), (), events, (WORK, WORK), {}))
-    assert found.deaths == (Death("storm", "/a", True, 2, 3, 2, 150), Death("storm", "/a", False, 4, 4, 1, 7))
+    assert found.deaths == (
+        Death("storm", "/a", KERNEL, 2, 3, 2, 150),
+        Death("storm", "/a", GUARD, 4, 4, 1, 7),
+    )
     assert (found.kills, found.stalled_us, found.throttled_us, found.lost) == (3, 10, 6, None)
     assert (found.groups, found.full_us) == ((), 0)
+
+
+def test_who_ends_on_sigterm_dies_of_it_and_who_does_not_is_killed_by_somebody_else():
+    events = (
+        Event(1, Kind.TERM, "/a", "meek", 10),
+        Event(2, Kind.TERM, "/a", "meek", 10),
+        Event(3, Kind.TERM, "/a", "deaf", 11),
+        Event(4, Kind.TERM, "/a", "slow", 12),
+        Event(5, Kind.GONE, "/a", "meek", 10, 70),
+        Event(6, Kind.KILL, "/a", "deaf", 11, 8),
+        Event(7, Kind.GONE, "/a", "deaf", 11, 8),
+        Event(8, Kind.TERM, "/a", "done", 13),
+        Event(9, Kind.STOPPED, "/a", "done", 13),
+        Event(10, Kind.GONE, "/a", "done", 13, 9),
+        Event(11, Kind.KILL, "/a", "stuck", 14, 6, "it stalled for too long"),
+    )
+    assert deaths(events) == (
+        Death("meek", "/a", GUARD, 1, 1, 1, 70),
+        Death("deaf", "/a", GUARD, 6, 6, 1, 8),
+        Death("stuck", "/a", SUPERVISOR, 11, 11, 1, 6),
+    )
 
 
 def test_a_group_has_its_peak_and_the_limit_that_was_tighter_at_the_end():

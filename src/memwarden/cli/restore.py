@@ -62,9 +62,10 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _has_journal(named: str | None) -> bool:
-    """Whether there is a journal. That there is none is believed only of a directory that can be looked into:
+    """Whether there is a journal.
 
-    who mistypes it, or may not see it, is not told that nothing was left.
+    That there is none is believed only of a directory that can be looked into: who mistypes it, or may not
+    see it, is not told that nothing was left.
     """
     from memwarden.host.journal import NAME
 

@@ -15,7 +15,7 @@ from memwarden.present.explain_page import COLOURS, END, head
 from memwarden.present.simulate_words import MACHINE, at, event, headline, machine_line
 from memwarden.present.text import cut, escape
 from memwarden.sim.result import Kind
-from memwarden.sim.summary import DEATHS, summary, told
+from memwarden.sim.summary import DEATHS, killer, summary, told
 from memwarden.units import MAX, MIB, SECOND_US
 
 if TYPE_CHECKING:
@@ -48,6 +48,7 @@ LINES: Final = (
     ("memory.high", "high_bytes", "#c77700", "--"),
     ("memory.max", "max_bytes", "#b3261e", "-"),
 )
+STROKES: Final = {Kind.OOM_KILL: "-", Kind.KILL: "--", Kind.TERM: ":"}
 SETTINGS: Final = {
     "svg.hashsalt": "memwarden",
     "svg.fonttype": "none",
@@ -112,6 +113,8 @@ def _draw(runs: Sequence[tuple[str, Result]]) -> Any:
         _pressure(axes[rows - 1][column], result, paths)
         if len(runs) > 1:
             axes[0][column].set_title(f"{label}\nthe machine")
+    for beside in axes[:-1]:  # one scale for all runs, once all are drawn: none is cut off
+        beside[0].set_ylim(bottom=0, top=1.15 * beside[0].get_ylim()[1])
     scenario = runs[0][1].scenario
     drawn.suptitle(f"{scenario.name}: {scenario.text}", x=0.01, ha="left", fontsize=10)
     drawn.align_ylabels(axes)
@@ -150,7 +153,6 @@ def _usage(axis: Any, result: Result, path: str) -> None:
     _events(axis, result, path)
     axis.set_title("the machine" if path == MACHINE else cut(escape(path), 60))
     axis.set_ylabel("MiB")
-    axis.set_ylim(bottom=0, top=1.15 * axis.get_ylim()[1])
     axis.margins(x=0)
 
 
@@ -210,11 +212,8 @@ def _events(axis: Any, result: Result, path: str) -> None:
         inside = path in (MACHINE, one.cgroup) or one.cgroup.startswith(f"{path}/")
         when = one.time_us / SECOND_US
         if one.kind in DEATHS and inside:
-            label = (
-                "killed by the kernel" if one.kind is Kind.OOM_KILL else "killed by the guard or a supervisor"
-            )
-            style = "-" if one.kind is Kind.OOM_KILL else "--"
-            axis.axvline(when, color="#d00000", linewidth=1.1, linestyle=style, label=label)
+            label = f"{'SIGTERM' if one.kind is Kind.TERM else 'killed'} by {killer(one)}"
+            axis.axvline(when, color="#d00000", linewidth=1.1, linestyle=STROKES[one.kind], label=label)
             line = shown[when] = shown.get(when, 0) + 1
             if line > NAMES:
                 continue

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from memwarden.present.status_json import closed
 from memwarden.sim.result import Kind, Usage
-from memwarden.sim.summary import lost, summary
+from memwarden.sim.summary import GUARD, KERNEL, SUPERVISOR, lost, summary
 from memwarden.sim.words.render import render
 from memwarden.units import limit_json
 
@@ -66,7 +66,7 @@ def _group(group: GroupSample) -> dict[str, Any]:
 
 def schema() -> dict[str, Any]:
     """JSON Schema of the document."""
-    text, count, flag = {"type": "string"}, {"type": "integer"}, {"type": "boolean"}
+    text, count = {"type": "string"}, {"type": "integer"}
     number = {"type": "number"}
     limit = {"oneOf": [{"type": "integer"}, {"const": "max"}]}
     maybe = {"type": ["number", "null"], "description": "0 to 1 of what was asked for; null: nothing was"}
@@ -77,8 +77,8 @@ def schema() -> dict[str, Any]:
 
     death = closed(
         {
-            "program": text, "cgroup": text, "by_kernel": flag, "first_us": count, "last_us": count,
-            "processes": count, "held_bytes": count,
+            "program": text, "cgroup": text, "by": {"enum": [KERNEL, GUARD, SUPERVISOR]},
+            "first_us": count, "last_us": count, "processes": count, "held_bytes": count,
         }
     )  # fmt: skip
     group = closed(

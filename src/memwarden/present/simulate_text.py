@@ -26,7 +26,7 @@ EVENTS: Final = 12
 GROUPS: Final = 12
 CHART: Final = 24
 """Cells of a chart in a table."""
-FIRST: Final = (*DEATHS, Kind.OOM, Kind.DECISION, Kind.TERM, Kind.THROTTLED, Kind.MAX, Kind.CHANGED)
+FIRST: Final = (*DEATHS, Kind.OOM, Kind.DECISION, Kind.THROTTLED, Kind.MAX, Kind.CHANGED)
 """What is told before everything else where there is too much."""
 
 GROUP_COLUMNS: Final = (

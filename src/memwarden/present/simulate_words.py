@@ -47,8 +47,7 @@ def headline(found: Summary) -> str:
 def _death(death: Death) -> str:
     who = escape(death.program)
     many = f" ({death.processes} of it)" if death.processes > 1 else ""
-    by = "the kernel" if death.by_kernel else "the guard or a supervisor"
-    return f"{who}{many} at {death.first_us / SECOND_US:.1f} s by {by}"
+    return f"{who}{many} at {death.first_us / SECOND_US:.1f} s by {death.by}"
 
 
 def event(told: Told, result: Result) -> str:
@@ -104,6 +103,10 @@ def _kill(one: Event, result: Result) -> str:
     return f"{_who(one)} in {escape(one.cgroup)} is killed{why}"
 
 
+def _term(one: Event, result: Result) -> str:
+    return f"SIGTERM to {_who(one)} in {escape(one.cgroup)}"
+
+
 def _changed(one: Event, result: Result) -> str:
     return f"{escape(one.detail)} of {escape(one.cgroup)} is written"
 
@@ -126,6 +129,7 @@ _WORDS: Final = {
     Kind.OOM: _oom,
     Kind.OOM_KILL: _oom_kill,
     Kind.KILL: _kill,
+    Kind.TERM: _term,
     Kind.CHANGED: _changed,
     Kind.DECISION: _decision,
     Kind.STOPPED: _stopped,

@@ -10,7 +10,11 @@ from memwarden.units import Limit, least
 if TYPE_CHECKING:
     from memwarden.sim.result import Event, Result, Sample, Work
 
-DEATHS: Final = (Kind.OOM_KILL, Kind.KILL)
+DEATHS: Final = (Kind.OOM_KILL, Kind.KILL, Kind.TERM)
+"""What may end a process against its will."""
+KERNEL: Final = "the kernel"
+GUARD: Final = "the guard"
+SUPERVISOR: Final = "its supervisor"
 TOLD: Final = (
     Kind.RECLAIM,
     Kind.THROTTLED,
@@ -23,11 +27,14 @@ TOLD: Final = (
 
 
 class Death(NamedTuple):
-    """Processes of one program in one cgroup that one killer killed: from when on, and how many."""
+    """Processes of one program in one cgroup that one killer killed: from when on, and how many.
+
+    Who ends on SIGTERM dies of it, and at that time. ``by`` is KERNEL, GUARD or SUPERVISOR.
+    """
 
     program: str
     cgroup: str
-    by_kernel: bool
+    by: str
     first_us: int
     last_us: int
     processes: int
@@ -82,17 +89,39 @@ def lost(work: Work) -> float | None:
 
 def deaths(events: tuple[Event, ...]) -> tuple[Death, ...]:
     """Who was killed, in order; a program's processes that the same killer killed stand together."""
-    found: dict[tuple[str, str, bool], Death] = {}
+    found: dict[tuple[str, str, str], Death] = {}
+    ended = _ended(events)
     for one in events:
-        if one.kind in DEATHS:
-            key = (one.program, one.cgroup, one.kind is Kind.OOM_KILL)
-            before = found.get(key, Death(*key, one.time_us, one.time_us, 0, 0))
-            found[key] = before._replace(
-                last_us=one.time_us,
-                processes=before.processes + 1,
-                held_bytes=before.held_bytes + one.amount_bytes,
-            )
+        if one.kind not in DEATHS or (one.kind is Kind.TERM and one.pid not in ended):
+            continue
+        held = ended.pop(one.pid) if one.kind is Kind.TERM else one.amount_bytes
+        key = (one.program, one.cgroup, killer(one))
+        before = found.get(key, Death(*key, one.time_us, one.time_us, 0, 0))
+        found[key] = before._replace(
+            last_us=one.time_us, processes=before.processes + 1, held_bytes=before.held_bytes + held
+        )
     return tuple(found.values())
+
+
+def killer(event: Event) -> str:
+    """Who does one of DEATHS; a supervisor's reason stands in the event."""
+    if event.kind is Kind.OOM_KILL:
+        return KERNEL
+    return SUPERVISOR if event.kind is Kind.KILL and event.detail else GUARD
+
+
+def _ended(events: tuple[Event, ...]) -> dict[int, int]:
+    """By pid who ended on SIGTERM, before anything else ended it, and how much memory came back."""
+    asked: set[int] = set()
+    ended: dict[int, int] = {}
+    for one in events:
+        if one.kind is Kind.TERM:
+            asked.add(one.pid)
+        elif one.kind in (*DEATHS, Kind.STOPPED):
+            asked.discard(one.pid)
+        elif one.kind is Kind.GONE and one.pid in asked:
+            ended[one.pid] = one.amount_bytes
+    return ended
 
 
 def _groups(samples: tuple[Sample, ...]) -> tuple[GroupSum, ...]:
