@@ -33,7 +33,10 @@ OUT = os.environ.get("OUT", "/out")
 SAMPLE_S = 0.2513
 """No multiple of the 5 ms between requests of the database: else it is always the same of them that wait for
 a sample, or none, and the 99th percentile tells of four samples a second or of none."""
-SETTLE_S = 4.0
+SETTLE_S = 4
+QUIET_US = 50_000
+"""CPU time in a second below which a daemon has started: the busiest of them takes half of that when calm."""
+STARTED_S = 20
 """From the start of the database and the daemon to the start of the window."""
 DATABASE = "postgresql@16-main.service"
 GUARD = "arena-guard.service"
@@ -174,7 +177,7 @@ def stage(scenario: dict, column: dict, seed: int) -> dict:
     guard = start_guard(column)
     watch = Watch(scenario["loads"])
     watch.paths[DATABASE] = cgroup_of(DATABASE)
-    time.sleep(SETTLE_S)
+    settle(column)
     usage = guard_usage(column)
     first = oom_kills()
     begin = time.monotonic()
@@ -229,6 +232,17 @@ def start_guard(column: dict) -> int:
     return 0
 
 
+def settle(column: dict) -> None:
+    """Let everything come to rest: what a daemon takes to start is no part of what it takes to guard."""
+    time.sleep(SETTLE_S)
+    used = guard_usage(column)[0]
+    for _ in range(STARTED_S - SETTLE_S):
+        time.sleep(1)
+        before, used = used, guard_usage(column)[0]
+        if used - before < QUIET_US:
+            return
+
+
 def guard_usage(column: dict) -> tuple[int, int, bool]:
     """CPU time so far, in us, peak RSS, in KiB, and whether the daemon lives."""
     unit = column["unit"] or (GUARD if column["command"] else "")
@@ -274,7 +288,7 @@ def said(column: dict, window_s: int) -> list[str]:
     unit = column["unit"] or (GUARD if column["command"] else "")
     if not unit:
         return []
-    since = time.time() - window_s - SETTLE_S
+    since = time.time() - window_s - STARTED_S
     out = subprocess.run(
         ["journalctl", "-q", "-b", "-u", unit, "-o", "cat", "-n", "200", f"--since=@{since:.0f}"],
         capture_output=True,
