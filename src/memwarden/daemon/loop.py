@@ -205,8 +205,9 @@ class Loop:
 
     def _sleep(self) -> tuple[Heard, int]:
         """Sleep until the next beat is due; why we woke, and how much later than we wanted to."""
+        now_us = self._clock.monotonic_us()
         while True:
-            due_us = self._clock.monotonic_us() + self._sleep_us
+            due_us = now_us + self._sleep_us
             heard = self._ears.wait(self._sleep_us)
             now_us = self._clock.monotonic_us()
             late_us = max(0, now_us - due_us)

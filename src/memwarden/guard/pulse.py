@@ -71,16 +71,30 @@ class Reply(NamedTuple):
     """An alarm of which there is nothing worse than that tasks stall a little, as they may for hours."""
 
 
+class _Rest(NamedTuple):
+    """What holds between two beats of a calm machine: worked out once, for glances are many."""
+
+    begin_us: int
+    until_us: int
+    least_bytes: int
+    """Of free memory; with less of it, or more than the most, a beat is due."""
+    most_bytes: int
+    besides_bytes: int
+    """What is available and swap, of which the glances tell nothing, on top of free memory."""
+    available_bytes: int
+    sleep_us: int
+
+
 class Pulse:
     """Keeps the last beats. ``fill_bps`` is the fastest rate at which this machine can fill its memory."""
 
-    __slots__ = ("_alarm", "_fill_bps", "_last", "_longest_us", "_spare", "_swept", "_until_us", "_window")
+    __slots__ = ("_alarm", "_fill_bps", "_last", "_longest_us", "_rest", "_swept", "_until_us", "_window")
 
     def __init__(self, *, fill_bps: int = FILL_BPS, blind: bool = False) -> None:
         self._fill_bps = fill_bps
         self._longest_us = LONGEST_BLIND_US if blind else LONGEST_US
         self._last: Beat | None = None
-        self._spare: int | None = None
+        self._rest: _Rest | None = None
         self._window: list[tuple[int, int]] = []
         self._alarm = ""
         self._until_us = 0
@@ -93,7 +107,7 @@ class Pulse:
             last = None
             self._window.clear()
         reason = "" if last is None else _stalled(last, beat)
-        self._last, self._spare = beat, None
+        self._last, self._rest = beat, None
         self._note(beat.now_us, _free(beat))
         lasts = self.lasts_us(beat)
         reason = reason or _ending(lasts) or ("a trigger fired" if beat.signalled else "")
@@ -118,22 +132,39 @@ class Pulse:
         reclaim, available memory moves as free memory does. When free memory ends, reclaim begins, and a
         trigger tells of the stalls, so that this is not halved.
         """
+        rest = self._rest
+        if rest is None:
+            rest = self._rest = self._begun(now_us, free_bytes)
+            if rest is None:
+                return 0
+        elif not (
+            rest.begin_us <= now_us < rest.until_us and rest.least_bytes <= free_bytes <= rest.most_bytes
+        ):
+            return 0
+        else:
+            self._window.append((now_us, free_bytes + rest.besides_bytes))
+        # Of free memory the reserves are nobody's: where there is little else, less is available than free.
+        lasts = min(free_bytes, rest.available_bytes) * SECOND_US // self._fill_bps
+        return max(SHORTEST_US, min(max(lasts, rest.sleep_us), rest.until_us - now_us))
+
+    def _begun(self, now_us: int, free_bytes: int) -> _Rest | None:
+        """What holds until the next beat; ``None``: there are no naps until then."""
         last = self._last
         if last is None or self._alarm or now_us < last.now_us:
-            return 0
-        if free_bytes * 1_000_000 < SPARE_PPM * last.total_bytes:
-            return 0
-        left = last.now_us + self._longest_us - now_us
-        if self._spare is None:
-            self._spare = free_bytes
-        else:
-            gained = free_bytes - self._spare
-            if left <= 0 or abs(gained) * 1_000_000 >= SWEEP_PPM * last.total_bytes:
-                return 0
-            self._note(now_us, _free(last) + gained)
-        # Of free memory the reserves are nobody's: where there is little else, less is available than free.
-        lasts = min(free_bytes, last.available_bytes) * SECOND_US // self._fill_bps
-        return max(SHORTEST_US, min(max(lasts, self.sleep_us(last)), left))
+            return None
+        spare = -(-SPARE_PPM * last.total_bytes // 1_000_000)
+        moved = -(-SWEEP_PPM * last.total_bytes // 1_000_000)
+        if free_bytes < spare:
+            return None
+        return _Rest(
+            last.now_us,
+            last.now_us + self._longest_us,
+            max(spare, free_bytes - moved + 1),
+            free_bytes + moved - 1,
+            _free(last) - free_bytes,
+            last.available_bytes,
+            self.sleep_us(last),
+        )
 
     def _note(self, now_us: int, free_bytes: int) -> None:
         self._window.append((now_us, free_bytes))

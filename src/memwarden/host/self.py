@@ -38,6 +38,8 @@ NR_SCHED_SETATTR: Final = {
 """By machine, for the C library has a name for it only since glibc 2.41."""
 FILLS: Final = 4
 SECOND_NS: Final = 1_000_000_000
+FREE_PAGES: Final = os.sysconf_names["SC_AVPHYS_PAGES"]
+PAGE_BYTES: Final = os.sysconf("SC_PAGE_SIZE")
 OTHER_FILES: Final = 128
 """Standard streams, files of the machine, triggers, a log, and directories on the way to a cgroup."""
 
@@ -263,7 +265,7 @@ def free_bytes() -> int:
     No file is printed and none is parsed, which makes it ten times cheaper than ``/proc/meminfo``. musl adds
     buffers, which :meth:`memwarden.daemon.beats.Beats.heed_free` notices when they matter.
     """
-    return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    return os.sysconf(FREE_PAGES) * PAGE_BYTES
 
 
 def fill_rate_bps(size_bytes: int = 1 << 18, cpus: int | None = None) -> int:
