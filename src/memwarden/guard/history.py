@@ -375,7 +375,7 @@ class History:
         return past.latest(_HELD) if past is not None and past.rows else None
 
     def held_by(self, cgroup: Cgroup) -> int | None:
-        """``guard.held.held_bytes``; of one that is as it was at the latest look, as it was worked out then."""
+        """What a cgroup holds now; worked out already where it is as it was at the latest look."""
         if self._present.get(cgroup.path) is cgroup:
             known = self._pasts[cgroup.path].rows[_HELD - _WIDTH]
             if known >= 0:
