@@ -103,6 +103,9 @@ class Judge:
         whole = self.ground.total_bytes("SwapTotal" if self.key.of_swap else "MemTotal")
         self.least = self.ranking.least.of(whole)
         self._most_adjust = sum(max(amount, 0) for _, _, amount in self._adjust)
+        # One that was looked at without its processes says the same with them, if nothing but itself decides.
+        alone = not (self._adjust or self.key.of_processes or self.ground.protections())
+        self._reaches = view.reaches(self.ranking) if alone else {}
 
     # Whether it may be killed.
 
@@ -225,6 +228,12 @@ class Judge:
 
     def reach(self, cgroup: Cgroup, *, leaf: bool) -> Figure:
         """The score of a cgroup, or what no score below it exceeds."""
+        known = self._reaches.get(cgroup.path)
+        if known is None or known[0] is not cgroup or known[1] is not leaf:
+            known = self._reaches[cgroup.path] = cgroup, leaf, self._reach(cgroup, leaf=leaf)
+        return known[2]
+
+    def _reach(self, cgroup: Cgroup, *, leaf: bool) -> Figure:
         if leaf:
             figure = self.key.of_cgroup(cgroup, self.ground) or 0
             return figure + self.adjusted(Unit(cgroup)) if self._adjust else figure

@@ -115,7 +115,10 @@ class Names:
         except KeyError:
             if len(self._of_comm) >= _CACHED:
                 self._of_comm.clear()
-            entry = next((entry for entry, holds in self._comms if holds(process.comm)), None)
+            # Another may come at any tick, as that of whoever is to die: most entries begin otherwise.
+            firsts = ("*", "?", "[", process.comm[:1])
+            may = [one for one in self._comms if one[0].startswith("comm~") or one[0][5:6] in firsts]
+            entry = next((entry for entry, holds in may if holds(process.comm)), None)
             self._of_comm[process.comm] = entry
         return entry or next((entry for entry, holds in self._processes if holds(process)), None)
 

@@ -1,7 +1,7 @@
 """One tick as detectors and rankings see it: the snapshot, the history, and what was worked out already."""
 
 from collections.abc import Callable
-from typing import Final, NamedTuple, TypeVar, cast
+from typing import Final, NamedTuple, TypeAlias, TypeVar, cast
 
 from memwarden.guard.forecast import LONGEST_US, Ends, Trend, ends
 from memwarden.guard.globs import is_relative
@@ -15,6 +15,8 @@ from memwarden.state.snapshot import Snapshot
 from memwarden.units import MAX, Limit, Max
 
 T = TypeVar("T")
+Reaches: TypeAlias = dict[str, tuple[Cgroup, bool, float]]
+"""By path: the cgroup as it was, whether it is killed as one, and its score, or what none below exceeds."""
 _ITSELF: Final = (".",)
 _MACHINE: Final = (MACHINE,)
 
@@ -36,7 +38,7 @@ class Forecast(NamedTuple):
 class _Tick:
     """What is worked out once per tick, whatever the scope."""
 
-    __slots__ = ("forecasts", "growths", "headroom", "headrooms", "matched", "once")
+    __slots__ = ("forecasts", "growths", "headroom", "headrooms", "matched", "once", "reaches")
 
     def __init__(self, snapshot: Snapshot) -> None:
         self.headrooms = Headrooms(snapshot, ladders=False)
@@ -45,6 +47,7 @@ class _Tick:
         self.forecasts: dict[tuple[str, Limit], Forecast | None] = {}
         self.matched: dict[tuple[Globs, str | None], tuple[Cgroup, ...]] = {}
         self.once: dict[object, object] = {}
+        self.reaches: dict[object, Reaches] = {}
 
 
 class View:
@@ -90,6 +93,10 @@ class View:
         if place not in self._tick.once:
             self._tick.once[place] = work_out()
         return cast("T", self._tick.once[place])
+
+    def reaches(self, ranking: object) -> Reaches:
+        """What was worked out by a ranking at this tick, whatever processes were known."""
+        return self._tick.reaches.setdefault(ranking, {})
 
     def targets(self, globs: Globs) -> tuple[str, ...]:
         """Paths that a detector looks at: ``/`` is the machine, and so is no glob at all."""

@@ -37,16 +37,18 @@ class Ground:
             return (total + (1 << 31)) % (1 << 32) - (1 << 31)
         return total
 
-    def protected_bytes(self, path: str) -> Limit:
-        """What of a cgroup the kernel protects from the machine's reclaim, by min or low."""
+    def protections(self) -> Mapping[str, Protection]:
+        """What protects each from the machine's reclaim; of nobody where nobody asked for any."""
         if self._protections is None:
             cgroups = self.snapshot.cgroups.values()
             asked = any(map(_MIN, cgroups)) or any(map(_LOW, cgroups))
             self._protections = effective_protections(self.snapshot) if asked else {}
-        protection = self._protections.get(path)
-        if protection is None:
-            return 0
-        return max(protection.min_bytes, protection.low_bytes)
+        return self._protections
+
+    def protected_bytes(self, path: str) -> Limit:
+        """What of a cgroup the kernel protects from the machine's reclaim, by min or low."""
+        protection = self.protections().get(path)
+        return 0 if protection is None else max(protection.min_bytes, protection.low_bytes)
 
     def oomd_protected_bytes(self, path: str) -> int:
         """The same as oomd works it out (``src/oomd/CgroupContext.cpp:getMemoryProtection``).
