@@ -111,7 +111,11 @@ def test_a_scenario_comes_from_standard_input(cli, monkeypatch):
     ("words", "code", "said"),
     [
         ([], 2, "name one scenario (memwarden simulate --list shows them)"),
-        (["a", "--from", "b"], 2, "name one scenario"),
+        (["a", "--from", "b"], 2, "a and --from are two scenarios; give one of them"),
+        (["tight-cache", "--keep", "k"], 2, "--keep and --jobs are for many runs"),
+        (["tight-cache", "--jobs", "2"], 2, "--keep and --jobs are for many runs"),
+        (["tight-cache", "--compare", "frob=1"], 2, "--compare frob=1: frob is nothing that can be set"),
+        (["tight-cache", "--sweep", "memory.mxa=1M..2M:1M"], 2, "--sweep memory.mxa=1MiB: memory.mxa is no"),
         (["high-agianst-max"], 3, "there is no scenario of this name (did you mean high-against-max?)"),
         (["no/such.toml"], 3, "no/such.toml: cannot be read: No such file or directory"),
         (["tight-cache", "--set", "x"], 2, "--set x: is not KEY=VALUE"),
@@ -243,4 +247,5 @@ def test_a_scenario_is_written_and_not_run(cli, small, tmp_path):
     assert "seed = 9" in path.read_text()
     assert "exists already" in cli("simulate", small, "--write", str(path)).err
     assert cli("simulate", small, "--write", str(path), "--force").code == 0
+    assert cli("simulate", small, "--set", "seed=9", "--write", "-").out.startswith("[scenario]\n")
     assert 'rate = "20MiB/s"' in path.read_text()

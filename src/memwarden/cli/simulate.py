@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from memwarden.guard.ir import Policy
     from memwarden.sim.result import Result
     from memwarden.sim.scenario import Scenario
+    from memwarden.sim.words.settings import Setting
     from memwarden.words.problems import Problem
 
 HELP = "try a limit or a policy in a world that obeys the kernel's rules"
@@ -34,6 +35,11 @@ A KEY is a cgroup's file by its path, as below /sys/fs/cgroup
 (/web/memory.high=2G), or a key of the scenario (machine.ram=1GiB,
 program.leak1.grow.rate=10MiB/s, duration=5min). A key of --sweep may leave the
 cgroup out where only one has that file set.
+"""
+GUESSED = """\
+# Limits and sizes are measured. Requests, hot parts and rates cannot be seen from outside and are guesses:
+# edit them by docs/reference/scenarios.md.
+
 """
 NOBODY = "none"
 """The policy that is none: the kernel alone."""
@@ -55,7 +61,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--from", dest="source", metavar="SOURCE",
         help="make the scenario of what runs: a recording, a PID or a cgroup of this machine",
     )  # fmt: skip
-    parser.add_argument("--write", metavar="FILE", help="write the scenario as TOML and simulate nothing")
+    parser.add_argument(
+        "--write", metavar="FILE", help="write the scenario as TOML (- for standard output), simulate nothing"
+    )
     parser.add_argument("--force", action="store_true", help="write over files that are there")
     parser.add_argument(
         "--policy", metavar="POLICY",
@@ -91,10 +99,14 @@ def run(args: argparse.Namespace) -> int:
     """Do what the options say."""
     if args.list:
         return _list(args)
-    if (args.scenario is None) == (args.source is None):
+    if args.scenario is None and args.source is None:
         raise UsageError("name one scenario (memwarden simulate --list shows them), or --from a recording")
+    if args.scenario is not None and args.source is not None:
+        raise UsageError(f"{args.scenario} and --from are two scenarios; give one of them")
     if args.sweep is not None and args.seeds is not None:
         raise UsageError("--sweep and --seeds are two questions; ask one of them")
+    if args.sweep is None and args.seeds is None and (args.keep is not None or args.jobs is not None):
+        raise UsageError("--keep and --jobs are for many runs; give --sweep or --seeds, too")
     if args.plot is not None:
         from memwarden.present import plot
 
@@ -124,16 +136,24 @@ def _list(args: argparse.Namespace) -> int:
 def _write(args: argparse.Namespace) -> int:
     from memwarden.sim.words.render import render
 
-    common.write_file(args.write, [render(chosen(args, args.settings))], force=args.force)
+    toml = render(chosen(args, args.settings))
+    if args.source is not None:
+        toml = GUESSED + toml
+    if args.write == "-":
+        common.write(toml)
+    else:
+        common.write_file(args.write, [toml], force=args.force)
     return 0
 
 
 def _runs(args: argparse.Namespace) -> int:
+    from memwarden.sim.words.settings import setting
+
     variants = [Variant("as it is", chosen(args, args.settings), policy_of(args, args.policy))]
     variants[0] = variants[0]._replace(label=args.policy or "the kernel alone")
     for said in args.compare:
         if "=" in said:
-            other = chosen(args, [*args.settings, said])
+            other = chosen(args, [*args.settings, setting(said, "--compare")])
             variants.append(Variant(said, other, variants[0].policy))
         else:
             variants.append(Variant(said, variants[0].scenario, policy_of(args, said)))
@@ -162,7 +182,7 @@ def _print(args: argparse.Namespace, runs: Sequence[tuple[str, Result]]) -> None
         common.write("\n" + simulate_compare.text(runs, width=width, paint=paint))
 
 
-def chosen(args: argparse.Namespace, settings: Sequence[str]) -> Scenario:
+def chosen(args: argparse.Namespace, settings: Sequence[str | Setting]) -> Scenario:
     """The scenario that the options name, with settings over it."""
     if args.source is not None:
         from memwarden.cli import simulate_from
@@ -171,7 +191,7 @@ def chosen(args: argparse.Namespace, settings: Sequence[str]) -> Scenario:
     return scenario(args.scenario, settings)
 
 
-def scenario(where: str, settings: Sequence[str]) -> Scenario:
+def scenario(where: str, settings: Sequence[str | Setting]) -> Scenario:
     """A scenario by its name or file; what is odd about it goes to standard error.
 
     Raises :class:`InputError` with all that is wrong.
@@ -182,7 +202,7 @@ def scenario(where: str, settings: Sequence[str]) -> Scenario:
     from memwarden.words.document import Text
 
     if where == STDIN:
-        return of_text(Text("<stdin>", sys.stdin.read()), "stdin", settings)
+        return of_text(Text("standard input", sys.stdin.read()), "standard input", settings)
     if not scenario_files.is_file(where) and where not in scenario_files.names():
         hint = nearest(where, scenario_files.names())
         raise InputError(
@@ -193,7 +213,7 @@ def scenario(where: str, settings: Sequence[str]) -> Scenario:
     return of_text(Text(*scenario_files.read(where)), name, settings)
 
 
-def of_text(text: object, name: str, settings: Sequence[str]) -> Scenario:
+def of_text(text: object, name: str, settings: Sequence[str | Setting]) -> Scenario:
     """A scenario by its text."""
     from memwarden.host import scenario_files
     from memwarden.sim.words.load import load
@@ -205,7 +225,7 @@ def of_text(text: object, name: str, settings: Sequence[str]) -> Scenario:
         text,
         name=name,
         fetch=lambda base, beside: Text(*scenario_files.read(base, beside)),
-        settings=[setting(one) for one in settings],
+        settings=[setting(one) if isinstance(one, str) else one for one in settings],
     )
     if loaded.scenario is not None:
         _tell(loaded.problems)

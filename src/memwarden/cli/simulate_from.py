@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from typing import TYPE_CHECKING
 
 from memwarden.errors import InputError
@@ -11,10 +12,11 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from memwarden.sim.scenario import Scenario
+    from memwarden.sim.words.settings import Setting
     from memwarden.state.snapshot import Snapshot
 
 
-def scenario(source: str, settings: Sequence[str]) -> Scenario:
+def scenario(source: str, settings: Sequence[str | Setting]) -> Scenario:
     """The scenario of a source, with settings over it."""
     from memwarden.cli.simulate import of_text
     from memwarden.sim.first import first
@@ -22,12 +24,29 @@ def scenario(source: str, settings: Sequence[str]) -> Scenario:
     from memwarden.words.document import Text
 
     if os.path.isfile(source) or source == "-":
-        made = first(_recorded(source), _name(source))
+        snapshots = _recorded(source)
+        made = first(snapshots, _name(source))
+        _tell_gone(source, snapshots)
     else:
         snapshot = _live()
         below = _cgroup(snapshot, source)
         made = first([snapshot], _name(below), below=below)
     return of_text(Text(source, render(made)), made.name, settings)
+
+
+def _tell_gone(source: str, snapshots: Sequence[Snapshot]) -> None:
+    """Who ran at first and not at last is not in the scenario: it may be just who is looked for."""
+    from memwarden.present.text import escape, size
+    from memwarden.sim.first import LEAST
+
+    before, last = snapshots[0], snapshots[-1]
+    for path, one in before.cgroups.items():
+        now = last.cgroups.get(path)
+        if one.procs and not (now and now.procs) and (one.current_bytes or 0) >= LEAST:
+            sys.stderr.write(
+                f"memwarden: {source}: {escape(path)} had {size(one.current_bytes or 0)} in the first "
+                "snapshot and nobody in it in the last; it is not in the scenario, add it by hand\n"
+            )
 
 
 def _recorded(path: str) -> list[Snapshot]:

@@ -77,8 +77,10 @@ def _job(args: argparse.Namespace, swept: Sweep, at: int) -> Job:
     from memwarden.cli import simulate
     from memwarden.cli.simulate_many import Job
     from memwarden.sim.words.render import render
+    from memwarden.sim.words.settings import setting
 
-    one = simulate.chosen(args, [*args.settings, f"{swept.key}={swept.texts[at]}"])
+    option = "--seeds" if args.sweep is None else "--sweep"
+    one = simulate.chosen(args, [*args.settings, setting(f"{swept.key}={swept.texts[at]}", option)])
     return Job(swept.values[at], swept.texts[at], render(one))
 
 

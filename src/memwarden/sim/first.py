@@ -69,8 +69,13 @@ def first(snapshots: Sequence[Snapshot], name: str, *, below: str = "/") -> Scen
         machine=_machine(last),
         groups=tuple(groups),
         programs=tuple(programs),
-        text=f"what ran on {last.host.hostname or 'this machine'} when it was looked at",
+        text=f"what ran on {_name_of(last.host.hostname)} when it was looked at",
     )
+
+
+def _name_of(hostname: str | None) -> str:
+    """``(none)`` is what the kernel says before the machine was given a name (init/Kconfig)."""
+    return hostname if hostname and hostname != "(none)" else "this machine"
 
 
 def _machine(snapshot: Snapshot) -> Machine:

@@ -101,6 +101,28 @@ def problems(text, **more):
             f"{WEB}{RUN}grow = {{}}",
             "s.toml:4: [program.p]: grow: grow needs rate, which is memory per second",
         ),
+        *(
+            (f"{WEB}{RUN}{part}", f"s.toml:4: [program.p]: {said}")
+            for part, said in (
+                ("read = { name = 'f', size = '0B' }", "read: size: there is nothing in a file of this size"),
+                ("write = { name = 'f', size = '0B' }", "write: size: there is nothing in a file"),
+                ("working_set = { anon = '1MiB', requests = '0/s' }", "working_set: requests: nothing comes"),
+                ("forks = { children = 9, per_s = '0/s', each = '1MiB' }", "forks: per_s: nothing starts at"),
+            )
+        ),
+        (
+            "[machine]\ndisk = { read = '0B/s' }",
+            "s.toml:2: [machine]: disk: read: nothing moves at this rate",
+        ),
+        ("[machine]\ndisk = { write = '0B/s' }", "s.toml:2: [machine]: disk: write: nothing moves"),
+        (
+            "[machine]\nswap = { size = '1GiB', disk = { read = '0B/s' } }",
+            "s.toml:2: [machine]: swap: disk: read: nothing moves at this rate",
+        ),
+        (
+            f"{WEB}{RUN.replace('/web', '/x')}{GROW}",
+            's.toml:3: [program.p]: cgroup: there is no cgroup "/x"; write',
+        ),
         (
             f"{WEB}{RUN}grow = {{ rate = '0B/s' }}",
             "s.toml:4: [program.p]: grow: rate: nothing moves at this rate",
@@ -274,7 +296,7 @@ def test_a_setting_goes_over_the_file():
     ("said", "problem"),
     [
         ("/wbe/memory.high=1G", "--set /wbe/memory.high=1G: there is no cgroup /wbe (did you mean /web?)"),
-        ("program.q.start=1s", "--set program.q.start=1s: there is no program q"),
+        ("program.q.start=1s", "--set program.q.start=1s: there is no program q; there are p"),
         ("machine.ram=5x", '--set machine.ram=5x: [machine]: ram: "5x": the unit is not one of'),
         ("machine.rma=5G", '--set machine.rma=5G: [machine]: "rma" is no key of machine (did you mean ram?)'),
         ("/memory.high=x", '--set /memory.high=x: [group."/"]: memory.high: "x" is not a number with a unit'),
@@ -285,6 +307,19 @@ def test_what_is_wrong_with_a_setting_names_it(said, problem):
     assert str(loaded.problems[0]).startswith(problem)
 
 
+def test_faults_stand_in_the_order_of_their_lines():
+    text = f"{WEB}{RUN}grow = {{ rate = 'x' }}\noom_score_adj = 2000\ngorw = 1\n[machine]\nram = 1\n"
+    lines = [one.origin.line for one in load(Text("s.toml", text), name="s").problems]
+    assert lines == [4, 5, 6, 8]
+
+
+def test_of_what_is_not_there_nothing_else_is_said():
+    loaded = load(Text("s.toml", SET), name="s", settings=[setting("program.q.start=1s", "--compare")])
+    assert list(map(str, loaded.problems)) == [
+        "--compare program.q.start=1s: there is no program q; there are p"
+    ]
+
+
 @pytest.mark.parametrize(
     ("said", "problem"),
     [
@@ -292,6 +327,8 @@ def test_what_is_wrong_with_a_setting_names_it(said, problem):
         ("=1", "--set =1: is not KEY=VALUE"),
         ("/web/memory.hgih=1", "--set /web/memory.hgih=1: memory.hgih is no file of a cgroup that"),
         ("a b=1", "--set a b=1: a b is not a key"),
+        ("memory.hgih=1", "--set memory.hgih=1: memory.hgih is no file of a cgroup that a scenario has (did"),
+        ("memory.high=1", "--set memory.high=1: of which cgroup? Write it as /web/memory.high=2G"),
         ("sede=1", "--set sede=1: sede is nothing that can be set (did you mean seed?)"),
         ("change.x=1", "--set change.x=1: change is nothing that can be set"),
     ],

@@ -37,6 +37,15 @@ def _machine(machine: sim.Machine, place: Place) -> None:
             f"ram: {size(machine.ram_bytes)} is no more than what the kernel holds and keeps free "
             f"({size(held)}); give it more"
         )
+    _disk(machine.disk, place.under("disk"))
+    if machine.swap is not None:
+        _disk(machine.swap.disk, place.under("swap").under("disk"))
+
+
+def _disk(disk: sim.Disk, place: Place) -> None:
+    for key, value in (("read", disk.read_bps), ("write", disk.write_bps)):
+        if value <= 0:
+            place.at(key).wrong(f'{key}: nothing moves at this rate; write it as {key} = "200MiB/s"')
 
 
 def _group(group: sim.Group, place: Place) -> None:
@@ -78,6 +87,15 @@ def part(one: sim.Part, place: Place) -> None:
         place.at("bottom").wrong(f"bottom: {size(one.bottom_bytes)} is not below top")
     if isinstance(one, sim.Steps) and one.every_us <= 0:
         place.at("every").wrong('every: nothing takes no time; write it as every = "1s"')
-    rate = getattr(one, "rate_bps", 1)
-    if rate is not None and rate <= 0:
-        place.at("rate").wrong('rate: nothing moves at this rate; leave the part away, or write "full"')
+    if isinstance(one, sim.ReadFile | sim.WriteFile) and one.file_bytes <= 0:
+        place.at("size").wrong('size: there is nothing in a file of this size; write it as size = "64MiB"')
+    rates = (
+        ("rate", "rate_bps", "moves", "20MiB/s"),
+        ("requests", "requests_per_s", "comes", "100/s"),
+        ("per_s", "per_s", "starts", "10/s"),
+    )
+    for key, field, does, sample in rates:
+        rate = getattr(one, field, None)
+        if rate is not None and rate <= 0:
+            text = f'{key}: nothing {does} at this rate; leave it out, or write it as {key} = "{sample}"'
+            place.at(key).wrong(text)

@@ -59,9 +59,13 @@ def load(text: Text, *, name: str, fetch: Fetch = nothing_else, settings: Sequen
     """
     problems: list[Problem] = []
     one, extends = merged(text, fetch, settings, problems)
+    if not _right(problems):  # of what is not there nothing else is right either
+        return Loaded(None, tuple(problems), extends)
     found = _Loading(one).scenario(name)
     if _right(problems):
         doubts.say(found, one.place)
+    files = list(dict.fromkeys(problem.origin.file for problem in problems))
+    problems.sort(key=lambda problem: (files.index(problem.origin.file), problem.origin.line or 0))
     return Loaded(found if _right(problems) else None, tuple(problems), extends)
 
 
@@ -221,5 +225,5 @@ def _paths(groups: tuple[sim.Group, ...]) -> frozenset[str]:
 
 def _there(path: str, paths: frozenset[str], place: Place) -> None:
     if path not in paths:
-        hint = nearest(path, paths) or f"; write [group.{quoted(path)}] for it"
+        hint = nearest(path, paths - {"/"}) or f"; write [group.{quoted(path)}] for it"
         place.wrong(f"cgroup: there is no cgroup {shown(path)}{hint}")

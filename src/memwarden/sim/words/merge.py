@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     Fetch: TypeAlias = Callable[[str, str], Text]
     """The text of a scenario that another one names: what it is called there, and in which file."""
 
+MOST: Final = 8
+"""Names that are listed where none is near."""
 SECTIONS: Final = ("scenario", "machine", "group", "program", "change")
 THERE: Final = '[scenario], [machine], [group."/PATH"], [program.NAME] and [[change]]'
 
@@ -38,7 +40,7 @@ def merged(
         whole.over(one.tree, one.place.file, one.place.lines)
     place = Place(text.name, whole.lines, problems, files=whole.files)
     for setting in settings:
-        whole.over(setting.tree, f"--set {setting.said}", {}, known=place)
+        whole.over(setting.tree, setting.said, {}, known=place)
     return Document(whole.tree, place), tuple(one.place.file for one in chain[1:])
 
 
@@ -91,7 +93,9 @@ class _Whole:
                 above = any(path.startswith(f"{name.rstrip('/')}/") for path in there)
                 if name not in there and not (section == "group" and above):
                     what = "cgroup" if section == "group" else "program"
-                    place.wrong(f"there is no {what} {name}{nearest(name, there)}")
+                    known = sorted(there)[:MOST]
+                    hint = nearest(name, there) or (f"; there are {', '.join(known)}" if known else "")
+                    place.wrong(f"there is no {what} {name}{hint}")
 
     def _over(
         self, tree: dict[str, Any], other: Mapping[str, Any], at: Path, file: str, lines: Mapping[Path, int]

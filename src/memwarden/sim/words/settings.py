@@ -1,4 +1,4 @@
-"""``--set KEY=VALUE``: one key of a scenario, said on the command line.
+"""``--set KEY=VALUE``, and the same of ``--compare`` and ``--sweep``: a key of a scenario.
 
 A file of a cgroup by its path, as below /sys/fs/cgroup (``/web/memory.high=2G``); everything else as its
 TOML key (``machine.ram=1GiB``, ``program.leak1.grow.rate=10MiB/s``), and a key of ``[scenario]``
@@ -19,25 +19,26 @@ SAMPLE: Final = "write it as /web/memory.high=2G, machine.ram=1GiB or program.NA
 
 
 class Setting(NamedTuple):
-    """What was said, and the tree of one key that it makes."""
+    """What was said, with its option, and the tree of one key that it makes."""
 
     said: str
     tree: dict[str, Any]
 
 
-def setting(said: str) -> Setting:
+def setting(text: str, option: str = "--set") -> Setting:
     """Read one ``KEY=VALUE``.
 
     Raises :class:`UsageError` where it is none.
     """
-    key, sign, value = said.partition("=")
+    key, sign, value = text.partition("=")
+    said = f"{option} {text}"
     if not sign or not key.strip() or not value.strip():
-        raise UsageError(f"--set {said}: is not KEY=VALUE; {SAMPLE}")
+        raise UsageError(f"{said}: is not KEY=VALUE; {SAMPLE}")
     return Setting(said, _tree(keys_of(key.strip(), said), _value(value.strip())))
 
 
 def keys_of(key: str, said: str) -> list[str]:
-    """The keys from the top that a key of the command line names.
+    """The keys from the top that a key of the command line names; ``said`` is what it stands in.
 
     Raises :class:`UsageError` where it names none.
 
@@ -47,25 +48,31 @@ def keys_of(key: str, said: str) -> list[str]:
     if key.startswith("/"):
         path, _, knob = key.rpartition("/")
         if GROUP.key_of(knob) is None:
-            hint = nearest(knob, [one.name for one in GROUP.keys]) or f"; {SAMPLE}"
-            raise UsageError(f"--set {said}: {knob} is no file of a cgroup that a scenario has{hint}")
+            raise UsageError(f"{said}: {_no_knob(knob)}")
         return ["group", path or "/", *knob.split(".")]
     try:
         found: Any = tomllib.loads(f"{key} = 0")
     except tomllib.TOMLDecodeError:
-        raise UsageError(f"--set {said}: {key} is not a key; {SAMPLE}") from None
+        raise UsageError(f"{said}: {key} is not a key; {SAMPLE}") from None
     keys: list[str] = []
     while isinstance(found, dict):
         [(name, found)] = found.items()
         keys.append(name)
     if len(keys) == 1 and SCENARIO.key_of(keys[0]) is not None:
         return ["scenario", *keys]
+    if keys[0] == "memory":
+        if GROUP.key_of(key) is None:
+            raise UsageError(f"{said}: {_no_knob(key)}")
+        raise UsageError(f"{said}: of which cgroup? W{SAMPLE[1:]}")
     if len(keys) == 1 or keys[0] not in SECTIONS or keys[0] == "change":
         known = [*SECTIONS[:-1], *(one.name for one in SCENARIO.keys)]
-        raise UsageError(
-            f"--set {said}: {keys[0]} is nothing that can be set{nearest(keys[0], known)}; {SAMPLE}"
-        )
+        raise UsageError(f"{said}: {keys[0]} is nothing that can be set{nearest(keys[0], known)}; {SAMPLE}")
     return keys
+
+
+def _no_knob(knob: str) -> str:
+    hint = nearest(knob, [one.name for one in GROUP.keys]) or f"; {SAMPLE}"
+    return f"{knob} is no file of a cgroup that a scenario has{hint}"
 
 
 def _tree(keys: list[str], value: Any) -> dict[str, Any]:
