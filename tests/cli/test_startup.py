@@ -11,6 +11,7 @@ import sys
 
 import pytest
 
+from memwarden.daemon import hints
 from memwarden.daemon.options import Options, pack
 from tests.repo.tree import REPOSITORY, python_files, relative, tree_of
 
@@ -47,7 +48,7 @@ def imported(*words):
 IN_THE_GUARD = {
     "__future__", "__main__", "_abc", "_bisect", "_codecs", "_collections", "_collections_abc", "_ctypes",
     "_frozen_importlib", "_frozen_importlib_external", "_functools", "_heapq", "_imp", "_io", "_json",
-    "_operator", "_signal", "_socket", "_stat", "_struct", "_thread", "_typing", "_warnings", "_weakref",
+    "_operator", "_signal", "_socket", "_stat", "_struct", "_thread", "_warnings", "_weakref",
     "abc", "array", "binascii", "bisect", "builtins", "codecs", "collections", "collections.abc", "copyreg",
     "ctypes", "ctypes._endian", "encodings", "encodings.aliases", "encodings.utf_8", "enum", "errno", "fcntl",
     "functools", "gc", "genericpath", "heapq", "io", "itertools", "keyword", "marshal", "math", "mmap",
@@ -55,14 +56,11 @@ IN_THE_GUARD = {
     "struct", "sys", "time", "types", "typing", "zipimport", "zlib",
 }  # fmt: skip
 """All that the guard may import of the standard library; each more is memory that stays locked."""
-IN_OLDER_PYTHONS = {
-    "_sre", "contextlib", "re", "re._casefix", "re._compiler", "re._constants", "re._parser",
-    "sre_compile", "sre_constants", "sre_parse", "typing.io", "typing.re", "warnings",
-}  # fmt: skip
-"""What ``typing`` itself imports before 3.13."""
 GUARD = """
 import sys
 sys.path.insert(0, "src")
+from memwarden.daemon import hints
+hints.install()
 from memwarden.daemon.options import unpack
 from memwarden.daemon.start import run
 run(unpack(sys.argv[1]))
@@ -80,7 +78,7 @@ def test_the_guard_imports_nothing_that_it_could_do_without(tmp_path):
     found = set(done.stdout.split())
     assert "memwarden.guard.engine" in found
     theirs = {name for name in found if not name.startswith("memwarden")}
-    allowed = IN_THE_GUARD if sys.version_info >= (3, 13) else IN_THE_GUARD | IN_OLDER_PYTHONS
+    allowed = IN_THE_GUARD if sys.version_info[:2] in hints.KNOWN else IN_THE_GUARD | {"_typing"}
     assert theirs - allowed == set()
 
 

@@ -9,6 +9,10 @@ import sys
 if __name__ == "__main__":
     sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
 
+    from memwarden.daemon import hints
+
+    hints.install()
+
     from memwarden.daemon.options import unpack
     from memwarden.errors import MemwardenError
     from memwarden.host.blocks import Suppress
