@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 import typing
 
 import pytest
 
-from memwarden.daemon import hints
-from tests.repo.tree import REPOSITORY
+from memwarden.daemon import hints, lean
 
 pytestmark = pytest.mark.skipif(
-    sys.version_info[:2] not in hints.KNOWN, reason="classes of this Python hold their annotations otherwise"
+    sys.version_info[:2] not in lean.KNOWN, reason="classes of this Python hold their annotations otherwise"
 )
 BODY = """
 class Point({typing}.NamedTuple):
@@ -127,26 +125,3 @@ def test_hints_are_no_more_than_that(module):
     for one in (typing, hints):
         assert one.cast("int", "a") == "a"
         assert not one.TYPE_CHECKING
-
-
-FIND = """
-import sys
-sys.path.insert(0, "src")
-from memwarden.daemon import hints
-hints.install()
-import typing
-print(typing is hints, "re" in sys.modules)
-"""
-
-
-def test_whoever_imports_typing_later_finds_these():
-    done = subprocess.run(
-        [sys.executable, "-I", "-S", "-c", FIND], cwd=REPOSITORY, capture_output=True, text=True, check=True
-    )
-    assert done.stdout.split() == ["True", "False"]
-
-
-def test_an_unknown_python_keeps_its_own(monkeypatch):
-    monkeypatch.setattr(hints, "KNOWN", ())
-    hints.install()
-    assert sys.modules["typing"] is typing

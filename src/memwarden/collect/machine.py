@@ -1,7 +1,6 @@
 """The machine-wide files."""
 
 from collections.abc import Iterable, Mapping
-from functools import partial
 from typing import Final, NamedTuple
 
 from memwarden.collect.hierarchy import Hierarchy
@@ -36,7 +35,7 @@ def read(reading: Reading, page_size: int) -> Machine:
     return Machine(
         meminfo=reading.file("/proc/meminfo", meminfo.parse),
         vmstat=reading.file("/proc/vmstat", vmstat.parse),
-        zones=reading.file("/proc/zoneinfo", partial(zoneinfo.parse, page_size=page_size)),
+        zones=reading.file("/proc/zoneinfo", lambda text: zoneinfo.parse(text, page_size=page_size)),
         buddy=reading.file("/proc/buddyinfo", buddyinfo.parse),
         swaps=reading.file("/proc/swaps", swaps.parse),
         memory_pressure=reading.file("/proc/pressure/memory", psi.parse),

@@ -9,9 +9,9 @@ import sys
 if __name__ == "__main__":
     sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
 
-    from memwarden.daemon import hints
+    from memwarden.daemon import lean
 
-    hints.install()
+    lean.install()
 
     from memwarden.daemon.options import unpack
     from memwarden.errors import MemwardenError

@@ -6,21 +6,11 @@ guard uses records (``NamedTuple``) only. Here they share their methods. What ch
 
 from __future__ import annotations
 
-import sys
 from _collections import _tuplegetter  # type: ignore[import-not-found]
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
-
-KNOWN = ((3, 11), (3, 12), (3, 13))
-"""Versions of Python whose classes hold their annotations as a dictionary from the start."""
-
-
-def install() -> None:
-    """Have everything that is imported from now on find this for ``typing``, where that is known to do."""
-    if sys.version_info[:2] in KNOWN:
-        sys.modules["typing"] = sys.modules[__name__]
 
 
 class _Hint:

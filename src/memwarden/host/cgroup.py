@@ -8,6 +8,7 @@ than a page, so a caller that has to be frugal allows few.
 from __future__ import annotations
 
 import os
+from array import array
 from errno import ENODEV, ENOENT
 from os import pread
 from typing import TYPE_CHECKING, Final
@@ -36,6 +37,10 @@ HOT: Final = frozenset(
     )
 )
 """Files that change with every page charged; limits and the like change when somebody writes them."""
+CLOSED: Final = -1
+_PLACES: Final[dict[str, int]] = {}
+"""Names of files that were kept open anywhere, to the place of their descriptors in each directory, where
+a dictionary of 15 of them is 1 KiB."""
 LEAF_LINKS: Final = 2
 """``fs/kernfs/inode.c:kernfs_refresh_inode``: a directory has two links and one for each directory in it."""
 
@@ -53,7 +58,7 @@ class Allowance:
 class CgroupDirectory:
     """A :class:`memwarden.collect.source.Directory` that keeps its descriptors if the allowance lets it."""
 
-    __slots__ = ("allowance", "children", "fd", "inode", "kept", "name", "open_files", "parent", "path")
+    __slots__ = ("allowance", "children", "fd", "fds", "inode", "kept", "name", "parent", "path")
 
     def __init__(
         self, path: str, fd: int, allowance: Allowance, parent: CgroupDirectory | None = None, name: str = ""
@@ -61,7 +66,8 @@ class CgroupDirectory:
         self.path = path
         self.inode = os.fstat(fd).st_ino
         self.fd: int | None = fd
-        self.open_files: dict[str, int] = {}
+        self.fds = array("i")
+        """Descriptors of files, by :data:`_PLACES`."""
         self.children: dict[str, CgroupDirectory] = {}
         self.allowance = allowance
         self.parent = parent
@@ -73,8 +79,9 @@ class CgroupDirectory:
     def read(self, name: str) -> bytes:
         """The whole content of a file here."""
         try:
-            fd = self.open_files.get(name)
-            return self._read_closed(name) if fd is None else files.read_fd(fd)
+            place = _PLACES.get(name, len(self.fds))
+            fd = self.fds[place] if place < len(self.fds) else CLOSED
+            return self._read_closed(name) if fd == CLOSED else files.read_fd(fd)
         except OSError as error:
             raise self._failed(name, error) from None
 
@@ -87,10 +94,10 @@ class CgroupDirectory:
         """The contents of some files here, or their errors; the innermost loop of a snapshot."""
         found: list[bytes | ReadError] = []
         add = found.append
-        fd_of = self.open_files.get
+        fds, place_of, count = self.fds, _PLACES.get, len(self.fds)
         for name in names:
-            fd = fd_of(name)
-            if fd is not None:
+            place = place_of(name, count)
+            if place < count and (fd := fds[place]) != CLOSED:
                 try:
                     data = pread(fd, FIRST, 0)
                 except OSError as error:
@@ -110,13 +117,18 @@ class CgroupDirectory:
             return files.marks(self._open())
         fd = os.open(name, files.FILE_FLAGS, dir_fd=self._open())
         if self.allowance.left > 0 and (name in HOT or not self.allowance.hot_only):
-            self.open_files[name] = fd
-            self.allowance.left -= 1
+            self._keep(name, fd)
             return files.read_fd(fd)
         try:
             return files.read_fd(fd)
         finally:
             os.close(fd)
+
+    def _keep(self, name: str, fd: int) -> None:
+        place = _PLACES.setdefault(name, len(_PLACES))
+        self.fds.extend([CLOSED] * (place + 1 - len(self.fds)))
+        self.fds[place] = fd
+        self.allowance.left -= 1
 
     def subdirectories(self) -> list[tuple[str, int]]:
         """The cgroups below; those that are gone or were made anew are let go."""
@@ -183,10 +195,11 @@ class CgroupDirectory:
 
     def close_files(self) -> None:
         """Close the files, not the directory."""
-        for fd in self.open_files.values():
-            os.close(fd)
-        self.allowance.left += len(self.open_files)
-        self.open_files.clear()
+        for place, fd in enumerate(self.fds):
+            if fd != CLOSED:
+                os.close(fd)
+                self.fds[place] = CLOSED
+                self.allowance.left += 1
 
     def close(self) -> None:
         """Let go of everything held here and below."""

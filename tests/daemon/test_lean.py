@@ -1,0 +1,65 @@
+"""What stands in for modules of Python in the guard's process, and that it does what they do."""
+
+from __future__ import annotations
+
+import enum
+import subprocess
+import sys
+
+import pytest
+
+from memwarden.daemon import lean
+from tests.repo.tree import REPOSITORY
+
+FIND = """
+import sys
+sys.path.insert(0, "src")
+from memwarden.daemon import lean
+lean.install()
+import enum, typing, signal, array, collections.abc
+from memwarden.state.snapshot import CgroupMode
+print(typing.__name__, enum.__name__, signal.SIGKILL == 9, CgroupMode.V2.value)
+print(*{"re", "functools", "reprlib", "keyword"} & sys.modules.keys())
+"""
+
+
+@pytest.mark.skipif(sys.version_info[:2] not in lean.KNOWN, reason="this Python keeps its own")
+def test_whoever_imports_later_finds_these():
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", "-c", FIND], cwd=REPOSITORY, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.splitlines() == ["memwarden.daemon.hints memwarden.daemon.lean True v2", ""]
+
+
+def test_an_unknown_python_keeps_its_own(monkeypatch):
+    monkeypatch.setattr(lean, "KNOWN", ())
+    lean.install()
+    assert sys.modules["enum"] is enum
+
+
+@pytest.mark.parametrize("base", [lean.Enum, enum.Enum])
+def test_members(base):
+    class Mode(base):
+        """Which."""
+
+        V2 = "v2"
+        NONE = ""
+
+    assert (Mode.V2.name, Mode.V2.value, Mode.NONE.value) == ("V2", "v2", "")
+    assert Mode("v2") is Mode.V2
+    assert [*Mode] == [Mode.V2, Mode.NONE]
+    assert len(Mode) == 2
+    assert Mode.V2 != Mode.NONE
+    assert Mode.V2 != "v2"
+    assert isinstance(Mode.V2, Mode)
+    assert {Mode.V2: 1}[Mode("v2")] == 1
+    assert repr(Mode.V2) == "<Mode.V2: 'v2'>"
+    assert str(Mode.V2) == "Mode.V2"
+    assert Mode.NONE  # an empty value is a member like any other
+    match Mode("v2"):
+        case Mode.V2:
+            pass
+        case _:
+            pytest.fail("it is matched by identity")
+    with pytest.raises(ValueError, match="'v9' is not a valid .*Mode"):
+        Mode("v9")
