@@ -74,7 +74,7 @@ def module(request):
 
 
 def test_a_record_is_a_tuple_with_names(module):
-    Point = module["Point"]  # noqa: N806
+    Point = module["Point"]  # noqa: N806 - it is a class
     one = Point(1, label="there")
     assert one == (1, None, "there")
     assert hash(one) == hash((1, None, "there"))

@@ -61,5 +61,5 @@ def test_members(base):
             pass
         case _:
             pytest.fail("it is matched by identity")
-    with pytest.raises(ValueError, match="'v9' is not a valid .*Mode"):
+    with pytest.raises(ValueError, match=r"'v9' is not a valid .*Mode"):
         Mode("v9")

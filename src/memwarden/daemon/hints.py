@@ -6,7 +6,7 @@ guard uses records (``NamedTuple``) only. Here they share their methods. What ch
 
 from __future__ import annotations
 
-from _collections import _tuplegetter  # type: ignore[import-not-found]
+from _collections import _tuplegetter  # type: ignore[import-not-found]  # no stub knows it
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

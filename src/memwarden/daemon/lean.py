@@ -7,11 +7,11 @@ their own.
 
 from __future__ import annotations
 
-import _collections  # type: ignore[import-not-found]
+import _collections  # type: ignore[import-not-found]  # no stub knows it
 import _collections_abc
 import _heapq
 import _operator
-import _signal  # type: ignore[import-not-found]
+import _signal  # type: ignore[import-not-found]  # no stub knows it
 import sys
 
 from memwarden.daemon import hints
