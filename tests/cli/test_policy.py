@@ -96,11 +96,35 @@ def test_warnings_are_findings_only_when_asked(cli, file):
     ran = cli("policy", "check", path)
     assert ran.code == 0
     assert ran.out.splitlines() == [
-        f"{path}:9: warning: looks for nothing and never fires; add a [[rule.when]]",
-        f"{path}:9: warning: does nothing; add a [[rule.do]]",
+        f'{path}:9: warning: rule "idle": looks for nothing and never fires; add a [[rule.when]]',
+        f'{path}:9: warning: rule "idle": does nothing; add a [[rule.do]]',
         f"{path}: 2 warnings; 2 rules, 1 name protected",
     ]
     assert cli("policy", "check", "--strict", path).code == 1
+
+
+@pytest.mark.parametrize("action", ["show", "explain"])
+def test_another_tools_policy_is_called_that(cli, file, action):
+    path = file('{"memory_pressure": "60%"}', "plain.json")
+    ran = cli("policy", action, path)
+    assert (ran.code, ran.out) == (3, "")
+    assert ran.err.endswith(
+        "is a policy of another tool; memwarden policy convert --from plain makes it one of ours\n"
+    )
+
+
+def test_a_name_that_is_no_file_learns_of_the_built_in_one(cli):
+    err = cli("policy", "show", "defualt").err
+    assert err.endswith('cannot be opened: No such file or directory; "default" names the built-in policy\n')
+    assert cli("policy", "show", "/no/such").err.endswith("No such file or directory\n")
+
+
+def test_a_section_that_stands_twice(cli, file):
+    path = file('[guard]\ndry_run = true\n[protect.x]\nwho = ["a"]\n[protect.x]\n')
+    assert (
+        f"{path}:5: is not TOML: [protect.x] stands twice; put both together"
+        in cli("policy", "check", path).out
+    )
 
 
 def test_a_file_that_everybody_may_write(cli, file):

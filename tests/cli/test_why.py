@@ -67,6 +67,12 @@ def test_the_list(cli, state):
     assert cli("why", "--list", "--top", "-1", "--state", state).code == 2
 
 
+def test_an_empty_list_is_said_to_be_empty(cli, tmp_path):
+    (tmp_path / "decisions.jsonl").write_text("")
+    ran = cli("why", "--list", "--state", tmp_path)
+    assert ran.out.startswith("nothing is listed: the guard has had nothing to decide")
+
+
 def test_damaged_lines_are_said(cli, state, tmp_path):
     with (tmp_path / "decisions.jsonl").open("a") as file:
         file.write("{torn\n")

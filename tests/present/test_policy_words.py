@@ -219,19 +219,40 @@ def test_rules_with_more_about_them():
 
 def test_what_holds_for_all_rules():
     policy = ir.Policy(
-        "p", (), steady=True, kill_pause_us=SECOND_US, dry_run=True, notes=("no x",), wait_for_death=False
+        "p",
+        (ir.Rule("r", (), ()),),
+        steady=True,
+        kill_pause_us=SECOND_US,
+        dry_run=True,
+        notes=("no x",),
+        wait_for_death=False,
     )
-    assert paragraphs(policy, {}) == [
+    assert paragraphs(policy, {})[:1] == [
         (
             "Policy p",
             (
-                "0 rules, looked at every 100 ms always. It is a dry run: everything is decided and "
+                "1 rule, looked at every 100 ms always. It is a dry run: everything is decided and "
                 "nothing done. "
                 "After a kill nobody else is killed for 1 s. "
                 "It does not wait until who was killed is gone. Note: no x."
             ),
         )
     ]
+
+
+def test_a_policy_without_rules_does_nothing():
+    found = dict(paragraphs(ir.Policy("p", (), BUILT_IN), {}))
+    assert found["Policy p"].startswith("It has no rule: the guard does nothing.")
+    assert found["Spared"] == f"Never killed at all: all {len(BUILT_IN)} entries of the built-in list."
+
+
+def test_no_rest_and_no_least_are_not_said_as_figures():
+    # What earlyoom's arguments become: whoever has nothing may be chosen, and nothing is waited for.
+    ranking = ir.Ranking((ir.Weight("oom-score"),), ir.Amount(bytes=-1))
+    kill = ir.DoKill(ir.Choice(ranking=ranking))
+    rule = ir.Rule("r", (ir.Group("g", (ir.Stall(above_us=1000),)),), (kill,), pause_us=0)
+    [_, (_, said)] = paragraphs(ir.Policy("p", (rule,)), {})
+    assert said.endswith("the guard kills the one with the highest oom_score. Afterwards it does not rest.")
 
 
 def test_who_is_spared():
@@ -265,7 +286,7 @@ def test_the_built_in_policy(cli, golden):
 
 def test_paragraphs_are_wrapped_below_their_titles():
     out = text(ir.Policy("p", ()), {}, width=30, paint=PLAIN)
-    assert out == "Policy p\n  0 rules, looked at every 100\n  ms while something is wrong.\n"
+    assert out == "Policy p\n  It has no rule: the guard\n  does nothing.\n"
 
 
 def test_nothing_that_is_checked_reaches_the_terminal_raw():

@@ -73,6 +73,11 @@ def kind(where: str | None) -> str | None:
     return found and found[0]
 
 
+def of_another(tool: str) -> str:
+    """What is said of another tool's policy where only ours will do."""
+    return f"is a policy of another tool; memwarden policy convert --from {tool} makes it one of ours"
+
+
 def foreign(where: str, *, bug_compatible: bool = False) -> Policy | None:
     """Another tool's policy, by what is in the file; ``None`` where it is one of ours, or nothing says so."""
     from memwarden.guard import foreign as others
@@ -108,6 +113,9 @@ def usable(where: str | None) -> Loaded:
     for path, note in files.notes:
         sys.stderr.write(f"memwarden: {path}: {note}\n")
     if loaded.policy is None:
+        tool = kind(where)
+        if tool is not None:
+            raise InputError(f"{files.name}: {of_another(tool)}")
         first = next(one for one in loaded.problems if not one.warning)
         rest = sum(not one.warning for one in loaded.problems) - 1
         more = f" (and {rest} more; memwarden policy check lists them)" if rest else ""

@@ -71,6 +71,7 @@ def _print(checked: Sequence[tuple[str, tuple[Problem, ...], str]], form: str) -
 def _check(where: str | None) -> tuple[str, tuple[Problem, ...], str]:
     from memwarden.guard.policy.doubts import doubts
     from memwarden.present.text import counted
+    from memwarden.words.kinds import quoted
     from memwarden.words.problems import Origin, Problem
 
     files, loaded = policy.read(where)
@@ -80,8 +81,7 @@ def _check(where: str | None) -> tuple[str, tuple[Problem, ...], str]:
         name, _, text = str(error).partition(": ")
         return files.name, (Problem(Origin(name), text),), "it is not used"
     if kind is not None:
-        text = f"is a policy of another tool; memwarden policy convert --from {kind} makes it one of ours"
-        return files.name, (Problem(Origin(files.name), text),), "it is not used"
+        return files.name, (Problem(Origin(files.name), policy.of_another(kind)),), "it is not used"
     remarks = [Problem(Origin(path), text, warning=True) for path, text in files.notes]
     said = "it is not used"
     if loaded.policy is not None:
@@ -93,5 +93,7 @@ def _check(where: str | None) -> tuple[str, tuple[Problem, ...], str]:
         )
         for doubt in doubts(loaded.policy):
             origin = loaded.origins.get(doubt.spot, (Origin(files.name),))[-1]
-            remarks.append(Problem(origin, doubt.text, warning=True))
+            section, name = doubt.spot
+            rule = f"rule {quoted(name)}: " if section == "rule" else ""
+            remarks.append(Problem(origin, f"{rule}{doubt.text}", warning=True))
     return files.name, (*loaded.problems, *remarks), said

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import stat
+from errno import ENOENT
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import memwarden
@@ -112,7 +113,8 @@ def _read(path: str, base: str | None, notes: list[tuple[str, str]]) -> tuple[st
     try:
         fd = os.open(real, files.FILE_FLAGS)
     except OSError as error:
-        raise InputError(f"{path}: cannot be opened: {error.strerror}") from error
+        hint = "" if "/" in path or error.errno != ENOENT else f'; "{BUILT_IN}" names the built-in policy'
+        raise InputError(f"{path}: cannot be opened: {error.strerror}{hint}") from error
     try:
         mode = os.fstat(fd).st_mode
         if not stat.S_ISREG(mode):

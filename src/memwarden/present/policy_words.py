@@ -64,6 +64,8 @@ def text(policy: ir.Policy, protected: Mapping[str, tuple[str, ...]], *, width: 
 def _whole(policy: ir.Policy) -> str:
     when = "always" if policy.steady else "while something is wrong"
     said = [f"{counted(len(policy.rules), 'rule')}, looked at every {span(policy.tick_us)} {when}."]
+    if not policy.rules:
+        said = ["It has no rule: the guard does nothing."]
     if policy.dry_run:
         said.append("It is a dry run: everything is decided and nothing done.")
     if policy.kill_pause_us:
@@ -82,7 +84,8 @@ def _spared(policy: ir.Policy, protected: Mapping[str, tuple[str, ...]]) -> str:
     kept = sum(mark in BUILT_IN for mark in policy.never)
     own = [mark for mark in policy.never if mark not in BUILT_IN]
     if kept:
-        said.append(f"Never killed at all: {kept} of the {len(BUILT_IN)} entries of the built-in list.")
+        how_many = f"all {kept}" if kept == len(BUILT_IN) else f"{kept} of the {len(BUILT_IN)}"
+        said.append(f"Never killed at all: {how_many} entries of the built-in list.")
     if own:
         said.append(f"Nor, by this policy: {', '.join(own)}.")
     allowed = [mark for mark in BUILT_IN if mark not in policy.never]
@@ -101,7 +104,8 @@ def _rule(rule: ir.Rule) -> str:
     if rule.xattr_filter:
         said.append(f"Only cgroups that have the extended attribute {rule.xattr_filter}.")
     others = f", and so do the others that rest with {rule.rests_with}" if rule.rests_with else ""
-    said.append(f"Afterwards it rests for {span(rule.pause_us)}{others}.")
+    rests = f"rests for {span(rule.pause_us)}{others}" if rule.pause_us else "does not rest"
+    said.append(f"Afterwards it {rests}.")
     return " ".join(said)
 
 
@@ -167,7 +171,9 @@ def _who(choice: ir.Choice) -> str:
     who, meant = "the first", f"by {_weighted(ranking.weights)}"
     if len(ranking.weights) == 1:
         who, meant = RANKS[ranking.weights[0].key]
-    least = f"more than {amount(ranking.least)}" if ranking.least != ir.Amount(bytes=0) else ""
+    # A negative least is how it is written that whoever has nothing may be chosen, too.
+    asked = (ranking.least.bytes or 0) > 0 or ranking.least.bytes is None
+    least = f"more than {amount(ranking.least)}" if asked else ""
     ties = f"among equals by {', '.join(ranking.ties)}" if ranking.ties else ""
     among = f"among {_places(choice.cgroups)}" if choice.cgroups != ir.Choice().cgroups else ""
     marked = _marked(choice.preferences)

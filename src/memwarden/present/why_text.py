@@ -233,7 +233,9 @@ def _figure(key: str, value: float | None) -> str:
 
 def listed(entries: Sequence[tuple[str, Instant, str]], width: int = 80, paint: Paint = PLAIN) -> str:
     """Id, time and summary of each, the summary below where it does not fit behind."""
-    lines = []
+    lines = (
+        [] if entries else ["nothing is listed: the guard has had nothing to decide, and nobody was killed"]
+    )
     for key, at, summary in entries:
         lines.append(f"{paint(escape(key), 'bold')}  {when(at)}")
         lines += wrap(escape(summary), width, first="    ")

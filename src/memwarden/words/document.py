@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 AT_END: Final = " (at end of document)"
+_TWICE: Final = re.compile(r"Cannot declare (\(.*\)) twice$")
 _AT_LINE: Final = re.compile(r" \(at line (\d+), column \d+\)$")
 
 
@@ -47,6 +48,9 @@ def parse(text: Text, problems: list[Problem], sections: Iterable[str], *, what:
         line = _AT_LINE.search(str(error))
         at = int(line[1]) if line else None
         said = _AT_LINE.sub("", str(error))
+        if twice := _TWICE.match(said):
+            names = ".".join(re.findall("'([^']*)'", twice[1]))
+            said = f"[{names}] stands twice; put both together"
         if said.endswith(AT_END):
             said, at = said.removesuffix(AT_END), text.text.count("\n") + 1
         problems.append(Problem(Origin(text.name, at), f"is not TOML: {said[:1].lower()}{said[1:]}"))

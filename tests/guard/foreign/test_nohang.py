@@ -43,7 +43,17 @@ def test_its_defaults():
     assert hard.choice.preferences == Preferences(omit=("adj<=-1000",), xattrs=())
     policy = load(SHORT)
     assert (policy.tick_us, policy.steady) == (100_000, True)
-    assert "nohang itself exits without hard_threshold_max_psi, " in policy.notes[0]
+    assert policy.notes[0].startswith(
+        "n.conf: nohang itself exits without hard_threshold_max_psi, hard_threshold_min_mem, "
+        "hard_threshold_min_swap and 21 more keys; its defaults are taken"
+    )
+
+
+def test_of_many_keys_not_all_are_listed():
+    notes = load(f"frob = 3\n{SHORT}").notes
+    assert notes[0] == (
+        "n.conf:1: 'frob' is no key of nohang's, which ignores it; none that is known is spelled like it"
+    )
 
 
 def test_what_it_reads():

@@ -404,6 +404,7 @@ def test_hooks():
     assert text_of(json.dumps(hook)).notes == (
         "oomd.json:1: dummy_prekill_hook for /a does nothing, in oomd as well as here",
         "oomd.json:1: dummy_prekill_hook for every cgroup does nothing, in oomd as well as here",
+        "oomd.json: has no rulesets, so that oomd does nothing; is it a policy of oomd's?",
     )
     hook = {"prekill_hooks": [plugin("dump_heap")]}
     assert text_refused(json.dumps(hook)) == (

@@ -50,6 +50,15 @@ def test_what_never_fires(detector, why):
     assert when(SEEN.detectors[0], detector) == [f'never fires by "g": {why}']
 
 
+def test_what_is_always_so():
+    # A share of a whole is at most all of it; at 100 % it is not so where nothing is used.
+    above, whole = ir.Amount(ppm=1_500_000), ir.Amount(ppm=1_000_000)
+    for kind, name in ((ir.Available, "available"), (ir.SwapFree, "swap_free"), (ir.Headroom, "headroom")):
+        assert when(kind(above)) == [f"{name} is always below 150%; write a share of 100% or less"]
+        assert when(kind(whole)) == []
+        assert when(kind(ir.Amount(bytes=1 << 62))) == []
+
+
 @pytest.mark.parametrize(
     "detector",
     [

@@ -72,6 +72,8 @@ DROPPED: Final = {
     ),
 }
 """What is not taken over, by the reason."""
+NAMED: Final = 3
+"""Missing keys that are named; the others are counted."""
 KNOWN: Final = frozenset({*SETS, *ZRAM, *(key for keys in DROPPED.values() for key in keys)})
 _ADJUSTS: Final = {
     "NAME": "comm~",
@@ -167,7 +169,9 @@ def _name(path: str, keys: dict[str, Setting], notes: list[str]) -> None:
         if given := [key for key in dropped if key in keys]:
             notes.append(f"{path}: {', '.join(given)}: {reason}")
     if missing := sorted(SETS.keys() - keys.keys()):
-        notes.append(f"{path}: nohang itself exits without {', '.join(missing)}; its defaults are taken")
+        rest = f" and {len(missing) - NAMED} more keys" if len(missing) > NAMED else ""
+        names = ", ".join(missing[:NAMED])
+        notes.append(f"{path}: nohang itself exits without {names}{rest}; its defaults are taken")
 
 
 def _repeated(path: str, line: int, content: str, notes: list[str]) -> list[tuple[str, float]]:

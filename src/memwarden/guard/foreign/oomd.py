@@ -54,6 +54,8 @@ def load(texts: Mapping[str, str], *, bug_compatible: bool) -> Policy:
         for ruleset in _rulesets(_File(path, bug_compatible, notes), texts[path], drop_in=True):
             at = _target(path, ruleset, base)
             added.setdefault(at, []).insert(0, _merged(path, ruleset, base[at]))
+    if not base:
+        notes.append(f"{base_path}: has no rulesets, so that oomd does nothing; is it a policy of oomd's?")
     rules: list[Rule] = []
     for at, ruleset in enumerate(base):
         rules += added.get(at, [])

@@ -19,6 +19,10 @@ def refused(path: str, line: int, what: str) -> InputError:
     return InputError(one_line(f"{path}:{line}: {what}" if line else f"{path}: {what}"))
 
 
+MOST: Final = 12
+"""Words that are listed where none is near; more are no help, and would be cut off."""
+
+
 def one_line(sentence: str) -> str:
     r"""A sentence that somebody's text is in, without control characters and not endless.
 
@@ -44,4 +48,6 @@ def instead(word: str, known: Iterable[str]) -> str:
     """
     names = sorted(known)
     near = get_close_matches(word, names, 1)
-    return f'did you mean "{near[0]}"?' if near else f"known are {', '.join(names)}"
+    if near:
+        return f'did you mean "{near[0]}"?'
+    return f"known are {', '.join(names)}" if len(names) <= MOST else "none that is known is spelled like it"

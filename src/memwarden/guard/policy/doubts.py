@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from memwarden.guard import ir
 from memwarden.guard.policy.words import CHOOSING, DETECTOR_OF
 from memwarden.words.kinds import quoted
-from memwarden.words.quantities import DURATIONS, write
+from memwarden.words.quantities import DURATIONS, write, write_percent
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from memwarden.guard.policy.load import Spot
 
+WHOLE: Final = 1_000_000
+"""100 %, in parts per million."""
 ALL: Final = 10_000
 """100 %, in hundredths of a percent."""
 COMM_LENGTH: Final = 15
@@ -74,6 +76,8 @@ def _of_rule(rule: ir.Rule, policy: ir.Policy) -> Iterator[str]:
             why = _never(detector)
             if why:
                 yield f"never fires by {quoted(group.name)}: {why}"
+            elif always := _always(detector):
+                yield always
         windows = [getattr(one, "window_us", policy.tick_us) for one in group.detectors]
         if min(windows, default=policy.tick_us) < policy.tick_us:
             tick = write(policy.tick_us, DURATIONS)
@@ -106,6 +110,17 @@ def _never(detector: ir.Detector) -> str:
             return "memory never ends within no time; give a time that an action takes"
         case ir.Constant(fires=False):
             return "it says so"
+    return ""
+
+
+def _always(detector: ir.Detector) -> str:
+    """Why a detector sees what it looks for whatever happens, or nothing."""
+    match detector:
+        case ir.Available(below=below) | ir.SwapFree(below=below) | ir.Headroom(below=below) if (
+            below.ppm or 0
+        ) > WHOLE:
+            name, share = DETECTOR_OF[type(detector)].name, write_percent(below.ppm or 0, 10_000)
+            return f"{name} is always below {share}; write a share of 100% or less"
     return ""
 
 
