@@ -88,7 +88,22 @@ def test_paused_and_dumped(cli, tmp_path):
     with guard(tmp_path, answer(status=calm, dump="20261126-051021-1")):
         ran = cli("ctl", "dump", "--run", str(tmp_path))
     assert "is guarding, paused: it decides nothing" in " ".join(ran.out.split())
-    assert "the last minutes are in incidents/20261126-051021-1" in ran.out
+    assert "the last minutes are in incidents/20261126-051021-1 of its --state" in " ".join(ran.out.split())
+
+
+@pytest.mark.parametrize("command", ["status", "resume"])
+def test_an_observer_is_not_called_paused_and_cannot_be_resumed(cli, tmp_path, command):
+    observer = STATUS | {"doing": "observing", "paused": True}
+    with guard(tmp_path, {**answer(status=observer), "command": command}):
+        out = " ".join(cli("ctl", command, "--run", str(tmp_path)).out.split())
+    assert "is observing: it decides nothing (pid 42" in out
+    assert "paused" not in out
+    assert ("resume changes nothing: it was started with --observe" in out) == (command == "resume")
+
+
+def test_a_dry_run_is_called_one(cli, tmp_path):
+    with guard(tmp_path, answer(status=STATUS | {"doing": "dry-run"})):
+        assert "is on a dry run: it does nothing (pid 42" in cli("ctl", "status", "--run", str(tmp_path)).out
 
 
 def test_as_json(cli, tmp_path):

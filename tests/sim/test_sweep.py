@@ -76,6 +76,13 @@ def test_a_bend_that_the_curve_never_falls_below_by_a_step_is_none():
     assert kneedle([0, 1, 2, 3, 4], [100, 65, 50, 25, 0]) is None
 
 
+def test_a_bend_in_a_curve_that_hardly_falls_is_no_knee():
+    # Heights over the diagonal: 0, .55, .45, .25, 0; but 100 before it is not twice the 96 at it.
+    assert kneedle([0, 1, 2, 3, 4], [100, 96, 95.5, 95.2, 95]) == 1
+    assert knee(points([1000, 960, 955, 952, 950])) is None
+    assert knee(points([1000, 500, 480, 470, 460])) == 1
+
+
 def test_the_curve_is_the_worst_at_a_value_or_above_it():
     # 0, 10, 0, 0, 0 is 10, 10, 0, 0, 0 then: heights 0, -.25, .5, .25, 0; the knee is where it has fallen.
     assert knee(points([0, 10, 0, 0, 0])) == 2

@@ -27,6 +27,7 @@ TYPES: Final[dict[str, Any]] = {
     "ledger_lost": int,
     "recorder_dropped": int,
 }
+DOING: Final = {"observing": "observing: it decides nothing", "dry-run": "on a dry run: it does nothing"}
 LOST: Final = {
     "ledger_dropped": "entries of the ledger were dropped",
     "ledger_lost": "lines of the ledger could not be written",
@@ -51,15 +52,22 @@ def is_answer(found: Any) -> bool:
 def text(answer: dict[str, Any], *, width: int) -> str:
     """How the guard is, a line for each thing worth knowing."""
     status = answer["status"]
-    paused = ", paused: it decides nothing" if status["paused"] else ""
+    observes = status["doing"] == "observing"  # it is paused from the start, and that is no news
+    paused = ", paused: it decides nothing" if status["paused"] and not observes else ""
     rules, woken = counted(status["rules"], "rule"), counted(status["turns"], "time")
     since = duration(max(status["now_us"] - status["started_us"], 0))
+    doing = f"{DOING.get(status['doing'], status['doing'])}{paused}"
     lines = [
-        f"memwarden {status['version']} is {status['doing']}{paused} (pid {status['pid']}, for {since})",
+        f"memwarden {status['version']} is {doing} (pid {status['pid']}, for {since})",
         f"policy {status['policy']}, {rules}; woken {woken}",
     ]
     if answer["dump"]:
-        lines.append(f"the last minutes are in incidents/{answer['dump']}")
+        lines.append(
+            f"the last minutes are in incidents/{answer['dump']} of its --state directory; "
+            "memwarden policy replay reads the flight there"
+        )
+    if observes and answer["command"] in ("pause", "resume"):
+        lines.append(f"{answer['command']} changes nothing: it was started with --observe")
     lines += [f"waits for the end of {_name(one)}" for one in status["waits_for"]]
     lines += [f"throttled or frozen by it: {_name(one)}" for one in status["changed"]]
     lines += [

@@ -26,7 +26,8 @@ def text(scenario: Scenario, swept: Sweep, points: Sequence[Point], *, width: in
     """One line for each value, and where the curve bends."""
     if not points:
         return f"{scenario.name}: {swept.key}: nothing is done yet\n"
-    bend, alive = knee(points), safe(points)
+    whole = len(points) == len(swept.values)
+    bend, alive = knee(points) if whole else None, safe(points)
     columns = (
         Column(swept.key, flexible=True, least=16),
         Column("STALLED"),
@@ -54,15 +55,16 @@ def _row(one: Point, tallest: int, mark: str) -> Row:
 
 
 def _verdict(swept: Sweep, points: Sequence[Point], bend: int | None, alive: int | None) -> str:
-    said = [NO_KNEE] if bend is None else [_bend(points, bend)]
+    done = len(points) == len(swept.values)
+    said = [_bend(points, bend)] if bend is not None else [NO_KNEE] if done else []
     if alive is None:
         said.append("Somebody dies at the highest value too.")
     elif alive:
         said.append(f"From {points[alive].text} on nobody dies.")
     else:
         said.append("Nobody dies at any value.")
-    if len(points) < len(swept.values):
-        said.append(f"{len(points)} of {len(swept.values)} values are done.")
+    if not done:
+        said.append(f"{len(points)} of {len(swept.values)} values are done; a knee is named when all are.")
     return " ".join(said)
 
 
@@ -82,12 +84,16 @@ def nodes(scenario: Scenario, points: Sequence[Point], *, width: int) -> str:
         return f"{scenario.name}: nothing is done yet\n"
     lines = wrap(escape(f"{scenario.name} on {counted(len(points), 'node')}"), width)
     calm = sum(not one.kills for one in points)
-    lines += ["", f"Nobody dies on {calm} ({share(calm / len(points))})."]
+    lines += ["", f"{_on(calm, points)} nobody dies."]
     victims = Counter(name for one in points for name in one.deaths)
     for name, count in victims.most_common():
-        lines.append(f"{escape(name)} dies on {count} ({share(count / len(points))}).")
+        lines.append(f"{_on(count, points)} {escape(name)} dies.")
     stalls = sorted(one.stalled_us for one in points)
     for rank, said in RANKS:
         at = min(len(stalls) - 1, len(stalls) * rank // 100)
         lines.append(f"Of {said} the programs stall at most {duration(stalls[at])} together.")
     return "\n".join(lines) + "\n"
+
+
+def _on(count: int, points: Sequence[Point]) -> str:
+    return f"On {count} of {len(points)} ({share(count / len(points))})"

@@ -102,13 +102,20 @@ def _range(key: str, numbers: list[int], units: Mapping[str, int], said: str) ->
     return Sweep(key, values, tuple(quantities.write(one, units) for one in values))
 
 
+WORTH: Final = 2
+"""How many times the stalls at the knee those before it have to be."""
+
+
 def knee(points: Sequence[Point]) -> int | None:
     """The number of the point from which on more helps little; ``None`` where the curve has no bend."""
     worst, stalls = 0, []
     for one in reversed(points):
         worst = max(worst, one.stalled_us)
         stalls.append(worst)
-    return kneedle([one.value for one in points], stalls[::-1])
+    stalls.reverse()
+    at = kneedle([one.value for one in points], stalls)
+    # Kneedle measures the curve by its own height, so that it finds a bend in one that hardly falls.
+    return None if at is None or stalls[0] < WORTH * stalls[at] else at
 
 
 def kneedle(xs: Sequence[float], ys: Sequence[float]) -> int | None:
