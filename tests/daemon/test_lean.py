@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import ast
 import enum
 import subprocess
 import sys
 
 import pytest
 
-from memwarden.daemon import lean
-from tests.repo.tree import REPOSITORY
+from memwarden.daemon import hints, lean
+from tests.repo.tree import REPOSITORY, python_files, relative, tree_of
 
 FIND = """
 import sys
 sys.path.insert(0, "src")
-from memwarden.daemon import lean
+from memwarden.daemon import hints, lean
 lean.install()
 import enum, typing, signal, array, collections.abc
 from memwarden.state.snapshot import CgroupMode
@@ -31,10 +32,53 @@ def test_whoever_imports_later_finds_these():
     assert done.stdout.splitlines() == ["memwarden.daemon.hints memwarden.daemon.lean True v2", ""]
 
 
+@pytest.mark.skipif(sys.version_info[:2] not in lean.KNOWN, reason="this Python keeps its own")
+def test_what_is_replaced(monkeypatch):
+    before = dict(sys.modules)
+    found = dict(before)
+    monkeypatch.setattr(sys, "modules", found)
+    lean.install()
+    monkeypatch.undo()
+    changed = {name for name in found if found[name] is not before.get(name)}
+    assert changed == {"collections", "collections.abc", "enum", "heapq", "operator", "signal", "typing"}
+    assert found["typing"] is hints
+    assert found["enum"] is lean
+
+
 def test_an_unknown_python_keeps_its_own(monkeypatch):
     monkeypatch.setattr(lean, "KNOWN", ())
     lean.install()
     assert sys.modules["enum"] is enum
+
+
+IN_THE_GUARD = ("collect", "daemon", "guard", "host", "kernel", "rules", "state")
+ELSEWHERE = ("guard/policy/", "guard/foreign/", "guard/played.py", "guard/ledger_", "daemon/reading.py")
+
+
+def taken(tree):
+    """Modules and what is asked of them: ``from heapq import heappop``, ``signal.SIGKILL``."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom):
+            yield from ((node.module, alias.name) for alias in node.names)
+        elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+            yield node.value.id, node.attr
+
+
+def test_the_replaced_have_all_that_is_asked_of_them(monkeypatch):
+    monkeypatch.setattr(sys, "modules", found := dict(sys.modules))
+    lean.install()
+    monkeypatch.undo()
+    asked = {
+        (module, name)
+        for path in python_files("src")
+        if (inside := relative(path).removeprefix("src/memwarden/")).startswith(IN_THE_GUARD)
+        and not inside.startswith(ELSEWHERE)
+        for module, name in taken(tree_of(path))
+        if module in ("collections", "collections.abc", "enum", "heapq", "operator", "signal", "typing")
+    }
+    assert ("signal", "SIGKILL") in asked
+    assert ("enum", "Enum") in asked
+    assert {f"{module}.{name}" for module, name in asked if not hasattr(found[module], name)} == set()
 
 
 @pytest.mark.parametrize("base", [lean.Enum, enum.Enum])

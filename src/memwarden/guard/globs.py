@@ -100,6 +100,8 @@ class Literal:
         self.character = character
 
 
+_LITERALS: Final[dict[str, Literal]] = {}
+"""By their characters: all patterns together use few."""
 _Part: TypeAlias = "str | Set | Literal | None"
 
 
@@ -118,7 +120,7 @@ def _parts(text: str) -> Iterable[_Part]:
         if character == "*":
             yield _STAR
         else:
-            yield None if character == "?" else Literal(character)
+            yield None if character == "?" else _LITERALS.setdefault(character, Literal(character))
 
 
 def _matches_character(character: str, part: _Part) -> bool:
