@@ -50,13 +50,13 @@ IN_THE_GUARD = {
     "_frozen_importlib", "_frozen_importlib_external", "_heapq", "_imp", "_io", "_json",
     "_operator", "_signal", "_socket", "_stat", "_struct", "_thread", "_warnings", "_weakref",
     "abc", "array", "binascii", "bisect", "builtins", "codecs", "collections", "collections.abc",
-    "ctypes", "ctypes._endian", "encodings", "encodings.aliases", "encodings.utf_8", "enum", "errno", "fcntl",
+    "ctypes", "encodings", "encodings.aliases", "encodings.utf_8", "enum", "errno", "fcntl",
     "gc", "genericpath", "heapq", "io", "itertools", "marshal", "math", "mmap",
     "operator", "os", "os.path", "posix", "posixpath", "resource", "select", "signal", "stat",
     "struct", "sys", "time", "types", "typing", "zipimport", "zlib",
 }  # fmt: skip
 """All that the guard may import of the standard library; each more is memory that stays locked."""
-WHERE_NOT_KNOWN = {"_functools", "_typing", "copyreg", "functools", "keyword", "reprlib"}
+WHERE_NOT_KNOWN = {"_functools", "_typing", "copyreg", "ctypes._endian", "functools", "keyword", "reprlib"}
 """What is imported where ``daemon.lean`` does not replace it."""
 GUARD = """
 import sys

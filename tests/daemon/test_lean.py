@@ -40,7 +40,7 @@ def test_what_is_replaced(monkeypatch):
     lean.install()
     monkeypatch.undo()
     changed = {name for name in found if found[name] is not before.get(name)}
-    assert changed == {"collections", "collections.abc", "enum", "heapq", "operator", "signal", "typing"}
+    assert changed == REPLACED
     assert found["typing"] is hints
     assert found["enum"] is lean
 
@@ -51,6 +51,7 @@ def test_an_unknown_python_keeps_its_own(monkeypatch):
     assert sys.modules["enum"] is enum
 
 
+REPLACED = {"collections", "collections.abc", "ctypes", "enum", "heapq", "operator", "signal", "typing"}
 IN_THE_GUARD = ("collect", "daemon", "guard", "host", "kernel", "rules", "state")
 ELSEWHERE = ("guard/policy/", "guard/foreign/", "guard/played.py", "guard/ledger_", "daemon/reading.py")
 
@@ -74,10 +75,11 @@ def test_the_replaced_have_all_that_is_asked_of_them(monkeypatch):
         if (inside := relative(path).removeprefix("src/memwarden/")).startswith(IN_THE_GUARD)
         and not inside.startswith(ELSEWHERE)
         for module, name in taken(tree_of(path))
-        if module in ("collections", "collections.abc", "enum", "heapq", "operator", "signal", "typing")
+        if module in REPLACED
     }
     assert ("signal", "SIGKILL") in asked
     assert ("enum", "Enum") in asked
+    assert ("ctypes", "CDLL") in asked
     assert {f"{module}.{name}" for module, name in asked if not hasattr(found[module], name)} == set()
 
 

@@ -1,8 +1,8 @@
 """What some modules of Python are in the guard's process, which keeps all that it imports in memory, locked.
 
-``typing`` is :mod:`memwarden.daemon.hints`, ``enum`` is this, and where the compiled half of a module does
-for us, the half written in Python stays out: 2 MiB less together. Pythons that are not known to start so keep
-their own.
+``typing`` is :mod:`memwarden.daemon.hints`, ``ctypes`` is ``calls``, ``enum`` is this, and where the compiled
+half of a module does for us, the half written in Python stays out: 2 MiB less together. Pythons that are not
+known to start so keep their own.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import _operator
 import _signal  # type: ignore[import-not-found]  # no stub knows it
 import sys
 
-from memwarden.daemon import hints
+from memwarden.daemon import calls, hints
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ def install() -> None:
         sys.modules |= {
             "collections": _collections,
             "collections.abc": _collections_abc,
+            "ctypes": calls,
             "enum": sys.modules[__name__],
             "heapq": _heapq,
             "operator": _operator,
