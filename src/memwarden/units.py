@@ -98,14 +98,14 @@ def scaled(value: int) -> tuple[str, str]:
     >>> scaled(1048575), scaled(999)
     (('1.00', 'MiB'), ('999', 'B'))
     """
+    if -1000 < value < 1000:
+        return str(value), _UNIT_NAMES[0]
     # 1023.5 and more would print as 1024, so it takes the next unit.
-    magnitude, unit = float(min(abs(value), _LARGEST)), 0
-    while magnitude >= (1000 if unit == 0 else 999.5) and unit < len(_UNIT_NAMES) - 1:
+    magnitude, unit = float(min(abs(value), _LARGEST)) / 1024, 1
+    while magnitude >= 999.5 and unit < len(_UNIT_NAMES) - 1:
         magnitude /= 1024
         unit += 1
     sign = "-" if value < 0 else ""
-    if unit == 0:
-        return f"{sign}{abs(value)}", _UNIT_NAMES[unit]
     digits = 2 if magnitude < 9.995 else 1 if magnitude < 99.95 else 0
     return f"{sign}{magnitude:.{digits}f}", _UNIT_NAMES[unit]
 

@@ -43,7 +43,7 @@ class World:
         self.beaten = Beat(0, 100, 50, 0)
         self.policy = Policy()
         self.late_us = self.early_us = 0
-        self.carried = []
+        self.carried, self.caught_up = [], []
         self.over = []
         self.failing = None
         self.loop = Loop(
@@ -110,6 +110,9 @@ class World:
     def meet(self, snapshot, paths):
         self.looks.append(sorted(paths))
         return snapshot._replace(processes={7: Process(7, "a", 1)})
+
+    def catch_up(self):
+        self.caught_up.append(len(self.carried))
 
     # engine
     def step(self, _snapshot, **options):
@@ -378,6 +381,12 @@ def test_a_pressure_file_that_goes_is_told_once_each_time():
         world.loop.turn()
     told = [one for one in world.told if one[0] == "trouble"]
     assert told == [("trouble", "pressure cannot be read: stalls are not seen, only growth is")] * 2
+
+
+def test_what_is_old_is_read_when_what_was_decided_is_done():
+    world = World([ALARM], [QUIET._replace(decisions=(decision(Kill(CgroupId("/a", 1), True)),))])
+    world.loop.turn()
+    assert (world.looks, world.caught_up) == (["look"], [1])
 
 
 def test_who_came_or_went_is_heeded_at_each_look_and_looked_for():

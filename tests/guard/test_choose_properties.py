@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from memwarden.guard import choose
 from memwarden.guard.ir import Amount, Choice, Preferences, Ranking, Weight
+from memwarden.guard.judge import Judge
 from memwarden.guard.marks import ORDER, Marker
 from memwarden.guard.names import Names
 from memwarden.guard.never import Guarded
@@ -15,6 +16,7 @@ from memwarden.guard.rankings import KEYS
 from memwarden.guard.view import View
 from memwarden.state.cgroup import ancestry
 from memwarden.state.process import PF_KTHREAD
+from memwarden.state.snapshot import Instant
 from tests.guard.choices import by, chosen, name, seen
 from tests.guard.ticks import group
 from tests.rules.machines import process
@@ -196,6 +198,43 @@ def _unpruned(choice, view, guarded):
         return chosen(choice, view, guarded)
     finally:
         choose._Chooser.prunes = saved
+
+
+@settings(max_examples=150, deadline=None)
+@given(machines(), CHOICES, GUARDS, st.sets(st.integers(0, 9)))
+def test_whoever_is_as_at_the_calm_moment_need_not_be_asked(view, choice, guarded, moved):
+    history, calm = view.history, view.snapshot
+    history.mark_calm(calm)
+    later = {
+        path: one._replace(stat={**one.stat, "anon": one.stat["anon"] + 1}) if number in moved else one
+        for number, (path, one) in enumerate(calm.cgroups.items())
+    }
+    instant = Instant(calm.instant.monotonic_us + 1)
+    view = View(calm._replace(instant=instant, cgroups=later), history)
+    history.add(view.snapshot)
+    choice = choice._replace(units="leaf", ranking=choice.ranking._replace(weights=(Weight("culprit"),)))
+    assert choose.order(choice, view, guarded) == _asking_all(choice, view, guarded)
+
+
+def _asking_all(choice, view, guarded):
+    saved = Judge.among
+    Judge.among = lambda _: None
+    try:
+        return choose.order(choice, view, guarded)
+    finally:
+        Judge.among = saved
+
+
+@settings(max_examples=150, deadline=None)
+@given(machines(), CHOICES, GUARDS, st.integers(1, 4))
+def test_the_suspects_are_the_first_of_the_record(view, choice, guarded, most):
+    if choice.units == "process":
+        return
+    found = choose.order(choice, view, guarded)
+    after = [one for one in found if one.why_not.startswith("lower") and one.score > 0]
+    first = found[:1] if found and not found[0].why_not else ()
+    expected = tuple([name(one.target) for one in (*first, *after)][:most]) if first else ()
+    assert choose.suspects(choice, view, guarded, most=most) == expected
 
 
 @settings(max_examples=250, deadline=None)

@@ -1,6 +1,6 @@
 import pytest
 
-from memwarden.state.cgroup import Cgroup, ancestry, parent_path
+from memwarden.state.cgroup import Cgroup, ancestry, others, parent_path
 from memwarden.state.gaps import Gap, GapReason
 from memwarden.state.process import PF_KTHREAD, Process
 from memwarden.state.snapshot import Instant, Snapshot
@@ -66,3 +66,23 @@ def test_gaps_are_named_as_documents_name_them():
         "malformed",
     ]
     assert Gap("/proc/swaps", GapReason.NO_FILE).detail == ""
+
+
+@pytest.mark.parametrize(
+    ("now", "expected"),
+    [
+        (("/", "/a", "/b"), []),
+        (("/", "/a", "/b*"), ["/b"]),
+        (("/", "/a*", "/b*"), ["/a", "/b"]),
+        (("/", "/b", "/c"), ["/c"]),
+        (("/b*", "/c", "/"), ["/b", "/c"]),
+        ((), []),
+    ],
+)
+def test_others_are_those_that_are_not_the_same_any_more(now, expected):
+    before = {path: Cgroup(path, 1) for path in ("/", "/a", "/b")}
+    found = {
+        path.strip("*"): Cgroup(path.strip("*"), 1) if "*" in path or path not in before else before[path]
+        for path in now
+    }
+    assert others(before, found) == expected

@@ -141,6 +141,11 @@ class Focused:
             gaps=(*snapshot.gaps, *reading.gaps),
         )
 
+    def catch_up(self) -> None:
+        """Read what has not been read for long, for the looks to come: there is time now."""
+        if self._survey is not None and isinstance(self._survey.reader, Glances):
+            self._survey.reader.take_turns(Reading(self._source))
+
     def _members(self, found: Hierarchy, snapshot: Snapshot, paths: frozenset[str]) -> set[int] | None:
         """Who is in some cgroups and below them; ``None`` where the kernel does not list them by cgroup.
 

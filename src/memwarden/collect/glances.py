@@ -4,7 +4,7 @@ A page is charged to a cgroup and all above it, so that a cgroup whose ``memory.
 nothing below it that took or gave memory. Only where it moved are the other figures read, and one goes
 further down; what moves seldom, such as limits, marks and who is below, is read there too when that was long
 ago. Those that a limit of their own holds up, or that are watched by name, are read at each look, since they
-may stall at a steady size. All others have their turn in time, a few at each look.
+may stall at a steady size. All others have their turn in time, a few after each look.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ WHOLE_US: Final = 2 * SECOND_US
 OLDEST_US: Final = 30 * SECOND_US
 """The same for the others, as far as their turn comes:"""
 TURNS: Final = 4
-"""so many of them are read wholly at each look,"""
+"""so many of them are read wholly after each look,"""
 ASKED: Final = 32
 """of so many that are asked how old they are."""
 HOT: Final = frozenset(
@@ -146,7 +146,6 @@ class Glances:
         for node in self._pinned:
             if node not in read:
                 self._again(reading, node)
-        self._take_turns(reading, root)
         if self._changed:
             self._list_all(root)
         else:
@@ -213,12 +212,16 @@ class Glances:
                     waiting.extend(node.below.values())
         return read
 
-    def _take_turns(self, reading: Reading, root: _Node) -> None:
+    def take_turns(self, reading: Reading) -> None:
+        """Read a few of those that have not been read wholly for long; the next look has what they say.
+
+        To be called after each look, when what was seen has been acted on.
+        """
         left = TURNS
         for _ in range(ASKED):
             node = next(self._turns, None)
             if node is None:
-                self._turns = root.walk()
+                self._turns = iter(()) if self._root is None else self._root.walk()
                 return
             if self._is_due(node, OLDEST_US) and self._at(node.known.cgroup.path) is node:
                 self._wholly(reading, node)

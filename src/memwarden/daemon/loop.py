@@ -71,6 +71,9 @@ class Eyes(Protocol):
     def meet(self, snapshot: Snapshot, paths: frozenset[str]) -> Snapshot:
         """The same look with the processes in and below some cgroups as they are now; ``/``: with all."""
 
+    def catch_up(self) -> None:
+        """Nothing is to be decided now: read for the looks to come what has not been read for long."""
+
 
 class Hands(Protocol):
     """What carries decisions out."""
@@ -233,6 +236,7 @@ class Loop:
                 snapshot = self.eyes.meet(snapshot, known)
                 step = self._step(snapshot, reply, late_us, known)
             self.follower.heed(snapshot)
+            self.eyes.catch_up()
         except MemwardenError as error:
             self._memory.trouble(str(error))
             return

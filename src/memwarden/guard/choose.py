@@ -17,7 +17,7 @@ from memwarden.state.cgroup import ancestry, parent_path
 from memwarden.state.intents import CgroupId
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Container, Iterable
 
     from memwarden.guard.ir import Choice
     from memwarden.guard.never import Guarded
@@ -242,8 +242,10 @@ class _Chooser:
     def leaves_from_the_top(self, *, brief: bool) -> None:
         """Go into what could hold the most, until nothing could hold more than the best that was found."""
         judge, preferred = self.judge, self.judge.marker.preferred(self.snapshot)
+        among = None if preferred else judge.among()
         waiting: list[_Waiting] = []
-        self._wait(waiting, self.tops().values())
+        idle: list[_Waiting] = []
+        self._wait(waiting, idle, self.tops().values(), among)
         found: list[Unit] = []
         beaten: list[_Waiting] = []
         enough = judge.least if judge.key.quantity and judge.key.floor is None else -inf
@@ -265,16 +267,28 @@ class _Chooser:
             elif reason := judge.refused_below(path):
                 self._refuse_all(cgroup, reason)
             else:
-                self._wait(waiting, self.below(cgroup))
+                self._wait(waiting, idle, self.below(cgroup), among)
+        if idle and not brief:
+            beaten = sorted(beaten + idle)
         self._leave(beaten, found, brief=brief)
         for unit in judge.rank(found):
             (self.refused if unit.why_not else self.killable).append(unit)
 
-    def _wait(self, waiting: list[_Waiting], cgroups: Iterable[Cgroup]) -> None:
+    def _wait(
+        self,
+        waiting: list[_Waiting],
+        idle: list[_Waiting],
+        cgroups: Iterable[Cgroup],
+        among: Container[str] | None,
+    ) -> None:
         reach = self.judge.reach
         for cgroup in cgroups:
-            leaf = not cgroup.children or self.is_leaf(cgroup)
-            heappush(waiting, (-reach(cgroup, leaf=leaf), cgroup.path, leaf))
+            path, leaf = cgroup.path, not cgroup.children
+            if leaf and among is not None and path not in among:
+                idle.append((0, path, True))  # as most are that stand beside a culprit
+                continue
+            leaf = leaf or self.is_leaf(cgroup)
+            heappush(waiting, (-reach(cgroup, leaf=leaf), path, leaf))
 
     def _refuse_all(self, cgroup: Cgroup, reason: str) -> None:
         unit = Unit(cgroup)
@@ -286,7 +300,8 @@ class _Chooser:
 
         ``brief``: none that stands for others, and no leaf that would not be chosen though nobody else were.
         """
-        rest: dict[str, list[Figure]] = {}
+        rest: dict[str, Figure] = {}
+        counts: dict[str, int] = {}
         listed = 0
         cgroups = self.snapshot.cgroups
         for reach, path, leaf in beaten:
@@ -300,11 +315,13 @@ class _Chooser:
                 unit = Unit(cgroups[path])
                 self.judge.refuse(unit, self.watched_uid(path))
                 found.append(unit)
+            elif above in counts:
+                counts[above] += 1
             elif above is not None:
-                rest.setdefault(above, []).append(-reach)
+                counts[above], rest[above] = 1, -reach
         if not brief:
-            for path, figures in rest.items():
-                self._prune(cgroups[path], figures[0], len(figures))
+            for path, figure in rest.items():
+                self._prune(cgroups[path], figure, counts[path])
 
     def _prune(self, cgroup: Cgroup, reach: Figure, stands_for: int) -> None:
         unit = Unit(cgroup)

@@ -442,6 +442,10 @@ class History:
             return now if past.rows[0] > self.calm_us else None
         return None if now is None or before is None else now - before
 
+    def takers(self) -> set[str] | None:
+        """Those that may hold another amount than at the last calm moment; ``None`` before any."""
+        return None if self.calm_us is None else self.changed(self.now_us - self.calm_us - 1)
+
     def gap_us(self, window_us: int) -> int:
         """The longest that we woke up later than asked, within the window."""
         start = self.now_us - window_us

@@ -14,7 +14,7 @@ from memwarden.state.intents import CgroupId, ProcessId
 from memwarden.units import size
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Container, Iterable
 
     from memwarden.guard.ir import Choice, RankKey
     from memwarden.guard.marks import Mark
@@ -102,6 +102,7 @@ class Judge:
         self._adjust = _adjustments(choice)
         whole = self.ground.total_bytes("SwapTotal" if self.key.of_swap else "MemTotal")
         self.least = self.ranking.least.of(whole)
+        self._least = shown(self.key, self.least)
         self._most_adjust = sum(max(amount, 0) for _, _, amount in self._adjust)
         # One that was looked at without its processes says the same with them, if nothing but itself decides.
         alone = not (self._adjust or self.key.of_processes or self.ground.protections())
@@ -222,8 +223,7 @@ class Judge:
         elif self._adjust:
             figure = score
         if (self.key.quantity or self.least > 0) and figure <= self.least:
-            least = shown(self.key, self.least)
-            return f"lower: {self.first} {shown(self.key, figure)}, not more than {least}"
+            return f"lower: {self.first} {shown(self.key, figure)}, not more than {self._least}"
         return ""
 
     def reach(self, cgroup: Cgroup, *, leaf: bool) -> Figure:
@@ -240,6 +240,13 @@ class Judge:
         assert self.key.bound is not None
         bound = self.key.bound(cgroup, self.ground)
         return inf if bound is None else bound + self._most_adjust
+
+    def among(self) -> Container[str] | None:
+        """The only ones that may have more than nothing of the first key, and so be candidates at all."""
+        key = self.key
+        if key.among is None or self._adjust or not key.quantity or key.floor is not None or self.least < 0:
+            return None
+        return key.among(self.ground)
 
     # How it stands in the record.
 

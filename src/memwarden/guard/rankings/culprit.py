@@ -41,4 +41,9 @@ def of_process(process: Process, ground: Ground) -> int | None:
     return held if held is None or taken is None else min(held, taken)
 
 
-KEY = Key(of_cgroup, of_process, bound=size.bound)
+def among(ground: Ground) -> set[str] | None:
+    """Whoever is as at the last calm moment took nothing."""
+    return ground.view.history.takers()
+
+
+KEY = Key(of_cgroup, of_process, bound=size.bound, among=among)

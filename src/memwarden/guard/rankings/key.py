@@ -1,6 +1,6 @@
 """What a rank key is, and what keys need that is worked out once per choice."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from operator import itemgetter
 from typing import Final, NamedTuple, TypeAlias
 
@@ -110,7 +110,8 @@ class Key(NamedTuple):
     candidate of a ``quantity`` must have more of it than the ranking's ``least`` to be one at all; other keys
     ask for that only where ``least`` is above 0, since their 0 means something. ``floor`` is compared with
     ``least`` in place of the figure. ``of_group`` is for a key that depends on who else is a candidate: the
-    parts of the figure for each, the first that differs decides.
+    parts of the figure for each, the first that differs decides. ``among`` are the only cgroups whose figure
+    may be above 0, where that is known without asking each.
     """
 
     of_cgroup: Callable[[Cgroup, Ground], Figure | None]
@@ -124,6 +125,7 @@ class Key(NamedTuple):
     """Whether ``least`` is of SwapTotal; of MemTotal otherwise."""
     floor: Callable[[Cgroup, Ground], Figure | None] | None = None
     of_group: Callable[[Sequence[Cgroup], Ground], list[tuple[Figure, ...]]] | None = None
+    among: Callable[[Ground], Container[str] | None] | None = None
 
 
 def _raise(most: dict[str, Figure], path: str, figure: Figure) -> None:
