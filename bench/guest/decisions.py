@@ -58,6 +58,7 @@ class Reads:
     def __init__(self) -> None:
         self.paths: list[str] = []
         self.seen: list[tuple[str, Sequence[str]]] = []
+        self._last = 0
         for owner in (cgroup.CgroupDirectory, directory.OpenDirectory):
             self._note(owner)
         read, note = live.Live.read, self.seen.append
@@ -85,11 +86,14 @@ class Reads:
         if not alone:
             owner.read_all = read_all
 
+    def stop(self) -> None:
+        """What is read from now on does not count."""
+        self._last = len(self.seen)
+
     def files(self) -> list[str]:
-        """What was read, once each, as far as it can be opened by its name."""
-        found = dict.fromkeys(
-            f"{path}/{name}" if path else name for path, names in self.seen for name in names
-        )
+        """What was read until the stop, once each, as far as it can be opened by its name."""
+        seen = self.seen[: self._last]
+        found = dict.fromkeys(f"{path}/{name}" if path else name for path, names in seen for name in names)
         return [path for path in found if os.path.exists(path)]
 
 
@@ -123,6 +127,7 @@ class Bench:
             now_ns = time.monotonic_ns()
             if self.decided is None and any(isinstance(one, Kill) for one in decision.intents):
                 self.decided = now_ns - self.woken_ns, decision
+                self.reads.stop()  # what is read when that is done is not what it cost
             return carry(decision)
 
         setattr(ears, "wait", waited)  # noqa: B010 - a method in another's place
