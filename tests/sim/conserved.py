@@ -14,7 +14,7 @@ def check(world):
         assert memcg.anon == sum(one.resident for one in held), memcg.path
         assert memcg.locked == sum(one.resident for one in held if one.kind == "locked"), memcg.path
         assert memcg.shmem == sum(one.resident for one in memcg.holdings if one.kind == "shmem"), memcg.path
-        assert memcg.swap_own == sum(one.swapped for one in memcg.holdings), memcg.path
+        assert memcg.swap_own == sum(one.swapped + one.backed for one in memcg.holdings), memcg.path
         assert memcg.zswapped == sum(one.zswapped for one in memcg.holdings), memcg.path
         assert memcg.leaving == sum(one.leaving for one in memcg.holdings), memcg.path
         for one in memcg.holdings:

@@ -78,6 +78,7 @@ def _passes(
     guarded = protections(world, target) if world.protected else {}
     spared: list[Memcg] = []
     freed = rounds = 0
+    priority = PRIORITIES - 1
     for below_low in (False, True):
         while freed < want:
             lists = _lists(world, target, guarded, spared, swappiness, below_low=below_low)
@@ -93,10 +94,13 @@ def _passes(
             if missing > 0:
                 got, sent = _round(world, target, lists, missing, payer=payer, swappiness=swappiness)
                 freed += got
-            if got or sent:
+            if got or sent or freed >= want:
                 continue
             if not leaving:
                 break
+            priority -= 1
+            if priority >= 0 and _goes_on(world, target, lists, priority, payer=payer, swappiness=swappiness):
+                continue
             _wait(world, target, leaving, payer)
         # do_try_to_free_pages: memory.low gives way when a whole pass freed nothing.
         if freed or not spared:
@@ -335,6 +339,21 @@ def drop_file(world: World, memcg: Memcg, want: int, payer: Payer) -> int:
     return freed
 
 
+def _goes_on(
+    world: World, target: Memcg, lists: list[Lists], priority: int, *, payer: Payer, swappiness: int | None
+) -> bool:
+    """Whether more was sent while nothing of what was sent before is written.
+
+    MGLRU waits for none of it in a cgroup's reclaim: it goes on to the next priority, and sends all that it
+    finds there, whatever comes back meanwhile (``evict_folios``, ``should_abort_scan``). The classic lists
+    have few inactive pages, and wait (``reclaim_throttle``).
+    """
+    if target.parent is None or not world.machine.traits.mglru:
+        return False
+    want = max(int(sum([one.scan for one in lists if one.anon])) >> priority, MIN_BATCH)
+    return any(_round(world, target, lists, want, payer=payer, swappiness=swappiness))
+
+
 def _written(world: World, lists: list[Lists], want: int, payer: Payer) -> int:
     """Free what was on its way to swap and is written by now."""
     freed = 0
@@ -380,12 +399,13 @@ def swap(
     weighted, scanned = _chances(world, memcg, held, want, turn_us)
     moved = min(want, sum([one.resident for one in held]))
     payer.reclaim += scanned * world.machine.reclaim_us + moved * world.machine.swap_us
-    total, sent, before = sum(weighted), 0, memcg.leaving
+    total, sent, before, backed = sum(weighted), 0, memcg.leaving, world.backed
     for one, weight in zip(held, weighted, strict=True):
         pages = min(-int(-want * weight // total), one.resident, want - sent)
         if pages > 0:
             swap_out(world, one, pages, _time(world, payer))
             sent += pages
+    payer.reclaim -= (backed - world.backed) * world.machine.swap_us
     memcg.counts["pgscan"] += scanned
     on_way = memcg.leaving - before
     return sent - on_way, on_way

@@ -121,10 +121,11 @@ class Collected(Filler):
             self.alive = self.bottom if held.swapped else 0
         if self.alive and held.swapped:
             want = min(self.alive, held.swapped)
-            self.alive -= bring_back(self, held, want, in_order=True, in_use=self.returned)
+            self.alive -= bring_back(self, held, want, in_order=True, in_use=self.returned, looked_at=True)
             if not self.alive:
                 self.returned = True
             return 0.0
+        held.fresh = 0  # what is written from now on is younger
         garbage = held.total - self.bottom
         swapped = min(held.swapped, garbage)
         release(self.world, held, garbage - swapped, swapped)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from memwarden.sim.memory.charge import take
 from memwarden.sim.world.memcg import PAGE
-from memwarden.sim.world.swapping import unswap
+from memwarden.sim.world.swapping import keep_slots, on_disk, swap_full, unswap
 
 if TYPE_CHECKING:
     from memwarden.sim.world.holding import Holding
@@ -24,14 +24,27 @@ READAHEAD: Final = 8
 """Pages of one request for neighbours in swap (``vm.page-cluster`` 3, ``swap_cluster_readahead``)."""
 
 
-def bring_back(task: Task, held: Holding, want: int, *, in_order: bool = False, in_use: bool = True) -> int:
+def bring_back(
+    task: Task,
+    held: Holding,
+    want: int,
+    *,
+    in_order: bool = False,
+    in_use: bool = True,
+    looked_at: bool = False,
+) -> int:
     """Fault up to ``want`` pages in; how many came.
 
     ``in_order``: as they were swapped out. ``in_use``: they had been, and waiting for them is a stall.
+    ``looked_at``: nobody writes to them.
     """
     world, memcg = task.world, held.memcg
     pages = take(task, memcg, min(want, held.swapped))
-    compressed = unswap(world, held, pages)
+    if looked_at and on_disk(world) and not swap_full(world, memcg):
+        compressed = 0
+        keep_slots(world, held, pages)
+    else:
+        compressed = unswap(world, held, pages)
     held.resident += pages
     memcg.anon += pages
     memcg.counts["pswpin"] += pages

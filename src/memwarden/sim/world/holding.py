@@ -15,11 +15,16 @@ class Holding:
     """Pages on the anonymous list that are used alike: ``touch_us`` apart, one with another.
 
     ``resident``, ``swapped``: of them ``zswapped`` in the compressed pool, and ``leaving`` still in memory,
-    in the swap cache, on their way to the device, or written and not yet freed. ``kind`` is ``anon``,
-    ``shmem`` or ``locked``.
+    in the swap cache, on their way to the device, or written and not yet freed. ``backed``: of those that are
+    resident, which came back from a disk and were not written to since: they still have their slots, and need
+    not be written again; ``fresh``: of those, which were looked at last. ``kind`` is ``anon``, ``shmem`` or
+    ``locked``.
     """
 
-    __slots__ = ("kind", "leaving", "memcg", "resident", "swapped", "touch_us", "writes", "zswapped")
+    __slots__ = (
+        "backed", "fresh", "kind", "leaving", "memcg", "resident", "swapped", "touch_us", "writes",
+        "zswapped",
+    )  # fmt: skip
 
     def __init__(self, memcg: Memcg, kind: str = "anon", touch_us: float = inf) -> None:
         self.memcg = memcg
@@ -29,6 +34,7 @@ class Holding:
         self.swapped = 0
         self.zswapped = 0
         self.leaving = 0
+        self.backed = self.fresh = 0
         self.writes: deque[tuple[float, int]] = deque()
         """Of them: when the device is through, and how many pages."""
         memcg.holdings.append(self)
@@ -37,6 +43,11 @@ class Holding:
     def total(self) -> int:
         """Pages that were written to, wherever they are."""
         return self.resident + self.swapped
+
+    def clean(self, pages: int) -> int:
+        """Of so many that go, the oldest first, those that still have their slots."""
+        old = min(self.backed - self.fresh, pages)
+        return old + max(pages - old - (self.resident - self.backed), 0)
 
 
 class FilePages:

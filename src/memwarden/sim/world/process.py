@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from memwarden.sim.result import Kind
 from memwarden.sim.world.chance import Chance
-from memwarden.sim.world.swapping import unswap
+from memwarden.sim.world.swapping import free_slots, unswap
 
 if TYPE_CHECKING:
     from memwarden.sim.scenario import Program
@@ -170,6 +170,8 @@ def release(world: World, held: Holding, resident: int, swapped: int) -> None:
     """Give anonymous pages of a holding back, from memory and from swap."""
     memcg = held.memcg
     held.resident -= resident
+    if held.backed > held.resident:
+        free_slots(world, held, held.backed - held.resident)
     memcg.anon -= resident
     memcg.locked -= resident if held.kind == "locked" else 0
     world.uncharge(memcg, resident)

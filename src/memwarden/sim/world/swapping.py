@@ -16,16 +16,23 @@ if TYPE_CHECKING:
 def swap_out(world: World, held: Holding, pages: int, now: float) -> None:
     """Move pages of a holding to swap, at ``now``.
 
-    Those that zswap or zram takes are free at once. Those for a disk stay charged, in the swap cache, until
-    the device wrote them and reclaim looks at them again (``pageout``, ``folio_end_writeback``; ``written``).
+    Those that zswap or zram takes are free at once, and those that still have their slots. Others for a disk
+    stay charged, in the swap cache, until the device wrote them and reclaim looks at them again (``pageout``,
+    ``folio_end_writeback``; ``written``).
     """
-    memcg, swap = held.memcg, world.machine.swap
+    memcg, swap, backed = held.memcg, world.machine.swap, held.clean(pages)
     held.resident -= pages
     held.swapped += pages
     if held.kind == "shmem":
         memcg.shmem -= pages
     else:
         memcg.anon -= pages
+    if backed:
+        held.backed -= backed
+        held.fresh = min(held.fresh, held.backed)
+        world.backed -= backed
+        world.uncharge(memcg, backed)
+        pages -= backed
     memcg.swap_own += pages
     world.swap_used += pages
     for above in memcg.chain:
@@ -44,6 +51,43 @@ def swap_out(world: World, held: Holding, pages: int, now: float) -> None:
         held.writes.append((done, written))
         held.leaving += written
         memcg.leaving += written
+
+
+def keep_slots(world: World, held: Holding, pages: int) -> None:
+    """Pages that came back from a disk, and are only looked at, keep their slots.
+
+    Where swap is more than half full they do not (``mm/memory.c:should_try_to_free_swap``,
+    ``mem_cgroup_swap_full``).
+    """
+    held.swapped -= pages
+    _recall(world, held)
+    held.backed += pages
+    held.fresh += pages
+    world.backed += pages
+
+
+def on_disk(world: World) -> bool:
+    """Whether what is swapped is on a disk, all of it."""
+    swap = world.machine.swap
+    return swap is not None and swap.ram_ratio is None and world.machine.zswap is None
+
+
+def swap_full(world: World, memcg: Memcg) -> bool:
+    """``mem_cgroup_swap_full``: more than half of swap is used, or of what a cgroup may use."""
+    return world.swap_free * 2 < world.swap_total or any(
+        above.swap * 2 >= min(above.swap_high, above.swap_max) for above in memcg.chain
+    )
+
+
+def free_slots(world: World, held: Holding, pages: int) -> None:
+    """Slots of pages that are in memory."""
+    held.backed -= pages
+    held.fresh = min(held.fresh, held.backed)
+    world.backed -= pages
+    held.memcg.swap_own -= pages
+    world.swap_used -= pages
+    for above in held.memcg.chain:
+        above.swap -= pages
 
 
 def written(world: World, memcg: Memcg, want: int, now: float) -> int:
@@ -68,14 +112,12 @@ def next_written(memcg: Memcg) -> float:
 
 
 def unswap(world: World, held: Holding, pages: int) -> int:
-    """Free slots of a holding; how many of the pages were in zswap.
-
-    None are on their way: who reclaims has waited for those that it sent.
-    """
+    """Free slots of a holding; how many of the pages were in zswap."""
     memcg = held.memcg
     kept = held.zswapped * pages // held.swapped if pages < held.swapped else held.zswapped
     held.swapped -= pages
     held.zswapped -= kept
+    _recall(world, held)
     memcg.swap_own -= pages
     world.swap_used -= pages
     for above in memcg.chain:
@@ -83,6 +125,25 @@ def unswap(world: World, held: Holding, pages: int) -> int:
     if kept:
         _pool(world, memcg, -kept)
     return kept
+
+
+def _recall(world: World, held: Holding) -> None:
+    """Pages that were on their way are back, or free, before they were written: the last that were sent.
+
+    They are found in the swap cache (``do_swap_page``); what they were charged as is given back, since who
+    brings them back has been charged anew.
+    """
+    missing = held.leaving - (held.swapped - held.zswapped)
+    if missing <= 0:
+        return
+    held.leaving -= missing
+    held.memcg.leaving -= missing
+    world.uncharge(held.memcg, missing)
+    while missing:
+        done, pages = held.writes.pop()
+        if pages > missing:
+            held.writes.append((done, pages - missing))
+        missing -= min(pages, missing)
 
 
 def _pool(world: World, memcg: Memcg, pages: int) -> None:

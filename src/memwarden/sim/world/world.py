@@ -49,6 +49,8 @@ class World:
         self.marks = watermarks(self.ram, least // PAGE, machine.watermark_scale_factor)
         self.swap_total = machine.swap.size_bytes // PAGE if machine.swap else 0
         self.swap_used = 0
+        self.backed = 0
+        """Pages in memory that still have their slots."""
         self.disk = Device(machine.disk)
         self.swap_disk = Device(machine.swap.disk) if machine.swap else self.disk
         self.zswapped = 0
