@@ -310,14 +310,14 @@ class _Chooser:
             if not leaf:
                 if not brief:
                     self._prune(cgroups[path], -reach, self._count(cgroups[path]))
-            elif listed < LISTED or (above := parent_path(path)) not in cgroups:
+            elif listed < LISTED or (above := parent_path(path) or "") not in cgroups:
                 listed += 1
                 unit = Unit(cgroups[path])
                 self.judge.refuse(unit, self.watched_uid(path))
                 found.append(unit)
             elif above in counts:
                 counts[above] += 1
-            elif above is not None:
+            else:
                 counts[above], rest[above] = 1, -reach
         if not brief:
             for path, figure in rest.items():

@@ -302,6 +302,20 @@ def test_a_cgroup_that_spins(local):
     assert not last(ir.Spinning(), *spins(0, 0, local=local)).fired
 
 
+def test_of_several_that_spin_it_is_the_one_that_does_most_and_of_equals_the_first():
+    ticks = [
+        tick(
+            at * S,
+            *(
+                group(path, events_local={"oom": oom * at}, events={"oom_kill": 0})
+                for path, oom in (("/a", 0), ("/b", 5), ("/c", 5), ("/d", 4))
+            ),
+        )
+        for at in (0, 1)
+    ]
+    assert last(ir.Spinning(), *ticks)[:7] == ("spinning", True, 5, 3, "count", "/b", 0)
+
+
 def test_whether_it_was_killed_is_not_known():
     ticks = [tick(at * S, group("/a", events_local={"oom": 5 * at})) for at in (0, 1)]
     found = last(ir.Spinning(), *ticks)
@@ -386,6 +400,14 @@ def test_each_cgroup_is_stuck_by_itself():
     assert [one.where for one in found[1:]] == ["/a"] * 3 + ["/b"] * 3
     assert not any(one.fired for one in found)
     assert see(ir.Stuck(900 * MS, for_us=2 * S), *ticks)[3].fired
+
+
+def test_of_those_that_are_stuck_for_as_long_it_is_the_first():
+    ticks = [
+        tick(at * S // 2, *(held_at_high(path, at, stalled=1) for path in ("/a", "/b", "/c")))
+        for at in range(4)
+    ]
+    assert last(ir.Stuck(900 * MS), *ticks).where == "/a"
 
 
 def test_a_blackout():
