@@ -16,11 +16,14 @@ if TYPE_CHECKING:
     from lab.kernels import Kernel
 
 INIT = LAB / "guest" / "init"
+MAPPED = LAB / "guest" / "mapped.c"
 _DRIVERS = (
     "virtio.ko", "virtio_ring.ko", "virtio_pci.ko", "virtio_pci_modern_dev.ko", "virtio_pci_legacy_dev.ko",
     "virtio_blk.ko", "ext4.ko", "jbd2.ko", "mbcache.ko", "crc16.ko", "crc32c_generic.ko", "crc32c-intel.ko",
     "crc32c-cryptoapi.ko", "libcrc32c.ko", "failover.ko",
 )  # fmt: skip
+_MEMORY_DISKS = ("libnvdimm.ko", "nfit.ko", "nd_btt.ko", "nd_pmem.ko", "dm-mod.ko")
+"""What disks need that are memory of QEMU's; loaded where they are asked for."""
 _ROOT_SUITE = "trixie"
 _ROOT_MIB = 768
 _DROP = (
@@ -48,22 +51,26 @@ def initramfs(kernel: Kernel) -> Path:
     busybox = shutil.which("busybox")
     if not busybox:
         raise LabError("busybox: not installed; run 'python3 -m lab install' as root")
-    name = f"initramfs-{kernel.release}-{fingerprint(INIT, Path(busybox), Path(__file__))}.cpio"
+    made_of = fingerprint(INIT, MAPPED, Path(busybox), Path(__file__))
+    name = f"initramfs-{kernel.release}-{made_of}.cpio"
     target = CACHE / "initramfs" / name
     if target.exists():
         return target
     tree = target.with_suffix(".tree")
     shutil.rmtree(tree, ignore_errors=True)
-    for folder in ("bin", "modules"):
+    for folder in ("bin", "modules/memory"):
         (tree / folder).mkdir(parents=True)
     shutil.copy(busybox, tree / "bin" / "busybox")
     (tree / "bin" / "sh").symlink_to("busybox")
     shutil.copy(INIT, tree / "init")
     (tree / "init").chmod(0o755)
+    run("cc", "-O2", "-static", "-o", tree / "bin" / "mapped", MAPPED)
     for path in sorted(kernel.modules.rglob("*.ko*")):
         bare = path.name.split(".ko")[0] + ".ko"
         if bare in _DRIVERS:
             (tree / "modules" / bare).write_bytes(_unpack_module(path))
+        elif bare in _MEMORY_DISKS:
+            (tree / "modules" / "memory" / bare).write_bytes(_unpack_module(path))
     names = "\n".join(str(path.relative_to(tree)) for path in sorted(tree.rglob("*")))
     packed = subprocess.run(
         ["cpio", "-o", "-H", "newc", "--quiet", "-R", "0:0"],

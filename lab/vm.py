@@ -7,9 +7,7 @@ serial port carries the kernel's console and the init's progress.
 
 from __future__ import annotations
 
-import contextlib
 import io
-import os
 import shutil
 import subprocess
 import tarfile
@@ -23,13 +21,17 @@ from lab.errors import LabError
 from lab.paths import CACHE, ENVIRONMENT
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from lab.kernels import Kernel
 
 _STARTED = "lab: job starts"
 _WRITTEN = "lab: output written"
 _OUT_MIB = 512
+_OWN_TIME = " lab.memory_disks=1 swiotlb=noforce"
+"""Without the second a machine that may have memory above 4 GiB puts 64 MiB aside for devices that cannot."""
+_MOST_MEMORY = "16G"
+"""Of a machine whose disks are memory: room for their addresses."""
 _NOT_SAID = 255
 """The exit status of a job that could not be written down, as on a full disk."""
 _APPEND = "console=ttyS0 loglevel=4 panic=-1 log_buf_len=16M swapaccount=1 mitigations=off"
@@ -52,8 +54,10 @@ class Guest(NamedTuple):
     While its processors are idle it follows the host's clock, though: a host that does not let QEMU go on in
     time is seen as a late wake-up in there.
     """
-    apart: bool = False
-    """QEMU goes before everything else, and its busiest thread has a processor to itself, if we may do so."""
+    own_time: bool = False
+    """Nothing of the host's time at all: the clock goes on to the next timer at once where the processors are
+    idle, and root and swap are memory, whose requests are done when they are made. With ``instruction_ns``.
+    """
 
 
 PLAIN = Guest()
@@ -68,8 +72,6 @@ class Result(NamedTuple):
     seconds: float
     boot_seconds: float
     boots: int
-    waited_s: float = 0.0
-    """How long QEMU's busiest thread was ready and the host did not run it."""
 
     @property
     def dmesg(self) -> str:
@@ -81,31 +83,37 @@ class _Boot(NamedTuple):
     console: str
     seconds: float
     boot_seconds: float
-    waited_s: float
     failure: str | None
     again: bool  # the failure is of the kind that a second boot is for
 
 
-def _command(kernel: Kernel, guest: Guest, work: Path) -> list[str | Path]:
-    """The command line: no devices but virtio disks and one serial port, and QEMU dies when we do."""
-    disks = [
-        ("root", guest.root or image.root_disk(), "snapshot=on"),
-        ("job", work / "job.tar", "readonly=on"),
-        ("out", work / "out.tar", "cache=unsafe"),
-    ]
-    if guest.swap_mib:
-        disks.append(("swap", work / "swap", "cache=unsafe"))
+def _command(kernel: Kernel, guest: Guest, work: Path, initramfs: Path) -> list[str | Path]:
+    """The command line: no devices but disks and one serial port, and QEMU dies when we do."""
+    root, swap = guest.root or image.root_disk(), work / "swap"
+    disks = [("job", work / "job.tar", "readonly=on"), ("out", work / "out.tar", "cache=unsafe")]
+    size, machine, append = f"{guest.memory_mib}M", "pc", f"{_APPEND} {guest.append}"
+    memory: list[str | Path] = []
+    if guest.own_time:
+        kept = [root, swap] if guest.swap_mib else [root]
+        memory = [*_memory_disks(kept)]
+        size, machine = f"{size},slots={len(kept)},maxmem={_MOST_MEMORY}", "pc,nvdimm=on"
+        append += _OWN_TIME
+    else:
+        disks.insert(0, ("root", root, "snapshot=on"))
+        if guest.swap_mib:
+            disks.append(("swap", swap, "cache=unsafe"))
     words: list[str | Path] = [
         "setpriv", "--pdeathsig", "KILL",
-        tools.QEMU, "-nodefaults", "-no-user-config", "-no-reboot", "-display", "none", "-machine", "pc",
+        tools.QEMU, "-nodefaults", "-no-user-config", "-no-reboot", "-display", "none", "-machine", machine,
         *tools.accelerator(counting=bool(guest.instruction_ns)),
-        "-smp", str(guest.cpus), "-m", f"{guest.memory_mib}M",
-        "-kernel", kernel.vmlinuz, "-initrd", image.initramfs(kernel),
-        "-append", f"{_APPEND} {guest.append}",
-        "-serial", f"file:{work}/console",
+        "-smp", str(guest.cpus), "-m", size,
+        "-kernel", kernel.vmlinuz, "-initrd", initramfs,
+        "-append", append,
+        "-serial", f"file:{work}/console", *memory,
     ]  # fmt: skip
     if guest.instruction_ns:
-        words += ["-icount", f"shift={guest.instruction_ns.bit_length() - 1},sleep=on"]
+        idle = "off" if guest.own_time else "on"  # whether the clock stands still while nothing is to be done
+        words += ["-icount", f"shift={guest.instruction_ns.bit_length() - 1},sleep={idle}"]
     for node in range(guest.nodes) if guest.nodes > 1 else ():
         words += ["-object", f"memory-backend-ram,id=node{node},size={guest.memory_mib // guest.nodes}M"]
         words += ["-numa", f"node,nodeid={node},memdev=node{node},cpus={node}"]
@@ -113,6 +121,14 @@ def _command(kernel: Kernel, guest: Guest, work: Path) -> list[str | Path]:
         words += ["-drive", f"file={path},if=none,id={name},format=raw,{flags}"]
         words += ["-device", f"virtio-blk-pci,drive={name},serial={name}"]
     return words
+
+
+def _memory_disks(paths: Sequence[Path]) -> Iterator[str]:
+    """Options for disks that are memory, as /dev/pmem0 and so on; what is written to them is not kept."""
+    for number, path in enumerate(paths):
+        file = f"mem-path={path},size={path.stat().st_size},share=off"
+        yield from ("-object", f"memory-backend-file,id=memory{number},{file}")
+        yield from ("-device", f"nvdimm,id=pmem{number},memdev=memory{number}")
 
 
 def _pack(job: Path, target: Path) -> None:
@@ -139,19 +155,18 @@ def _boot(kernel: Kernel, guest: Guest, work: Path) -> _Boot:
     console = work / "console"
     console.write_bytes(b"")
     begin = time.monotonic()
-    booted = waited_s = 0.0
+    booted = 0.0
     with (work / "qemu.log").open("wb") as log:
         process = subprocess.Popen(
-            _command(kernel, guest, work), stdin=subprocess.DEVNULL, stdout=log, stderr=log
+            _command(kernel, guest, work, image.initramfs(kernel)),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
         )
         try:
             while process.poll() is None and time.monotonic() - begin < guest.timeout_s:
                 if not booted and _STARTED in console.read_text(errors="replace"):
                     booted = time.monotonic() - begin
-                threads = _threads(process.pid)
-                waited_s = max(waited_s, _waited_s(threads))
-                if guest.apart:
-                    _set_apart(threads)
                 time.sleep(0.1)
             timed_out = process.poll() is None
         finally:
@@ -161,47 +176,13 @@ def _boot(kernel: Kernel, guest: Guest, work: Path) -> _Boot:
     seconds = time.monotonic() - begin
     if process.returncode not in (0, -9):
         words = (work / "qemu.log").read_text(errors="replace").strip()[-300:]
-        return _Boot(text, seconds, booted, waited_s, f"QEMU itself failed: {words}", again=True)
+        return _Boot(text, seconds, booted, f"QEMU itself failed: {words}", again=True)
     if _STARTED not in text:
-        return _Boot(
-            text, seconds, booted, waited_s, f"did not boot; its console ends: {_last(text)}", again=True
-        )
+        return _Boot(text, seconds, booted, f"did not boot; its console ends: {_last(text)}", again=True)
     if _WRITTEN not in text:
         why = f"did not end within {guest.timeout_s:.0f} s" if timed_out else "died before its job ended"
-        return _Boot(text, seconds, booted, waited_s, f"{why}; its console ends: {_last(text)}", again=False)
-    return _Boot(text, seconds, booted, waited_s, None, again=False)
-
-
-def _threads(pid: int) -> list[tuple[int, int, int]]:
-    """How long each thread of a process ran and waited for a CPU, in ns (``schedstat``), and its number."""
-    threads = []
-    with contextlib.suppress(OSError):
-        for path in Path(f"/proc/{pid}/task").glob("*/schedstat"):
-            ran_ns, waited_ns, _ = map(int, path.read_text().split())
-            threads.append((ran_ns, waited_ns, int(path.parent.name)))
-    return threads
-
-
-def _waited_s(threads: list[tuple[int, int, int]]) -> float:
-    """How long the busiest one waited for a CPU; 0 where there is none."""
-    return max(threads, default=(0, 0, 0))[1] / 1e9
-
-
-def _set_apart(threads: list[tuple[int, int, int]]) -> None:
-    """The busiest thread, which is the guest's processors, on our last CPU, the others not; all real-time.
-
-    What is done already is not done again, and what is refused is left: the host may be quiet enough.
-    """
-    cpus, busiest = sorted(os.sched_getaffinity(0)), max(threads, default=(0, 0, 0))[2]
-    with contextlib.suppress(OSError):
-        for _, _, thread in threads:
-            mine = {cpus[-1]} if thread == busiest else set(cpus[:-1] or cpus)
-            # Whoever serves the guest's disks is not to wait for the guest.
-            priority = 1 if thread == busiest else 2
-            if os.sched_getaffinity(thread) != mine:
-                os.sched_setaffinity(thread, mine)
-            if os.sched_getparam(thread).sched_priority != priority:
-                os.sched_setscheduler(thread, os.SCHED_RR, os.sched_param(priority))
+        return _Boot(text, seconds, booted, f"{why}; its console ends: {_last(text)}", again=False)
+    return _Boot(text, seconds, booted, None, again=False)
 
 
 def _unpack(archive: Path, target: Path) -> None:
@@ -240,7 +221,7 @@ def run_job(kernel: Kernel, job: Path, out: Path, guest: Guest = PLAIN) -> Resul
     (out / "console").write_text(boot.console)
     written = (out / "exit").read_text().strip()
     status = int(written) if written else _NOT_SAID
-    return Result(out, status, boot.console, boot.seconds, boot.boot_seconds, attempt, boot.waited_s)
+    return Result(out, status, boot.console, boot.seconds, boot.boot_seconds, attempt)
 
 
 def _last(console: str) -> str:

@@ -46,11 +46,11 @@ of those who make the trouble (60 % pressure, oomd for 10 s; swap), since they d
 the others run with the configuration of their package. `memwarden` is the default policy,
 `memwarden+objective` adds that the database must not stall for more than 50 ms in any second.
 
-The guest's clock counts instructions ({NS} ns each), so that what else the host does is not seen in a
-latency as long as the guest works, and a boot in which the host let QEMU wait for more than
-{runs.MOST_WAITED:.0%} of the time is thrown away; its processors are emulated. Times are those of a slow
-machine, and only comparisons between columns mean anything. What differs from seed to seed is seen in the
-ranges: a difference between two columns that is smaller than these is noise.
+The guest's clock counts instructions ({NS} ns each), and time in which nothing is to be done passes at
+once: what else the host does is not seen in a latency. Its disks are memory, whose requests cost no more than
+the processor's time that they take; its processors are emulated. Times are those of a slow machine, and only
+comparisons between columns mean anything. What differs from seed to seed is seen in the ranges: a
+difference between two columns that is smaller than these is noise.
 
 How to read the tables. *Right*: in how many seeds the outcome is the one asked for; where something must be
 done, that is a permitted victim, nobody else, the database alive, and no kill by the kernel (*too slow*).
@@ -62,8 +62,7 @@ to relief, or to the end of the window. *Late*: seconds in which some request to
 *Waits*: seconds in which the database's cgroup stalled for more than 50 ms. CPU and RSS are the daemon's.
 Medians over seeds; the range in brackets where there is one. "-": no request was answered. Latencies of a
 database that was killed are those until then. *{MARK.strip()}* after a name: made with
-other programs than those beside this page, as an earlier memwarden, or while nobody watched whether the host
-let QEMU wait; `make arena` runs it again.
+other programs than those beside this page, as an earlier memwarden; `make arena` runs it again.
 """
 
 

@@ -150,8 +150,7 @@ def judge(found: dict[str, Any], turn: runs.Turn, ends: dict[tuple[str, str], fl
         # What a daemon that was killed itself had used is gone with it.
         *((found["guard"][what] / unit if found["guard"]["alive"] else math.inf) for what, unit in USED),
         found["guard"]["alive"],
-        # Of a result that does not say how long the host let QEMU wait nobody knows whether it did.
-        found["inputs"] if "host_waited" in found else f"{found['inputs']}, unwatched",
+        found["inputs"],
     )  # fmt: skip
 
 

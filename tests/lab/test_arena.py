@@ -2,14 +2,10 @@
 
 import argparse
 import json
-import os
-import subprocess
-import sys
-import time
 
 import pytest
 
-from lab import vm
+from lab import kernels, vm
 from lab.arena import bars, columns, document, judged, picture, runs, scenarios, verb
 from lab.errors import LabError
 from memwarden.guard import ledger
@@ -28,7 +24,6 @@ def result(column="memwarden", scenario="fast-leak", seed=1, **changes):
                     "worst_per_s": [100, 60_000, 50_000, 100]},
         "guard": {"cpu_us": 2_000_000, "peak_rss_kib": 2048, "alive": True, "pid": 2},
         "said": [], "decisions": [], "begin_us": 0, "kernel": "6.12", "package": "", "inputs": "old",
-        "host_waited": 0.01,
     }  # fmt: skip
     return {**whole, **changes}
 
@@ -239,64 +234,33 @@ def test_what_was_made_with_other_programs_is_marked():
     turn = runs.Turn(columns.BY_NAME["memwarden"], scenarios.BY_NAME["fast-leak"], 1)
     now = result(inputs=runs.inputs(turn))
     assert document.MARK not in "".join(document._sections([verdict(now)]))
-    del now["host_waited"]
-    assert document.MARK in "".join(document._sections([verdict(now)]))
 
 
-def test_a_host_that_let_qemu_wait_spoils_a_boot(tmp_path):
-    boot = vm.Result(tmp_path, 0, "", seconds=200.0, boot_seconds=5.0, boots=1, waited_s=8.0)
-    assert runs._waited(boot) == 0.04
-    with pytest.raises(LabError, match=r"nothing is kept.*12\.0% of its time"):
-        runs._waited(boot._replace(waited_s=24.0))
+def test_a_guest_with_a_time_of_its_own_has_no_disk_of_the_hosts_and_skips_what_is_idle(tmp_path):
+    root = tmp_path / "root.ext4"
+    root.write_bytes(bytes(8192))
+    (tmp_path / "swap").write_bytes(bytes(4096))
+    folder = tmp_path / "modules"
+    folder.mkdir()
+    kernel = kernels.Kernel("6.12", "6.12.1", "6.12.1", "trixie", False, tmp_path / "vmlinuz", folder)
+    plain = vm.Guest(memory_mib=900, swap_mib=4, root=root, instruction_ns=2)
 
+    def words(guest):
+        return [str(word) for word in vm._command(kernel, guest, tmp_path, tmp_path / "initramfs")]
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="real-time priority is for root")
-def test_a_guest_that_is_set_apart_has_a_cpu_and_goes_first():
-    program = (
-        "import threading, time; threading.Thread(target=time.sleep, args=(60,)).start(); print(flush=True)"
-    )
-    with subprocess.Popen(
-        [sys.executable, "-c", f"{program}\nwhile True: pass"], stdout=subprocess.PIPE
-    ) as one:
-        try:
-            assert one.stdout.readline()
-            cpus, deadline = sorted(os.sched_getaffinity(0)), time.monotonic() + 60
-            while max(vm._threads(one.pid))[2] != one.pid and time.monotonic() < deadline:
-                os.sched_yield()
-            vm._set_apart(vm._threads(one.pid))
-            numbers = [number for _, _, number in vm._threads(one.pid)]
-            assert len(numbers) == 2
-            if not os.sched_getscheduler(one.pid):
-                pytest.skip("real-time priority is refused here")
-            at = {number: os.sched_getaffinity(number) for number in numbers}
-            assert at.pop(one.pid) == {cpus[-1]}
-            assert [*at.values()] == [set(cpus[:-1] or cpus)]
-            assert {os.sched_getscheduler(number) for number in numbers} == {os.SCHED_RR}
-            assert sorted(os.sched_getparam(number).sched_priority for number in numbers) == [1, 2]
-        finally:
-            one.kill()
-
-
-def test_how_long_a_process_waited_for_a_cpu():
-    program = "while True: pass"
-    # Two that want one CPU: each waits for half of the time that the other one runs.
-    cpu = {min(os.sched_getaffinity(0))}
-    command = [
-        sys.executable,
-        "-c",
-        f"import os; os.sched_setaffinity(0, {cpu}); print(flush=True)\n{program}",
+    ours, theirs = words(plain._replace(own_time=True)), words(plain)
+    assert "shift=1,sleep=off" in ours
+    assert "shift=1,sleep=on" in theirs
+    assert [word for word in ours if word.startswith("nvdimm")] == [
+        "nvdimm,id=pmem0,memdev=memory0",
+        "nvdimm,id=pmem1,memdev=memory1",
     ]
-    with subprocess.Popen(command, stdout=subprocess.PIPE) as one, subprocess.Popen(command) as other:
-        try:
-            assert one.stdout.readline()
-            deadline = time.monotonic() + 60
-            while not vm._waited_s(vm._threads(one.pid)) and time.monotonic() < deadline:
-                os.sched_yield()
-            assert 0 < vm._waited_s(vm._threads(one.pid)) < 60
-        finally:
-            one.kill()
-            other.kill()
-    assert vm._waited_s(vm._threads(one.pid)) == 0
+    root_words, swap_words = (word for word in ours if word.startswith("memory-backend-file"))
+    assert f"mem-path={root},size=8192,share=off" in root_words
+    assert f"mem-path={tmp_path}/swap,size=4096,share=off" in swap_words
+    assert any("lab.memory_disks=1" in word for word in ours)
+    drives = [[word for word in each if word.startswith("virtio-blk")] for each in (ours, theirs)]
+    assert [len(each) for each in drives] == [2, 4]
 
 
 EARLYOOM = 'sending SIGKILL to process 442 uid 0 "{}": oom_score 669, VmRSS 3 MiB, cmdline "storm"'
