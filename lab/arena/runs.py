@@ -61,7 +61,7 @@ def inputs(turn: Turn) -> str:
         fingerprint(*sorted(GUEST.iterdir()), Path(image.__file__)),
         repr(turn.scenario),
         repr(turn.column),
-        f"{INSTRUCTION_NS} {MEMORY_MIB} own time",
+        f"{INSTRUCTION_NS} {MEMORY_MIB} own time, no fast strings",
     ]
     if turn.column.name.startswith("memwarden"):
         parts.append(fingerprint(*guard_sources()))
