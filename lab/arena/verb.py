@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import argparse
     from pathlib import Path
 
-AT_ONCE = 3
+AT_ONCE = 5
 """Scenarios to a boot: a guest that dies loses no more than these, and a boot takes less than one of them."""
 
 
