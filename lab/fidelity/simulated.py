@@ -81,7 +81,7 @@ def machine(series: str, speeds: Mapping[str, Any], *, swap: bool) -> Machine:
         disk=disk,
         fault_us=each["fault_us"],
         copy_us=PAGE / each["cached_bps"] * 1e6,
-        # A disk of the host's memory: what a cold page takes is the processor's work.
+        # The disks are memory: what a cold page takes is the processor's work.
         read_us=PAGE / each["read_bps"] * 1e6,
         reclaim_us=each["reclaim_us"],
         # Measured with what looking at the page costs: once when it is sent, once when it was written.

@@ -177,9 +177,3 @@ def test_measurements_are_of_the_rows_and_programs_that_are_here():
 
 def test_every_row_is_run_often_enough_for_a_median():
     assert {row["times"] for row in runs.plan()["scenarios"]} == {3}
-
-
-def test_what_was_measured_once_is_said():
-    thrice, once = {"runs": {"a": [1, 2, 3]}, "release": "6.12"}, {"runs": {"a": [1]}, "release": "7.2"}
-    assert page._times([thrice]) == "each scenario 3 times"
-    assert page._times([thrice, once]) == "each scenario 3 times (on 7.2 once where no disk is used)"
