@@ -165,7 +165,10 @@ def test_low_gives_way_only_when_nothing_else_can_be_freed():
 
 def test_without_proportional_protection_pages_above_it_go_as_those_of_others():
     # lab/fidelity, siblings-min on 6.12: of 16 MiB with memory.min 12 MiB all 4 MiB above it go, beside who
-    # takes up to 20 MiB of the 24 MiB of both: 11.9 MiB stayed.
+    # takes up to 20 MiB of the 24 MiB of both: 11.9 MiB stayed. On 5.10 and 7.2 all of the 16 MiB stay: 3072
+    # pages are missing, and b, which has some 2048, is looked at twice for each, and once for those that it
+    # keeps: 7078 times on 5.10. Of a's 4096 pages a share of 3072/4096 is not scanned, so that 1024 stand
+    # against some 1900 of b: 3879 looks on 5.10, not once round, and what is looked at first stays.
     groups = (Group("/p", max_bytes=24 * MIB), Group("/p/a", min_bytes=12 * MIB), Group("/p/b"))
     programs = (
         Program("a", "/p/a", (Grow(16 * MIB, 16 * MIB),)),
@@ -177,7 +180,7 @@ def test_without_proportional_protection_pages_above_it_go_as_those_of_others():
         result = run(scenario(*programs, groups=groups, machine=SWAP._replace(traits=traits)))[1]
         left[proportional] = usage(result, "/p/a").total / MIB
     assert left[False] == 12.0
-    assert 13.0 < left[True] < 16.0
+    assert left[True] == 16.0
 
 
 def test_with_proportional_protection_the_one_above_its_low_is_scanned_the_less():

@@ -11,6 +11,7 @@ from math import ceil, exp, inf, log2
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from memwarden.sim.memory.protected import protections
+from memwarden.sim.memory.referenced import look
 from memwarden.sim.result import Kind
 from memwarden.sim.world.swapping import next_written, swap_out, written
 from memwarden.units import SECOND_US
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 CLUSTER: Final = 32
 """``SWAP_CLUSTER_MAX``: the least that a reclaim asks for."""
+ROUND: Final = 256
+"""Of the lists no more than so small a part is looked at in a turn, so that all are gone round in step."""
 MIN_BATCH: Final = 64
 """``MIN_LRU_BATCH``: the least that MGLRU takes of a list."""
 PRIORITIES: Final = 13
@@ -77,7 +80,7 @@ def _passes(
     want, times = asked
     guarded = protections(world, target) if world.protected else {}
     spared: list[Memcg] = []
-    freed = rounds = 0
+    freed = rounds = vain = 0
     priority = PRIORITIES - 1
     for below_low in (False, True):
         while freed < want:
@@ -90,11 +93,15 @@ def _passes(
             freed += back
             leaving = [one.memcg for one in lists if one.memcg.leaving]
             missing = want - freed - sum([memcg.leaving for memcg in leaving])
-            got = sent = 0
+            got = sent = stayed = 0
             if missing > 0:
-                got, sent = _round(world, target, lists, missing, payer=payer, swappiness=swappiness)
+                got, sent, stayed = _round(
+                    world, target, lists, missing, payer=payer, swappiness=swappiness, vain=vain
+                )
                 freed += got
-            if got or sent or freed >= want:
+            # Each priority looks at twice as much as the one before.
+            vain = vain + 1 if stayed and not got and not sent else 0
+            if got or sent or stayed or freed >= want:
                 continue
             if not leaving:
                 break
@@ -205,16 +212,28 @@ def _anon(world: World, memcg: Memcg, target: Memcg, swappiness: int | None) -> 
 
 
 def _round(
-    world: World, target: Memcg, lists: list[Lists], want: int, *, payer: Payer, swappiness: int | None
-) -> tuple[int, int]:
-    """Scan each list in proportion: pages that were freed, and that are on their way to swap."""
+    world: World,
+    target: Memcg,
+    lists: list[Lists],
+    want: int,
+    *,
+    payer: Payer,
+    swappiness: int | None,
+    vain: int = 0,
+) -> tuple[int, int, int]:
+    """Scan each list in proportion: pages that were freed, that are on their way to swap, and that stay.
+
+    Of several cgroups' anonymous pages so many are looked at, however few are missing, twice as many for each
+    round before that was in ``vain``.
+    """
     if world.machine.traits.mglru:
         lists = _cold(lists) or lists
     lists = _unused(world, lists, want)
     total = sum([one.scan for one in lists])
     # Less than half a page of each: then the first ones give one.
     least = 0.5 if max([one.scan for one in lists], default=0.0) * want >= total / 2 else 0.0
-    freed = sent = 0
+    looks = max(min(MIN_BATCH << vain, int(total) // ROUND), MIN_BATCH, want)
+    freed = sent = stayed = 0
     for one in lists:
         part = want * one.scan / total
         most = min(want - freed - sent, max(int(one.scan), 1), one.room)
@@ -225,6 +244,12 @@ def _round(
         freed += _slab(world, one, share, payer)
         file_pages, anon_pages = split(world, one, share, swappiness, target)
         got = drop_file(world, one.memcg, file_pages, payer)
+        if anon_pages and one.turn_us is not None:
+            most = int(min(want - freed - sent - got, one.room))
+            anon_pages, stay = look(one.memcg, max(round(looks * one.scan / total), 1), most)
+            payer.reclaim += stay * world.machine.reclaim_us
+            counts["pgscan"] += stay
+            stayed += stay
         free, on_way = swap(world, one.memcg, anon_pages, payer, one.turn_us)
         got += free
         sent += on_way
@@ -234,7 +259,7 @@ def _round(
             world.scanned += counts["pgscan"] - before
             world.stolen += got
         freed += got
-    return freed, sent
+    return freed, sent, stayed
 
 
 def _cold(lists: list[Lists]) -> list[Lists]:

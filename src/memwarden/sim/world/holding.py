@@ -17,13 +17,15 @@ class Holding:
     ``resident``, ``swapped``: of them ``zswapped`` in the compressed pool, and ``leaving`` still in memory,
     in the swap cache, on their way to the device, or written and not yet freed. ``backed``: of those that are
     resident, which came back from a disk and were not written to since: they still have their slots, and need
-    not be written again; ``fresh``: of those, which were looked at last. ``kind`` is ``anon``, ``shmem`` or
-    ``locked``.
+    not be written again; ``fresh``: of those, which were looked at last. ``seen``: of those that are
+    resident, which reclaim looked at since they were mapped, and left; it has still to go past ``ahead`` of
+    them in this round, of which ``seen_ahead`` were seen in an earlier one. ``kind`` is ``anon``, ``shmem``
+    or ``locked``.
     """
 
     __slots__ = (
-        "backed", "fresh", "kind", "leaving", "memcg", "resident", "swapped", "touch_us", "writes",
-        "zswapped",
+        "ahead", "backed", "fresh", "kind", "leaving", "memcg", "resident", "seen", "seen_ahead", "swapped",
+        "touch_us", "writes", "zswapped",
     )  # fmt: skip
 
     def __init__(self, memcg: Memcg, kind: str = "anon", touch_us: float = inf) -> None:
@@ -35,6 +37,7 @@ class Holding:
         self.zswapped = 0
         self.leaving = 0
         self.backed = self.fresh = 0
+        self.seen = self.ahead = self.seen_ahead = 0
         self.writes: deque[tuple[float, int]] = deque()
         """Of them: when the device is through, and how many pages."""
         memcg.holdings.append(self)
@@ -43,6 +46,13 @@ class Holding:
     def total(self) -> int:
         """Pages that were written to, wherever they are."""
         return self.resident + self.swapped
+
+    def drop(self, pages: int, *, seen: int) -> None:
+        """So many are resident no more, of which so many were seen."""
+        self.resident -= pages
+        self.seen = min(max(self.seen - seen, 0), self.resident)
+        self.ahead = min(self.ahead, self.resident)
+        self.seen_ahead = min(self.seen_ahead, self.seen, self.ahead)
 
     def clean(self, pages: int) -> int:
         """Of so many that go, the oldest first, those that still have their slots."""

@@ -169,7 +169,7 @@ class Proc:
 def release(world: World, held: Holding, resident: int, swapped: int) -> None:
     """Give anonymous pages of a holding back, from memory and from swap."""
     memcg = held.memcg
-    held.resident -= resident
+    held.drop(resident, seen=resident * held.seen // max(held.resident, 1))
     if held.backed > held.resident:
         free_slots(world, held, held.backed - held.resident)
     memcg.anon -= resident

@@ -21,7 +21,7 @@ def swap_out(world: World, held: Holding, pages: int, now: float) -> None:
     ``folio_end_writeback``; ``written``).
     """
     memcg, swap, backed = held.memcg, world.machine.swap, held.clean(pages)
-    held.resident -= pages
+    held.drop(pages, seen=pages)
     held.swapped += pages
     if held.kind == "shmem":
         memcg.shmem -= pages
