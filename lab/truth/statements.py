@@ -111,7 +111,7 @@ STATEMENTS = (
         "root-has-a-bonus", "Processes of root get a bonus of 3 percent",
         "Not since 4.17: `mm/oom_kill.c:oom_badness` had a line for it until then.",
         (("root", "oom_score of root's"), ("user", "of the same for a user")),
-        when(lambda n: n["root"] < n["user"]),
+        when(lambda n: n["user"] - n["root"] >= 3),  # one or two are pages that were counted late
     ),
     Statement(
         "score-is-a-percentage", "oom_score is a percentage of memory",

@@ -22,6 +22,9 @@ def judge(name, **numbers):
         # 64 s * r^2 for each batch: four times as long at twice the overage; in proportion would be twice.
         ("delay-is-linear", {"s_at_8": 1.64, "s_at_16": 6.55}, "false"),
         ("delay-is-linear", {"s_at_8": 1.64, "s_at_16": 3.28}, "true"),
+        # 200 of 620 MiB are 323 thousandths; 3 percent of them are 9.7, and two thirds of that are 6 points.
+        ("root-has-a-bonus", {"root": 876, "user": 882}, "true"),
+        ("root-has-a-bonus", {"root": 881, "user": 882}, "false"),
         ("anon-needs-swap", {"before": 64, "after": 32}, "half true"),
         ("anon-needs-swap", {"before": 64, "after": 64}, "true"),
         ("anon-needs-swap", {"before": 64, "after": 4}, "false"),

@@ -14,9 +14,9 @@ def _score(child: Child) -> int:
 
 
 def root_has_a_bonus() -> dict[str, Any]:
-    """Two processes of the same size, one of them root's."""
+    """Two processes of the same size, one of them root's: 3 percent of it would be six points."""
     group = Group()
-    root, user = Child(group, anon, 64), Child(group, anon, 64, uid=1000)
+    root, user = Child(group, anon, 200), Child(group, anon, 200, uid=1000)
     with cleaned(group, root, user):
         root.answer()
         user.answer()
