@@ -79,7 +79,7 @@ def of_simulation(row: Scenario, result: Result) -> Measures:
     paths = [group.path for group in row.groups]
     samples = [(one.time_us, one.groups[paths[0]].usage.total) for one in result.samples]
     return Measures(
-        victims=tuple(event.program for event in result.events if event.kind is Kind.OOM_KILL),
+        victims=_victims(result),
         order=_order(first),
         reclaim_us=min((event.time_us for event in result.events if event.kind in begun), default=None),
         throttled_us=first.get("throttled"),
@@ -89,6 +89,13 @@ def of_simulation(row: Scenario, result: Result) -> Measures:
         stalls_us={path: int(last[path].some_us) for path in paths},
         speeds=_speeds(row, samples) if row.curve else {},
     )
+
+
+def _victims(result: Result) -> tuple[str, ...]:
+    """In the order in which they were gone, as a guest's are: a small one is gone before a large one."""
+    killed = [event.program for event in result.events if event.kind is Kind.OOM_KILL]
+    gone = [event.program for event in result.events if event.kind is Kind.GONE]
+    return tuple(sorted(killed, key=lambda name: gone.index(name) if name in gone else len(gone)))
 
 
 def _speeds(row: Scenario, samples: Sequence[tuple[int, int]]) -> dict[float, float]:

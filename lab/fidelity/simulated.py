@@ -53,6 +53,7 @@ TRAITS = {
         mglru_proportional_protection=True,
         recursive_protection=True,
         stale_protection_bug=False,
+        over_kill=True,
     ),
 }
 """Of Debian's builds: CONFIG_HZ, MEMCG_CHARGE_BATCH and CONFIG_LRU_GEN_ENABLED of their sources."""
@@ -60,6 +61,8 @@ OWN_BYTES = 264 << 10
 """What a program of ``load.c`` has charged before it does anything: its data and stack, 172 KiB (``anon`` of
 the reader), the kernel's stack of it and its page tables, 92 KiB (``kernel`` of who keeps 16 MiB).
 """
+DATA_BYTES = {"read": 172 << 10, "write": 112 << 10}
+"""Of them what counts when a victim is chosen (``anon``): the reader's buffer is the larger one."""
 SWAP_MIB = 128
 PAGE = 4096
 
@@ -111,7 +114,7 @@ def scenario(series: str, speeds: Mapping[str, Any], row: scenarios.Scenario) ->
             Program(
                 load.name,
                 load.group,
-                (KernelMemory("other", None, OWN_BYTES), _part(load.words)),
+                (*_own(str(load.words[0])), _part(load.words)),
                 oom_score_adj=load.adj,
                 start_us=int(load.start_s * 1e6),
             )
@@ -131,6 +134,13 @@ def _group(group: scenarios.Group) -> Group:
         for knob, value in group.knobs
     }
     return Group(group.path, **knobs)
+
+
+def _own(what: str) -> tuple[Part, ...]:
+    """What every program holds besides."""
+    data = DATA_BYTES.get(what, 0)
+    kernel = KernelMemory("other", None, OWN_BYTES - data)
+    return (kernel, Grow(None, data)) if data else (kernel,)
 
 
 def _part(words: tuple[str | int, ...]) -> Part:

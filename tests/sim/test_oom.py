@@ -4,6 +4,7 @@ import pytest
 
 from memwarden.sim.result import Kind
 from memwarden.sim.scenario import Change, Forks, Group, Grow, Machine, Program, Scenario
+from memwarden.state.traits import KernelTraits
 from memwarden.units import GIB, MIB
 from tests.sim.conserved import run
 
@@ -112,3 +113,42 @@ def test_what_is_stopped_is_not_started_again():
     result = outcome(program, groups=())
     assert [e.kind for e in result.events] == [Kind.STARTED, Kind.STOPPED, Kind.GONE]
     assert result.samples[-1].groups["/a"].usage.total == 0
+
+
+def over_killed(free_us, *, over_kill=True, limit=True, cpus=2):
+    """Who dies: a leak of 5 MiB fills 8 MiB together with another, which goes on to want more."""
+    traits = KernelTraits(hz=250, over_kill=over_kill)
+    machine = MACHINE._replace(traits=traits, cpus=cpus, free_us=free_us, exit_us=1000.0, pass_us=1.0)
+    leak = Program("leak", "/a", (Grow(None, 5 * MIB),), oom_score_adj=500)
+    other = Program("other", "/a", (Grow(None, 1 * MIB), Grow(4 * MIB)), start_us=1_000_000)
+    groups = (Group("/a", max_bytes=8 * MIB),)
+    if not limit:
+        machine = machine._replace(ram_bytes=108 * MIB, kernel_bytes=100 * MIB, min_free_bytes=0)
+        groups = (Group("/a"),)
+    return killed(outcome(leak, other, groups=groups, seconds=2, machine=machine))
+
+
+@pytest.mark.parametrize(
+    ("free_us", "killed_too"),
+    [
+        # The exit begins after 1 ms. Its 1280 pages are unmapped in half of the time that they take, and
+        # nothing comes back before. The other tries again after 0.2 ms, and 4 ms later: 1 + 0.64 and
+        # 1 + 1.28 ms are over by then, 1 + 12.8 ms are not.
+        (1.0, []),
+        (2.0, []),
+        (20.0, ["other"]),
+    ],
+)
+def test_a_victim_that_exits_is_not_seen_and_another_dies(free_us, killed_too):
+    assert over_killed(free_us) == ["leak", *killed_too]
+    assert over_killed(free_us, over_kill=False) == ["leak"]
+
+
+def test_the_machines_oom_killer_sees_who_exits():
+    assert over_killed(20.0, limit=False) == ["leak"]
+
+
+def test_where_no_processor_is_free_nobody_is_there_to_see_it_before_the_next_tick():
+    # 1280 pages of 6 us: unmapped 3.84 ms after the exit began, before the tick, 4 ms, is over.
+    assert over_killed(6.0, cpus=1) == ["leak"]
+    assert over_killed(6.0) == ["leak", "other"]

@@ -62,6 +62,12 @@ class KernelTraits(NamedTuple):
     """Of tasks with equal points the last visited is taken (``oom_evaluate_task``, 5.9); else the first."""
     sacrifice_child: bool | None = None
     """A child of the selected task dies first (before 5.1)."""
+    over_kill: bool | None = None
+    """A cgroup's OOM killer does not see a victim that exits, and takes another if nothing came back.
+
+    Since Linux kernel commit a72f73c4dd9b ("cgroup: Don't expose dead tasks in cgroup") (in v7.0), which is
+    meant for cgroup.procs: ``mem_cgroup_scan_tasks`` goes by the same iterator (``css_task_iter_advance``).
+    """
     stat_itemises_kernel: bool | None = None
     """``memory.stat`` has ``kernel`` (v5.18): usage is anon + file + kernel + sock."""
     basis: Mapping[str, Basis] = MappingProxyType({})

@@ -14,6 +14,8 @@ from memwarden.sim.view import snapshot
 from memwarden.sim.world.process import Died, Proc, Retry
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from memwarden.rules.scope import Scope
     from memwarden.sim.world.memcg import Memcg
     from memwarden.sim.world.process import Task
@@ -29,7 +31,7 @@ def memcg(task: Task, over: Memcg) -> NoReturn:
     """A charge at ``over`` failed for good."""
     world = task.world
     over.count("oom")
-    if _in_flight(over.subtree):
+    if any(_seen(proc) for proc in _dying(over.subtree)):
         raise Retry(world.jiffy_us, spins=True)
     killed = kill(world, over)
     _after(task, killed, SPIN_US)
@@ -42,7 +44,7 @@ def machine(task: Task) -> NoReturn:
     tried from the start again (``__alloc_pages_slowpath``: ``no_progress_loops = 0``), without a sleep.
     """
     world = task.world
-    if _in_flight(world.root.subtree):
+    if any(_dying(world.root.subtree)):
         raise Retry(world.jiffy_us, spins=True)
     _after(task, kill(world, None), SPIN_US)
 
@@ -53,9 +55,18 @@ def _after(task: Task, killed: list[Proc], spin_us: float) -> NoReturn:
     raise Retry(KILL_US if killed else spin_us, spins=True)
 
 
-def _in_flight(domain: tuple[Memcg, ...]) -> bool:
-    """A victim that still holds memory: the scan is given up and nobody else dies (``oom_evaluate_task``)."""
-    return any(proc.dying for memcg in domain for proc in memcg.procs)
+def _dying(domain: tuple[Memcg, ...]) -> Iterator[Proc]:
+    """Victims that still hold memory: the scan is given up and nobody else dies (``oom_evaluate_task``)."""
+    return (proc for memcg in domain for proc in memcg.procs if proc.dying)
+
+
+def _seen(proc: Proc) -> bool:
+    """Whether ``mem_cgroup_scan_tasks`` comes by it: with ``over_kill`` not while it exits.
+
+    The machine's OOM killer goes through all processes, and sees it (``select_bad_process``).
+    """
+    begin, end = proc.hidden
+    return not (proc.world.machine.traits.over_kill and begin <= proc.world.now < end)
 
 
 def kill(world: World, over: Memcg | None) -> list[Proc]:
@@ -63,6 +74,10 @@ def kill(world: World, over: Memcg | None) -> list[Proc]:
     path = over.path if over else "/"
     world.say(Kind.OOM, path, stretch=True)
     seen = snapshot(world)
+    if over and world.machine.traits.over_kill:
+        seen = seen._replace(
+            processes={pid: one for pid, one in seen.processes.items() if not world.procs[pid].dying}
+        )
     scope: Scope | None = memcg_scope(seen, over.path) if over else system_scope(seen)
     assert scope is not None
     ranking = rank(seen, scope)

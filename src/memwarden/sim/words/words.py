@@ -96,6 +96,7 @@ _FLAGS: Final = (
     ("approximate_rss", "RSS may lag behind"),
     ("last_of_equals", "of equal victims the last visited"),
     ("sacrifice_child", "a child of the victim dies first"),
+    ("over_kill", "a cgroup's OOM killer does not see who exits"),
     ("stat_itemises_kernel", "memory.stat has `kernel`"),
 )
 TRAITS: Final = Word(

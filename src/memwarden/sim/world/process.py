@@ -21,6 +21,11 @@ UNMAPPED: Final = 8192
 """Pages that an exit gives back at a time; the kernel does so 512 at a time (``tlb_batch_pages_flush``)."""
 
 
+GATHERED: Final = 9698
+"""Pages that are unmapped before the first are given back: 19 batches of 510, and 8 (``mm/mmu_gather.c``,
+``MAX_GATHER_BATCH_COUNT``)."""
+
+
 FAULTED_US: Final = 5_000
 """What a task does between two faults on its code at the most: a request, or the pages of one step."""
 
@@ -68,7 +73,7 @@ class Proc:
     """A process; ``dying`` from SIGKILL until its memory was given back."""
 
     __slots__ = (
-        "chance", "dying", "ended", "holdings", "kernel", "memcg", "parent_pid", "pid", "program",
+        "chance", "dying", "ended", "hidden", "holdings", "kernel", "memcg", "parent_pid", "pid", "program",
         "returned", "slab", "sock", "stalled", "start_us", "stopping", "tally", "tasks", "throttled",
         "unmapping", "world",
     )  # fmt: skip
@@ -90,6 +95,8 @@ class Proc:
         self.tasks: list[Task] = []
         self.dying = False
         self.unmapping = False
+        self.hidden = (0.0, 0.0)
+        """From when on it exits, as others see it, and until when all that it holds is still charged."""
         self.returned = 0
         """Pages that its exit has given back so far."""
         self.stopping = False
@@ -137,12 +144,27 @@ class Proc:
             for held in self.holdings:
                 release(world, held, held.resident // left, held.swapped // left)
             self.returned += before - self.memcg.usage
+        else:
+            self.hidden = self._hidden()
         self.unmapping = True
         if left == 1:
             self._gone()
             return
         pages = (self.resident + self.swapped) / (left - 1)
         world.at(world.now + int(pages * world.machine.free_us * world.slow), self._unmap, left - 1)
+
+    def _hidden(self) -> tuple[float, float]:
+        """From when on others see that it exits, and until when nothing has come back.
+
+        Where no processor is free nobody else runs before the next tick. Pages are taken from the page tables
+        first, up to ``GATHERED`` of them, and then given back: half of the time each.
+        """
+        world = self.world
+        unmap_us = min(self.resident, GATHERED) * world.machine.free_us / 2
+        # A sum of shares is hardly ever a whole number.
+        turn_us = min(world.jiffy_us, unmap_us) if world.running + 0.5 > world.cores else 0.0
+        seen_us = world.now + turn_us
+        return seen_us, seen_us + (unmap_us - turn_us) * world.slow
 
     def _gone(self) -> None:
         """``exit_mmap``: give everything back but what outlives a process: page cache and tmpfs."""
