@@ -36,6 +36,7 @@ INSTRUCTION_NS = 2
 """The guest's clock counts instructions: both its CPUs together do 500 million of them in a second of theirs,
 and time in which they are idle passes at once. What else the host does is not seen in there, where it would
 be a latency, and a scenario takes as long as its instructions."""
+MACHINE = vm.Guest(memory_mib=MEMORY_MIB, swap_mib=SWAP_MIB, instruction_ns=INSTRUCTION_NS, own_time=True)
 SLOWER = 10
 """How much slower than its own clock a guest may be."""
 START_S = 25
@@ -113,14 +114,10 @@ def run(batch: list[Turn]) -> list[Path]:
     kernel = next((one for one in kernels.fetch_all() if one.series == SERIES), None)
     if kernel is None:
         raise LabError(f"there is no kernel {SERIES} to run the arena on")
-    guest = vm.Guest(
-        memory_mib=MEMORY_MIB,
-        swap_mib=SWAP_MIB,
+    guest = MACHINE._replace(
         append="lab.init=systemd systemd.show_status=0",
         timeout_s=600 + SLOWER * sum(turn.scenario.window_s + START_S * 2 for turn in batch),
         root=image.root_disk(),
-        instruction_ns=INSTRUCTION_NS,
-        own_time=True,
     )
     with tempfile.TemporaryDirectory() as scratch:
         job, out = Path(scratch) / "job", Path(scratch) / "out"

@@ -1,11 +1,11 @@
-"""``python -m lab arena run|report|simulated``."""
+"""``python -m lab arena run|report|machine|simulated``."""
 
 from __future__ import annotations
 
 import time
 from typing import TYPE_CHECKING
 
-from lab.arena import document, judged, runs, simulated
+from lab.arena import document, judged, machine, runs, simulated
 from lab.arena.bars import SEEDS, bars, table
 
 if TYPE_CHECKING:
@@ -20,8 +20,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What they take."""
     parser.add_argument(
         "what",
-        choices=("run", "report", "simulated"),
-        help="run what is missing, only write the pages, or simulate all of it anew",
+        choices=("run", "report", "machine", "simulated"),
+        help="run what is missing, only write the pages, measure the machine, or simulate all anew",
     )
     parser.add_argument("--column", action="append", default=[], help="only this column")
     parser.add_argument("--scenario", action="append", default=[], help="only this scenario")
@@ -32,6 +32,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(arguments: argparse.Namespace) -> int:
     """Run, write, print; 1 when a boot failed, or a bar is missed."""
     failed = _run(arguments) if arguments.what == "run" else 0
+    if arguments.what == "machine":
+        print(machine.measure())
+        return 0
     if arguments.what == "simulated":
         simulated.keep(arguments.column, arguments.scenario)
     for path in document.write():

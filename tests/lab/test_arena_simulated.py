@@ -2,10 +2,11 @@
 
 import pytest
 
-from lab.arena import columns, policies, scenarios, simulated, simulated_page
+from lab.arena import columns, machine, policies, scenarios, simulated, simulated_page
 from lab.arena.simulated import Deaths
 from lab.arena.simulated_page import Guest
 from lab.errors import LabError
+from memwarden.cli.simulate import scenario as named
 
 QUICK = ("kernel", "memwarden")
 """Columns that are simulated again here; ``python -m lab arena simulated`` does all."""
@@ -69,3 +70,13 @@ def test_what_differs_says_why_or_that_nobody_knows():
     alike = simulated_page._section("x", "why", {("nohang", "x"): there}, {("nohang", "x"): Deaths(*there)})
     assert "| same |" in alike
     assert "known" not in alike
+
+
+def test_the_simulated_machine_is_the_one_that_was_measured():
+    """Within what its file rounds to; what a page costs that is written depends on the program."""
+    measured, ours = machine.measured(), named("arena-machine", ()).machine
+    for name in ("reclaim_us", "swap_us", "copy_us", "read_us", "exit_us", "min_free_bytes", "swappiness"):
+        assert getattr(ours, name) == pytest.approx(getattr(measured, name), rel=0.03), name
+    assert ours.disk.read_bps == pytest.approx(measured.disk.read_bps, rel=0.03)
+    assert ours.disk.write_bps == pytest.approx(measured.disk.write_bps, rel=0.03)
+    assert ours.disk.latency_us == measured.disk.latency_us
