@@ -40,14 +40,15 @@ that of seed 1; it is looked at four times a second, so that its times are up to
 seconds into the window. Who ends by itself (a spike that is over, a writer that finds the tmpfs full) is
 left out. *Full stall* is how many seconds of the window all tasks waited for memory.
 
-The simulated machine has the guest's memory and watermarks, and what a new page, a page reclaimed, a page
-given back and a pass of reclaim in vain cost there, and how long a unit takes to start; these were read off
-the results of the kernel's and earlyoom's columns and off one more run whose vmstat was sampled too
-(`src/memwarden/sim/scenarios/arena-machine.toml` says how). What swapping and the disks cost was measured
-for [the fidelity](fidelity.md) in the same emulation. All are the same for every scenario. The daemon
-itself takes no memory and no time in the simulator. In the fork storm that is the difference: in the guest
-earlyoom came to nine kills in 34 s, at 0.9 s of a processor each, and nohang was itself among the dead, while
-the kernel killed on; simulated they kill 211 and 164.
+The simulated machine has the guest's memory and watermarks. What a page reclaimed, swapped, copied or read
+from the disk costs there, what a death does, and how fast the disks are was measured in the same machine
+(`python -m lab arena machine`, `lab/arena/machine.json`); what a new page costs the arena's own programs,
+what a page given back and a pass of reclaim in vain do, and how long a unit takes to start, was read off the
+results (`src/memwarden/sim/scenarios/arena-machine.toml` says how). All are the same for every scenario.
+
+The daemon itself takes no memory and no time in the simulator. In the fork storm that is the difference: in
+the guest earlyoom came to nine kills in 34 s, at 0.9 s of a processor each, and nohang was itself among the
+dead, while the kernel killed on; simulated they kill 211 and 164.
 
 """
 
