@@ -98,6 +98,12 @@ def test_a_subtree_that_cannot_win_is_one_entry():
     ]
 
 
+def test_the_suspects_are_leaves_that_were_looked_at():
+    """As in the record above: work.slice/a cannot win, so that it is none, whatever is below it."""
+    found = choose.suspects(by("size"), seen(*MACHINE), Guarded(), most=4)
+    assert found == ("/system.slice/db.service", "/work.slice/b", "/system.slice/web.service")
+
+
 def test_a_cgroup_whose_children_have_no_memory_of_their_own_is_one():
     bare = {"controllers": ("cpu", "pids"), "populated": True}
     view = seen(held("/s", 9), live("/s/a", **bare), live("/s/b", **bare), held("/t", 5))

@@ -163,7 +163,7 @@ def _killed_by_the_kernel(group: Group, guard: Daemon) -> None:
         assert word in text, text
     assert document["id"] in guard.why("--list")
     assert guard.alive()
-    assert state_of(pid) in "SZ"
+    assert wait_until(lambda: state_of(pid) in "SZ")
 
 
 def killed_while_throttling(group: Group, guard: Daemon) -> str:

@@ -205,7 +205,7 @@ def removed_and_made_anew(group: Group, guard: Guard) -> str:
     anew = guard.do(Kill(before))
     assert not anew.done
     assert "made anew" in anew.error, anew
-    assert state_of(pid) == "S"
+    assert wait_until(lambda: state_of(pid) == "S")  # alive: it may still be on its way to sleep
     return ""
 
 
