@@ -47,8 +47,8 @@ what a page given back and a pass of reclaim in vain do, and how long a unit tak
 results (`src/memwarden/sim/scenarios/arena-machine.toml` says how). All are the same for every scenario.
 
 The daemon itself takes no memory and no time in the simulator. In the fork storm that is the difference: in
-the guest earlyoom came to nine kills in 34 s, at 0.9 s of a processor each, and nohang was itself among the
-dead, while the kernel killed on; simulated they kill 211 and 164.
+the guest a kill took earlyoom about a second of a processor, and nohang was itself among the dead, while the
+kernel killed on; simulated they kill as many as the table says.
 
 """
 
