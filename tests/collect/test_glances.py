@@ -140,6 +140,22 @@ def test_after_a_clock_that_went_back_all_is_read(tmp_path):
     assert anon(here.focused.look().cgroups, "/b.slice/z") == 7
 
 
+def test_who_dies_is_read_whose_memory_went_first(tmp_path):
+    """do_exit: exit_mm uncharges all and cgroup_exit comes later: between them it is alive and empty."""
+    here = Watched(tmp_path, keep=0)
+    here.group("b.slice", current=0)
+    here.group("b.slice/z", current=0)
+    here.look()
+    here.root.write(f"{TOP}/b.slice/z/cgroup.events", {"populated": 0, "frozen": 0})
+    here.clock.sleep_us(100_000)
+    assert here.focused.look().cgroups["/b.slice/z"].populated  # nothing moved, and nobody asked
+    asked = here.focused.look(frozenset(("/b.slice/z", "/never/was"))).cgroups
+    assert asked["/b.slice/z"].populated is False
+    assert asked["/a.slice/x"].populated
+    shutil.rmtree(here.root.path / TOP / "b.slice/z")
+    assert "/b.slice/z" not in here.focused.look(frozenset(("/b.slice/z",))).cgroups
+
+
 def test_nothing_that_did_not_change_is_made_anew(tmp_path):
     here = Watched(tmp_path, watched=lambda path: path == "/b.slice/z")
     first, second = here.look(), here.look()

@@ -99,7 +99,10 @@ class World:
         return self.replies.pop(0) if len(self.replies) > 1 else self.replies[0]
 
     # eyes
-    def look(self):
+    awaited = frozenset(("/dying",))
+
+    def look(self, closely):
+        assert closely == self.awaited
         if self.failing:
             raise self.failing
         self.looks.append("look")

@@ -163,8 +163,10 @@ def test_nobody_else_is_killed_until_the_victim_is_gone_and_its_time_is_over():
     decisions = stall(engine, world, 19, grow=2)
     assert targets(decisions) == [LEAK]
     assert [one.withheld for one in decisions[1:]] == [f"waiting for {LEAK} to be gone"]
+    assert engine.awaited == {LEAK}
     decisions = stall(engine, world, 6, grow=2)
     assert targets(decisions) == [DB]
+    assert engine.awaited == {LEAK, DB}  # that its time is over does not mean that it will not die
 
 
 def test_what_a_death_freed_is_measured():
@@ -178,6 +180,7 @@ def test_what_a_death_freed_is_measured():
         # Free at the decision: 1000 - 401 - 120; now: 1000 - 402.
         (decisions[0].id, True, 119 * MIB)
     ]
+    assert engine.awaited == frozenset()
 
 
 def test_no_need_no_kill():

@@ -89,8 +89,8 @@ class Focused:
         self._watched = watched
         self._survey: _Survey | None = None
 
-    def look(self) -> Snapshot:
-        """The machine now, without its processes.
+    def look(self, closely: frozenset[str] = frozenset()) -> Snapshot:
+        """The machine now, without its processes; the cgroups that are looked at ``closely``, moved or not.
 
         What cannot be read is a gap; a machine without cgroups has none.
         """
@@ -100,7 +100,7 @@ class Focused:
         wide = reading.file("/proc/meminfo", meminfo.parse)
         counters = reading.file("/proc/vmstat", vmstat.parse)
         pressures = [reading.file(f"/proc/pressure/{name}", psi.parse) for name in ("memory", "cpu", "io")]
-        cgroups = self._cgroups(reading, survey, instant.monotonic_us)
+        cgroups = self._cgroups(reading, survey, instant.monotonic_us, closely)
         # Without a single cgroup the mount has gone, or is not there yet: it is looked for at the next look.
         self._survey = survey if cgroups else None
         return Snapshot(
@@ -171,11 +171,13 @@ class Focused:
                         return None
         return pids
 
-    def _cgroups(self, reading: Reading, survey: _Survey, now_us: int) -> dict[str, Cgroup]:
+    def _cgroups(
+        self, reading: Reading, survey: _Survey, now_us: int, closely: frozenset[str]
+    ) -> dict[str, Cgroup]:
         if survey.found.mode is CgroupMode.NONE:
             return {}
         if isinstance(survey.reader, Glances):
-            return survey.reader.read(reading, now_us)
+            return survey.reader.read(reading, now_us, closely)
         return survey.reader.read(reading)
 
     def own_cgroup(self) -> str | None:

@@ -134,8 +134,12 @@ class Glances:
         for node in self._root.walk() if self._root is not None else ():
             node.whole_us = _NEVER
 
-    def read(self, reading: Reading, now_us: int) -> dict[str, Cgroup]:
-        """All cgroups by path, pre-order, children in the order of their names."""
+    def read(self, reading: Reading, now_us: int, closely: frozenset[str] = frozenset()) -> dict[str, Cgroup]:
+        """All cgroups by path, pre-order, children in the order of their names.
+
+        Those that are looked at ``closely`` are read, moved or not: who dies has given its memory back before
+        it is gone.
+        """
         if now_us < self._now_us:
             self.forget()  # another clock: nobody knows how old anything is
         self._now_us = now_us
@@ -143,8 +147,9 @@ class Glances:
         if root is None:
             return {}
         read = self._look(reading, root)
-        for node in self._pinned:
-            if node not in read:
+        for node in (*self._pinned, *map(self._at, closely)):
+            if node is not None and node not in read:
+                read.add(node)
                 self._again(reading, node)
         if self._changed:
             self._list_all(root)

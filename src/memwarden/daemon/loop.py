@@ -65,8 +65,8 @@ class Ears(Protocol):
 class Eyes(Protocol):
     """What reads the machine."""
 
-    def look(self) -> Snapshot:
-        """Cgroups now, without processes."""
+    def look(self, closely: frozenset[str] = NOBODY) -> Snapshot:
+        """Cgroups now, without processes; what is said of some of them is not of an earlier look."""
 
     def meet(self, snapshot: Snapshot, paths: frozenset[str]) -> Snapshot:
         """The same look with the processes in and below some cgroups as they are now; ``/``: with all."""
@@ -229,7 +229,7 @@ class Loop:
         if reply.lasts_us is None or reply.lasts_us > PRESSING_US:
             self.haste.along()
         try:
-            snapshot, known = self.eyes.look(), NOBODY
+            snapshot, known = self.eyes.look(self.engine.awaited), NOBODY
             step = self._step(snapshot, reply, late_us, known)
             while not known.issuperset(step.wants_processes):
                 known = step.wants_processes

@@ -87,6 +87,15 @@ class Engine:
         return self._victims.pending
 
     @property
+    def awaited(self) -> frozenset[str]:
+        """The cgroups whose death is waited for, or was in vain: whether they live is asked at each look.
+
+        A cgroup's memory goes before its processes are gone (``do_exit``: ``exit_mm`` comes before
+        ``cgroup_exit``), so that it may live in one look and have moved no more in the next.
+        """
+        return self._victims.awaited
+
+    @property
     def changed(self) -> tuple[CgroupId, ...]:
         """Cgroups that are throttled or frozen by us."""
         return self._victims.changed

@@ -75,6 +75,12 @@ class Victims:
         return tuple(self._pending)
 
     @property
+    def awaited(self) -> frozenset[str]:
+        """The paths of those that are cgroups, with the ones that did not die in time."""
+        waited = (*self._pending, *self.failed)
+        return frozenset([target.path for target in waited if isinstance(target, CgroupId)])
+
+    @property
     def dying(self) -> tuple[Target, ...]:
         """The same without those who were only asked to end and may stay: another rule may kill them."""
         return tuple(target for target, pending in self._pending.items() if pending.final)
