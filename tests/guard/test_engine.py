@@ -192,6 +192,23 @@ def test_no_need_no_kill():
     assert decision.withheld.startswith("no need: nothing stalls")
 
 
+@pytest.mark.parametrize(
+    ("apart_us", "ahead_us"), [(S // 10, 1_600_000), (S // 5, 1_700_000), (S, 1_750_000)]
+)
+def test_what_would_come_too_late_at_the_next_look_is_done_now(apart_us, ahead_us):
+    """Exhaustion within 1.5 s, which a kill is taken to need, and the way to the next look, up to 250 ms."""
+    world = World()
+    engine = Engine(policy(KILL, when=ir.Available(ir.Amount(ppm=900_000))), GUARDED)
+    calm(engine, world)
+    lasts_us = []
+    while not (lasts_us and targets(decisions)):
+        world.held[LEAK] += 50 * apart_us // S  # 50 MiB a second
+        world.go(apart_us)
+        decisions = engine.step(world.snapshot()).decisions
+        lasts_us.append((1000 - sum(world.held.values())) * S / 50)
+    assert lasts_us[-1] <= ahead_us < lasts_us[-2]
+
+
 def test_others_policies_kill_on_their_thresholds_alone():
     world = World()
     kill = KILL._replace(even_without_need=True)

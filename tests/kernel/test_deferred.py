@@ -4,7 +4,7 @@ import pytest
 
 from memwarden.errors import ParseError
 from memwarden.kernel import memory_numa_stat, memory_stat
-from memwarden.kernel.deferred import Deferred, Figures, Later
+from memwarden.kernel.deferred import Deferred, Figures, Later, some
 
 
 def counted(calls):
@@ -81,6 +81,25 @@ def test_flat_figures_are_looked_for_when_they_are_asked_for(before, text, figur
     assert found["anon"] == figures["anon"]
     with pytest.raises(KeyError, match="from_kernel_10"):
         found["from_kernel_10"]
+
+
+def test_several_figures_are_found_at_once():
+    later = flat()
+    first = later("file 1\nanon 2\npgscan 3\n")
+    keys = ("anon", "no", "file", "swap")
+    found = [some(figures, keys) for figures in (first, later("file 10\nanon 20\npgscan 30\n"))]
+    assert found == [(2, None, 1, None), (20, None, 10, None)]
+    other = later("anon 5\nfile 6\n")  # other lines: what was known of the form before is forgotten
+    assert some(later("anon 7\nfile 8\n"), keys) == (7, None, 8, None)
+    assert some(other, keys) == (5, None, 6, None)
+    unknown = later("anon 7\nfile 8\n").some(("anon", "file", "anon"))
+    assert unknown == (7, 8, 7)
+
+
+def test_a_line_of_which_nothing_is_known_is_no_figure():
+    later = flat()
+    later("anon 1\nfrom_kernel_9 2\n")
+    assert some(later("anon 3\nfrom_kernel_9 4\n"), ("from_kernel_9", "anon")) == (None, 3)
 
 
 def test_of_a_key_that_is_there_twice_the_last_figure_counts_as_ever():

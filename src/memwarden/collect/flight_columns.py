@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
 
+from memwarden.kernel.deferred import some
 from memwarden.kernel.psi import Psi, PsiLine
 from memwarden.state.cgroup import Cgroup
 
@@ -116,7 +117,6 @@ MACHINE_WIDTH: Final = 6 * LINE + len(MEMINFO) + len(VMSTAT)
 
 def row_of(cgroup: Cgroup) -> Row:
     """The figures of a cgroup. Averages of pressure are percent, as they are read."""
-    get = cast("Mapping[str, int]", cgroup.stat or {}).get
     return (
         *_lines(cgroup.memory_pressure),
         *_lines(cgroup.io_pressure),
@@ -133,7 +133,7 @@ def row_of(cgroup: Cgroup) -> Row:
         cgroup.dying_descendants,
         cgroup.owner_uid,
         cgroup.v1_kmem_current_bytes,
-        *(_NO_STAT if cgroup.stat is None else map(get, STAT)),
+        *(_NO_STAT if cgroup.stat is None else some(cast("Mapping[str, int]", cgroup.stat), STAT)),
         *_counts(cgroup.events),
         *_counts(cgroup.events_local),
     )

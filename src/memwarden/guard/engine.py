@@ -31,8 +31,10 @@ if TYPE_CHECKING:
     from memwarden.state.intents import Outcome, Target
     from memwarden.state.snapshot import Snapshot
 
-ACT_US: Final = SECOND_US
-"""How long a kill is taken to need until it helps, before one was measured."""
+ACT_US: Final = 3 * SECOND_US // 2
+"""How long a kill is taken to need until it helps: twice what it needs in the arena, or what was measured."""
+NEXT_US: Final = SECOND_US // 4
+"""The next look is taken to be as far away as the last one was, but not further than so."""
 RESTORE_US: Final = 5 * SECOND_US
 """Calm for so long, and what was throttled is let go."""
 DEATH_US: Final = 2 * SECOND_US
@@ -68,6 +70,7 @@ class Engine:
         self._count = 0
         self._act_us = ACT_US
         self._now_us = 0
+        self._apart_us = 0
         self._boot: str | None = None
         self._begin()
         self._few = all(
@@ -164,6 +167,8 @@ class Engine:
         """Take the time; another boot begins all anew, and a clock that went back takes all times with it."""
         before, self._now_us = self._now_us, snapshot.instant.monotonic_us
         boot, self._boot = self._boot, snapshot.host.boot_id
+        if self._now_us != before:  # else it is the same look, with processes
+            self._apart_us = max(0, min(self._now_us - before, NEXT_US))
         if boot is not None and self._boot != boot:
             self._begin()
         elif self._now_us < before:
@@ -183,7 +188,8 @@ class Engine:
                 view if chain.scope is None else view.at(chain.scope),
                 self._guarded,
                 self._victims,
-                need(view, chain.where(), act_us=self._act_us),
+                # What is not done now is done a look later.
+                need(view, chain.where(), act_us=self._act_us + self._apart_us),
                 self._rests,
                 self._lacks,
                 bool(self._read),

@@ -17,6 +17,7 @@ from memwarden.guard.forecast import LEAST_SAMPLES, LONGEST_US, Trend, trend
 from memwarden.guard.globs import Matchers
 from memwarden.guard.held import held_bytes, held_on_machine
 from memwarden.guard.shape import EMPTY, Shape, shape
+from memwarden.kernel.deferred import some
 from memwarden.rules.reclaimable import MACHINE
 from memwarden.state.cgroup import ancestry, others
 from memwarden.units import SECOND_US
@@ -40,6 +41,14 @@ EVENTS: Final = ("low", "high", "max", "oom", "oom_kill", "oom_group_kill")
 _UNKNOWN: Final = -1
 _UNMARKED: Final = (None, None)
 _NO_EVENTS: Final = (_UNKNOWN,) * len(EVENTS)
+_FIGURES: Final = (
+    "pgscan",
+    "workingset_refault_file",
+    "workingset_refault",
+    "workingset_refault_anon",
+    "pswpout",
+    "pswpin",
+)
 _COLUMNS: Final = (
     "time",
     "held",
@@ -454,6 +463,7 @@ class History:
 
 def _row(now_us: int, cgroup: Cgroup) -> tuple[int, ...]:
     stat = cast("Mapping[str, int]", cgroup.stat or {})
+    scanned, of_file, of_both, of_anon, out, into = some(stat, _FIGURES)
     held = held_bytes(cgroup)
     moved = cgroup.io_bytes
     return (
@@ -462,12 +472,11 @@ def _row(now_us: int, cgroup: Cgroup) -> tuple[int, ...]:
         *_totals(cgroup.memory_pressure),
         *_totals(cgroup.io_pressure),
         *_totals(cgroup.cpu_pressure),
-        stat.get("pgscan", _UNKNOWN),
-        # One counter for both before 5.9.
-        stat.get("workingset_refault_file", stat.get("workingset_refault", _UNKNOWN)),
-        stat.get("workingset_refault_anon", _UNKNOWN),
-        stat.get("pswpout", _UNKNOWN),
-        stat.get("pswpin", _UNKNOWN),
+        *[
+            _UNKNOWN if figure is None else figure
+            # One counter for both before 5.9.
+            for figure in (scanned, of_both if of_file is None else of_file, of_anon, out, into)
+        ],
         _UNKNOWN if moved is None else sum(read + written for read, written in moved.values()),
         *_events(cast("Mapping[str, int] | None", cgroup.events)),
         *_events(cast("Mapping[str, int] | None", cgroup.events_local)),
