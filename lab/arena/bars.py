@@ -5,7 +5,7 @@ victim dies and nobody else, the database lives, and the kernel's own OOM killer
 the 99th percentile of the database's latency are no worse than the best of the columns whose database lived,
 beyond that one's spread, and three times better than the median of those columns; or they are within the
 spread of a run without load. Where nothing must be done nothing is done. Idle CPU time is below that of every
-other daemon, peak RSS below nohang's.
+other daemon, peak RSS below nohang's. Only results that were made with what is here now count.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ class Cell(NamedTuple):
 
 
 class Bar(NamedTuple):
-    """One promise: what is asked, what was measured. ``held`` is ``None`` where something was not run."""
+    """One promise: what is asked, what was measured. ``held`` is ``None`` until enough was run to say."""
 
     column: str
     scenario: str
@@ -138,7 +138,7 @@ def _paid(cells: Table, column: str, scenario: str, what: tuple[str, str, str]) 
         return Bar(column, scenario, asked, "the database was killed", held=False)
     ours, floor = cell.spread(field), idle.spread(field)
     measured = f"{figure(ours.median)} {unit}"
-    # One that is missed is missed; that one holds is said only after all seeds.
+    # What the best's spread is, and which median counts, is known after all seeds.
     whole = all(len(one.turns) >= SEEDS for one in (cell, idle, *rivals)) or None
     if ours.median <= floor.most:
         measured += f", as without load (up to {figure(floor.most)})"
@@ -150,7 +150,7 @@ def _paid(cells: Table, column: str, scenario: str, what: tuple[str, str, str]) 
     middle = statistics.median(spread.median for spread in spreads)
     held = ours.median <= best.most and ours.median * BETTER <= middle
     measured += f"; best {figure(best.median)} (up to {figure(best.most)}), median {figure(middle)}"
-    return Bar(column, scenario, asked, measured, whole if held else False)
+    return Bar(column, scenario, asked, measured, held if whole else None)
 
 
 def _idle(cells: Table, column: str) -> list[Bar]:
@@ -163,7 +163,7 @@ def _idle(cells: Table, column: str) -> list[Bar]:
         least = min(cell.spread(field).median for cell in theirs)
         whole = all(len(one.turns) >= SEEDS for one in (ours, *theirs)) or None
         measured = f"{figure(mine)} {unit} against {figure(least)}"
-        return Bar(column, "idle", words, measured, whole if mine < least else False)
+        return Bar(column, "idle", words, measured, mine < least if whole else None)
 
     return [
         compare("CPU time in a minute: below every daemon's", "cpu_ms", "ms", PEERS),

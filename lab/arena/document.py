@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from lab.arena import columns, judged, picture, runs, scenarios, simulated_page
+from lab.arena import judged, picture, runs, scenarios, simulated_page
 from lab.arena.bars import OURS, SEEDS, Cell, bars, figure, table
 from lab.paths import REPOSITORY
 
@@ -116,8 +116,7 @@ def _versions(results: list[dict[str, Any]]) -> list[str]:
 
 def _verdicts(turns: list[Judged]) -> list[str]:
     """The bars, those that are missed first."""
-    cells = table(turns)
-    found = bars(cells)
+    found = bars(table(judged.current(turns)))
     held = [bar for bar in found if bar.held]
     missed = [bar for bar in found if bar.held is False]
     lines = [
@@ -125,7 +124,8 @@ def _verdicts(turns: list[Judged]) -> list[str]:
         "",
         (
             f"Of {len(found)} bars {len(held)} hold, {len(missed)} are missed, and"
-            f" {len(found) - len(held) - len(missed)} are open, as fewer than {SEEDS} seeds were run."
+            f" {len(found) - len(held) - len(missed)} are open, as of some column that they compare"
+            f" fewer than {SEEDS} seeds were run with what is here now."
         ),
         "",
         "| | column | scenario | asked | measured |",
@@ -134,10 +134,9 @@ def _verdicts(turns: list[Judged]) -> list[str]:
     words = {False: "**missed**", None: "open", True: "holds"}
     for state in (False, None, True):
         lines += [
-            f"| {words[state]} | {bar.column}{mark} | {bar.scenario} | {bar.asked} | {bar.measured} |"
+            f"| {words[state]} | {bar.column} | {bar.scenario} | {bar.asked} | {bar.measured} |"
             for bar in found
             if bar.held is state
-            for mark in [_mark(cells.get((bar.column, bar.scenario)))]
         ]
     return [*lines, ""]
 
@@ -155,15 +154,6 @@ def _sections(turns: list[Judged]) -> list[str]:
             "",
         ]
     return lines
-
-
-def _mark(cell: Cell | None) -> str:
-    """Says so where some results were not made with what is here now, which is the same for all seeds."""
-    if cell is None:
-        return ""
-    turn = cell.turns[0]
-    now = runs.inputs(runs.Turn(columns.BY_NAME[turn.column], scenarios.BY_NAME[turn.scenario], 1))
-    return MARK if {one.inputs for one in cell.turns} != {now} else ""
 
 
 def _capital(text: str) -> str:
@@ -186,7 +176,7 @@ def _row(cell: Cell) -> str:
         died.insert(0, "**database**")
     mixed = len({turn.inputs for turn in cell.turns}) > 1
     name = f"{first.column} (seeds of several versions)" if mixed else first.column
-    name += _mark(cell)
+    name += MARK if len(judged.current(cell.turns)) < len(cell.turns) else ""
     figures = (_spread(cell, field) for _, field in FIGURES)
     ours = f"**{name}**" if first.column in OURS else name
     return (

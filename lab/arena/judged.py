@@ -13,10 +13,10 @@ import json
 import math
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from lab.arena import runs, said, scenarios
+from lab.arena import columns, runs, said, scenarios
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 DATABASE = "postgresql@16-main.service"
 PROGRAM = "postgres"
@@ -102,8 +102,6 @@ class Judged(NamedTuple):
 
 def every() -> Iterator[tuple[dict[str, Any], runs.Turn]]:
     """All results that are there and still have a column and a scenario."""
-    from lab.arena import columns  # noqa: PLC0415 - two short names that mean different things here and there
-
     for column in columns.COLUMNS:
         for scenario in scenarios.SCENARIOS:
             folder = runs.RESULTS / column.name
@@ -209,3 +207,12 @@ def read() -> list[Judged]:
     pairs = list(every())
     ends = undisturbed([found for found, _ in pairs])
     return [judge(found, turn, ends) for found, turn in pairs]
+
+
+def current(turns: Sequence[Judged]) -> list[Judged]:
+    """Those that were made with what is here now, which does not depend on the seed."""
+    now = {
+        key: runs.inputs(runs.Turn(columns.BY_NAME[key[0]], scenarios.BY_NAME[key[1]], 1))
+        for key in {(turn.column, turn.scenario) for turn in turns}
+    }
+    return [turn for turn in turns if turn.inputs == now[turn.column, turn.scenario]]

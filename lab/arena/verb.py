@@ -39,7 +39,7 @@ def main(arguments: argparse.Namespace) -> int:
         simulated.keep(arguments.column, arguments.scenario)
     for path in document.write():
         print(_short(path))
-    found = bars(table(judged.read()))
+    found = bars(table(judged.current(judged.read())))
     old = runs.wanted([], [], range(1, SEEDS + 1))
     print(f"{len(old)} turns are missing, or were made with something else than what is here now")
     for bar in found:

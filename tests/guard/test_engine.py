@@ -200,8 +200,8 @@ def test_what_would_come_too_late_at_the_next_look_is_done_now(apart_us, ahead_u
     world = World()
     engine = Engine(policy(KILL, when=ir.Available(ir.Amount(ppm=900_000))), GUARDED)
     calm(engine, world)
-    lasts_us = []
-    while not (lasts_us and targets(decisions)):
+    decisions, lasts_us = (), []
+    while not targets(decisions):
         world.held[LEAK] += 50 * apart_us // S  # 50 MiB a second
         world.go(apart_us)
         decisions = engine.step(world.snapshot()).decisions
