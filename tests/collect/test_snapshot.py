@@ -200,5 +200,7 @@ def test_the_labs_recordings(kernel):
         assert taken.traits.stale_protection_bug is stale
         assert taken.traits.mglru_proportional_protection is proportional
         assert taken.traits.approximate_rss is (kernel != "7.2")
+        assert taken.traits.over_kill is (kernel == "7.2")
+        assert taken.traits.stale_dirty_counts is (kernel in ("6.12", "7.2"))
         for process in taken.processes.values():
             assert process.cgroup is None or process.cgroup in taken.cgroups

@@ -100,21 +100,22 @@ def test_facts():
     assert (found.page_size_bytes, found.hz) == (4096, None)
 
 
-NEWEST = {"memory.swap.peak": "0\n", "memory.stat": "anon 4096\nkernel 0\npgscan_proactive 0\n"}
+RECENT = {"memory.swap.peak": "0\n", "memory.stat": "anon 1\nkernel 0\npgdemote_kswapd 0\n"}
+NEWEST = {**RECENT, "memory.stat": "anon 1\nkernel 0\npgdemote_kswapd 0\npgscan_proactive 0\n"}
 
 
 @pytest.mark.parametrize(
     ("files", "expected"),
     [
         # kernel.md: what Debian's 5.10, 6.12 and 7.2 have and do.
-        ({}, (32, True, False, True, None)),
-        ({"memory.swap.peak": "0\n", "memory.stat": "anon 1\nkernel 0\n"}, (32, False, True, True, False)),
-        (NEWEST, (32, False, True, False, True)),
+        ({}, (32, True, False, True, None, False, False)),
+        (RECENT, (32, False, True, True, False, False, True)),
+        (NEWEST, (32, False, True, False, True, True, True)),
     ],
 )
 def test_what_the_presence_of_files_suggests(files, expected):
     paths = {f"/sys/fs/cgroup/a/{name}": text for name, text in files.items()}
-    if expected[-1] is not None:
+    if files:
         paths["/sys/kernel/mm/lru_gen/enabled"] = "0x0007\n"
     recorded = archive(files=paths)
     # memory.reclaim can only be written: what is recorded of it is that it is not there.
@@ -126,6 +127,8 @@ def test_what_the_presence_of_files_suggests(files, expected):
         found.stat_itemises_kernel,
         found.approximate_rss,
         found.mglru_proportional_protection,
+        found.over_kill,
+        found.stale_dirty_counts,
     ) == expected
     assert found.basis_of("approximate_rss") is Basis.FORMAT
 

@@ -132,6 +132,11 @@ def _suggested(
     traits["stat_itemises_kernel"] = "kernel" in typical.stat
     newest = "pgscan_proactive" in typical.stat  # 7.2 has it, 6.12 has not
     traits["approximate_rss"] = not newest
+    traits["over_kill"] = newest
+    if "pgdemote_kswapd" in typical.stat:  # 6.12 has it, 6.1 has not
+        traits["stale_dirty_counts"] = True
+    elif traits.get("stale_protection_bug"):
+        traits["stale_dirty_counts"] = False
     if mglru:
         traits["mglru_proportional_protection"] = newest
     return traits

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, TypeVar, cast
 from memwarden.kernel.swaps import SwapArea
 from memwarden.rules.badness import TaskMemory, oom_badness
 from memwarden.rules.oom_score import oom_score
-from memwarden.sim.world.memcg import NO_LIMIT, PAGE, Memcg
+from memwarden.sim.world.memcg import NO_LIMIT, NOT_COUNTED, PAGE, Memcg
 from memwarden.state.cgroup import Cgroup
 from memwarden.state.process import Process
 from memwarden.state.snapshot import CgroupMode, HostFacts, Instant, Snapshot
@@ -161,6 +161,7 @@ def _vmstat(world: World, pages: dict[str, int]) -> Vmstat:
 
 def _cgroup(world: World, memcg: Memcg, pages: dict[str, int]) -> Cgroup:
     root = memcg.parent is None
+    memcg.counted = (NOT_COUNTED, 0, 0)  # memory_stat_show: who reads the statistics has them added up
     return Cgroup(
         path=memcg.path,
         inode=memcg.inode,

@@ -68,6 +68,12 @@ class KernelTraits(NamedTuple):
     Since Linux kernel commit a72f73c4dd9b ("cgroup: Don't expose dead tasks in cgroup") (in v7.0), which is
     meant for cgroup.procs: ``mem_cgroup_scan_tasks`` goes by the same iterator (``css_task_iter_advance``).
     """
+    stale_dirty_counts: bool | None = None
+    """A cgroup's dirty pages are counted every 2 s, and its writers are held up by the last count.
+
+    Since Linux kernel commit d9b3ce8769e3 ("mm: writeback: ratelimit stat flush from mem_cgroup_wb_stats")
+    (in v6.9). Whoever reads its memory.stat has them counted, too.
+    """
     stat_itemises_kernel: bool | None = None
     """``memory.stat`` has ``kernel`` (v5.18): usage is anon + file + kernel + sock."""
     basis: Mapping[str, Basis] = MappingProxyType({})

@@ -1,7 +1,7 @@
 """Dirty pages: the flusher that writes them back, and writers that have to wait for it.
 
 ``mm/page-writeback.c:balance_dirty_pages``, ``domain_dirty_limits``; ``fs/fs-writeback.c:wb_workfn``;
-``mm/memcontrol.c:mem_cgroup_wb_stats`` (v6.12).
+``mm/memcontrol.c:mem_cgroup_wb_stats``, ``flush_memcg_stats_dwork`` (v6.12).
 """
 
 from __future__ import annotations
@@ -29,6 +29,10 @@ CHUNK_US: Final = 20_000
 """What the flusher writes at a time, as time of the disk."""
 LONGEST_US: Final = 200_000.0
 """``MAX_PAUSE``: a writer waits no longer at once."""
+COUNT_US: Final = 2 * SECOND_US
+"""``FLUSH_TIME``: a cgroup's statistics are added up so often, here in the even seconds."""
+AT_LEAST: Final = 32
+"""Pages that a writer dirties between two looks at the thresholds at least: ``nr_dirtied_pause``, 128 KiB."""
 
 
 def balance_dirty_pages(task: Task, pages: int) -> None:
@@ -42,6 +46,10 @@ def balance_dirty_pages(task: Task, pages: int) -> None:
     if worst >= 2.0:
         return
     world.flush()
+    if not worst and _stale(world):
+        # Over the threshold there is no pace, only the longest pause, as long as the count says so.
+        task.io += pages / AT_LEAST * LONGEST_US
+        return
     pace = world.disk.disk.write_bps / PAGE * max(worst, 0.05) / max(world.writers(task), 1)
     task.io += min(pages * SECOND_US / pace, max(LONGEST_US, pages * SECOND_US / (pace * 4)))
 
@@ -59,12 +67,26 @@ def _position(world: World, memcg: Memcg) -> float:
 
 def thresholds(world: World, memcg: Memcg) -> tuple[int, float, float]:
     """Dirty pages and pages under writeback below a cgroup, and its two thresholds."""
-    cache = sum([m.inactive_file + m.active_file + m.dirty + m.writeback for m in memcg.subtree])
-    dirty = sum([m.dirty + m.writeback for m in memcg.subtree])
+    cache, dirty = _counted(world, memcg)
     room = max(world.free - world.marks.high_pages, 0)
     for above in memcg.chain[:-1]:
         room = min(room, max(min(above.max, above.high) - above.usage, 0))
     return dirty, BACKGROUND * (room + cache), DIRTY * (room + cache)
+
+
+def _counted(world: World, memcg: Memcg) -> tuple[int, int]:
+    """Page cache below a cgroup and how much of it is unclean: now, or when its statistics were added up."""
+    period = world.now // COUNT_US
+    if memcg.counted[0] == period and memcg is not world.root and _stale(world):
+        return memcg.counted[1:]
+    cache = sum([m.inactive_file + m.active_file + m.dirty + m.writeback for m in memcg.subtree])
+    dirty = sum([m.dirty + m.writeback for m in memcg.subtree])
+    memcg.counted = (period, cache, dirty)
+    return cache, dirty
+
+
+def _stale(world: World) -> bool:
+    return bool(world.machine.traits.stale_dirty_counts)
 
 
 def _little(world: World) -> bool:

@@ -97,6 +97,7 @@ _FLAGS: Final = (
     ("last_of_equals", "of equal victims the last visited"),
     ("sacrifice_child", "a child of the victim dies first"),
     ("over_kill", "a cgroup's OOM killer does not see who exits"),
+    ("stale_dirty_counts", "a cgroup's dirty pages are counted every 2 s"),
     ("stat_itemises_kernel", "memory.stat has `kernel`"),
 )
 TRAITS: Final = Word(

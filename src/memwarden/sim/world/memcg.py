@@ -17,6 +17,7 @@ NO_LIMIT: Final = (1 << 63) // 4096
 """``PAGE_COUNTER_MAX`` of 4 KiB pages."""
 EVENTS: Final = ("low", "high", "max", "oom", "oom_kill", "oom_group_kill")
 PAGE: Final = 4096
+NOT_COUNTED: Final = -1
 
 
 def pages_of(limit: Limit) -> int:
@@ -34,6 +35,7 @@ class Memcg:
         "children",
         "cost_anon",
         "cost_file",
+        "counted",
         "counts",
         "depth",
         "dirty",
@@ -111,6 +113,8 @@ class Memcg:
             ("pgscan", "pgsteal", "pgfault", "pgmajfault", "refault_anon", "refault_file", "pswpin",
              "pswpout", "zswpin", "zswpout"), 0
         )  # fmt: skip
+        self.counted = (NOT_COUNTED, 0, 0)
+        """When its page cache was last counted, in periods; how much that was, and how much was unclean."""
         self.pressure = pressure
         self.stale_min = 0
         """Effective min as a reclaim from above last saw it: what old kernels compare the target with."""
