@@ -70,12 +70,13 @@ def inputs(turn: Turn) -> str:
 
 
 def guard_sources() -> list[Path]:
-    """What the guard is made of: all but the rooms that its process never enters."""
+    """What the guard is made of: all but the rooms that it never enters, and the verbs that are not it."""
     root = REPOSITORY / "src" / "memwarden"
     sources = [
         path
         for path in sorted(root.rglob("*.py"))
         if path.relative_to(root).parts[0] not in ("present", "postmortem", "sim", "words")
+        and (path.parent.name != "cli" or path.stem in ("guard", "main"))
     ]
     return [*sources, *sorted((root / "guard").rglob("*.toml"))]
 

@@ -27,9 +27,9 @@ if TYPE_CHECKING:
 
 HERE = LAB / "fidelity"
 RESULTS = HERE / "results"
-TIMES = 3
+TIMES = 5
 """How often a row is run. Nothing of the host's is in a run, but a program that starts microseconds later
-meets another tick: three runs say what is chance.
+meets another tick: several runs say what is chance.
 """
 GUEST = vm.Guest(memory_mib=640, cpus=1, swap_mib=128, timeout_s=3600, instruction_ns=2, own_time=True)
 """It has a time of its own, in which 500 million instructions are a second, and its disks are memory. All

@@ -86,7 +86,7 @@ SCENARIOS = (
         "A writer of 4 MiB/s goes through 32 MiB under memory.max 16 MiB.",
         (Group("/a", (("max", 16),)),),
         (Load("write", "/a", ("write", "/mnt/written", 32, 4, 1)),),
-        seconds=6,
+        seconds=12,
     ),
     Scenario(
         "sawtooth",

@@ -45,6 +45,7 @@ TRAITS = {
         mglru_proportional_protection=False,
         recursive_protection=True,
         stale_protection_bug=False,
+        stale_dirty_counts=True,
     ),
     "7.2": KernelTraits(
         hz=250,
@@ -54,6 +55,7 @@ TRAITS = {
         recursive_protection=True,
         stale_protection_bug=False,
         over_kill=True,
+        stale_dirty_counts=True,
     ),
 }
 """Of Debian's builds: CONFIG_HZ, MEMCG_CHARGE_BATCH and CONFIG_LRU_GEN_ENABLED of their sources."""
