@@ -154,6 +154,19 @@ def test_a_mistyped_option_is_met_with_the_right_one(failing, words, says):
     assert says in ran.err
 
 
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["default", "b"], "memwarden policy show: unknown argument 'b'\nTry: memwarden policy show --help"),
+        (["--formt=json"], "memwarden policy show: unknown option '--formt' (did you mean --format?)\nTry: "),
+    ],
+)
+def test_what_an_action_does_not_know_is_said_with_its_own_help(cli, words, says):
+    ran = cli("policy", "show", *words)
+    assert ran.code == 2
+    assert ran.err.startswith(says)
+
+
 def test_a_reader_that_leaves_early_is_no_error():
     # `head` closes the pipe at once; the exit code is that of a process ended by SIGPIPE.
     reader, writer = os.pipe()

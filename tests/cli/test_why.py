@@ -106,6 +106,16 @@ def test_a_kill_of_the_kernels_that_came_earlier_is_not(cli, killed, tmp_path):
     assert cli("why", "--state", killed).out.startswith("memwarden killed")
 
 
+def test_what_somebody_asked_for_is_listed_and_is_no_death(cli, killed, tmp_path):
+    asked = WHOLE | {"id": "20261126-051031-2", "deaths": [], "message": "nobody died"}
+    folder = tmp_path / "incidents" / asked["id"]
+    folder.mkdir()
+    (folder / "incident.json").write_text(json.dumps(asked))
+    assert cli("why", "--state", killed).out.startswith("The kernel killed")
+    assert "nobody died" in cli("why", "--list", "--state", killed).out
+    assert cli("why", asked["id"], "--state", killed).out.startswith("Nobody died.")
+
+
 def test_incidents_that_may_not_be_read(cli, state, tmp_path):
     (tmp_path / "incidents").symlink_to(tmp_path)
     ran = cli("why", "--state", state)

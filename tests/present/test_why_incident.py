@@ -59,7 +59,6 @@ def test_as_json():
     "fields",
     [
         {"schema": "memwarden.status/1"},
-        {"deaths": []},
         {"deaths": [WHOLE["deaths"][0] | {"by": "guard"}]},
         {"deaths": None},
         {"deaths": [{"by": "kernel"}]},
@@ -68,6 +67,16 @@ def test_as_json():
 )
 def test_what_is_no_kill_of_the_kernels(fields):
     assert incident(**fields) is None
+
+
+def test_what_somebody_asked_for():
+    told = text(incident(deaths=[], decisions=[ledger.decision(NOTIFY, (), boot=BOOT)]))
+    words = " ".join(told.split())
+    assert words.startswith("Nobody died. Somebody asked for the last minutes (memwarden ctl dump).")
+    assert "(decision 41e000-1)" in words
+    assert "memwarden policy replay POLICY FILE plays it" in words
+    assert "Died" not in words
+    assert "kernel's report" not in words
 
 
 def test_what_is_no_document():

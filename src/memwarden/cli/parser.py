@@ -62,6 +62,13 @@ class Parser(argparse.ArgumentParser):
             **more,
         )
 
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """What is left over is an error of the verb's action that it was said to, with its own options."""
+        found, left = super().parse_known_args(args, namespace)
+        if left:
+            self.error("unrecognized arguments: " + " ".join(left))
+        return found, left
+
     def error(self, message: str) -> NoReturn:
         """Print one sentence and the next step; exit with 2."""
         prefix = "unrecognized arguments: "

@@ -79,7 +79,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _incidents(args: argparse.Namespace) -> Iterator[Incident]:
-    """Kills of the kernel's, the latest first."""
+    """Kills of the kernel's, and what somebody asked for, the latest first."""
     from memwarden.host.own_files import content_of, folders_of
     from memwarden.present import why_incident
 
@@ -115,7 +115,7 @@ def _last(args: argparse.Namespace, ledger: Ledger) -> Story | Incident:
         if story.is_deed:
             deed = story
             break
-    incident = next(_incidents(args), None)
+    incident = next((one for one in _incidents(args) if one.deaths), None)
     if incident is not None and (deed is None or _time(incident.at) > _time(deed.decision.at)):
         return incident
     found = deed or first

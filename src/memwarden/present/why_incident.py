@@ -1,4 +1,4 @@
-"""A death that the kernel decided on, as ``memwarden why`` tells it: from what was put aside then."""
+"""What was put aside when the kernel killed, or when somebody asked for it, as ``memwarden why`` tells it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,10 @@ SCHEMA = "memwarden.incident/1"
 
 
 class Incident(NamedTuple):
-    """One folder of incidents. ``deaths`` are cgroup (or ``None``) and count, of the kernel's kills only."""
+    """One folder of incidents. ``deaths`` are cgroup (or ``None``) and count, of the kernel's kills only.
+
+    Without any, nobody died: ``memwarden ctl dump`` put the last minutes aside.
+    """
 
     key: str
     at: Instant
@@ -43,7 +46,7 @@ class Incident(NamedTuple):
 
 
 def read(path: str, text: bytes, log: bytes) -> Incident | None:
-    """An incident by its ``incident.json``; ``None`` for one that is none, or has no kill of the kernel."""
+    """An incident by its ``incident.json``; ``None`` for one that is none, or has kills of the guard only."""
     try:
         found = json.loads(text)
         at = Instant(int(found["at"]["monotonic_us"]), found["at"]["wall_us"])
@@ -57,7 +60,7 @@ def read(path: str, text: bytes, log: bytes) -> Incident | None:
         key, _ = str(found["id"]), str(found["message"])
     except (ValueError, TypeError, KeyError, AssertionError):
         return None
-    if found.get("schema") != SCHEMA or not deaths:
+    if found.get("schema") != SCHEMA or (found["deaths"] and not deaths):
         return None
     return Incident(key, at, deaths, decisions, path, log, found)
 
@@ -79,6 +82,8 @@ def text(incident: Incident, width: int = 80, paint: Paint = PLAIN) -> str:
     kept = f"{incident.path}/flight (memwarden policy replay POLICY FILE plays it)"
     lines += labelled("Kept", f"the last minutes: {kept}", width, paint)
     report = "".join(explain_text.text(incident.verdicts(), width, paint))
+    if not incident.deaths:
+        return "\n".join(lines) + "\n"
     if not report:
         unknown = (
             "The kernel's report was not seen, or it made none; memwarden explain --journal may have it."
@@ -88,6 +93,8 @@ def text(incident: Incident, width: int = 80, paint: Paint = PLAIN) -> str:
 
 
 def _head(incident: Incident) -> str:
+    if not incident.deaths:
+        return "Nobody died. Somebody asked for the last minutes (memwarden ctl dump)."
     ours = any(one.get("by") == "guard" for one in incident.document["deaths"])
     return "Both the kernel and memwarden killed." if ours else "The kernel killed, and memwarden did not."
 
