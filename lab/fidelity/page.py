@@ -36,9 +36,11 @@ The guests are emulated in software and have a time of their own: their clock co
 nothing of the host's is seen in there. Numbers are medians, with the smallest and the largest in brackets
 where they differ.
 
-Bars: victims and the order of throttling, limit and OOM right; throttled speed, siblings' shares and the time
-of the OOM within 15 %; stall within a factor of 1.5 (written as the factor; less than 0.2 s on both sides is
-right). Peaks and the times of first reclaim and first throttle have no bar.
+Bars: victims and the order of throttling, limit and OOM right, which is what most runs of the guest had
+(where they differ by themselves it is chance: what two of five had is right, too, and what each had is said);
+throttled speed, siblings' shares and the time of the OOM within 15 %; stall within a factor of 1.5 (written
+as the factor; less than 0.2 s on both sides is right). Peaks and the times of first reclaim and first
+throttle have no bar.
 
 ## Errors by quantity and kernel
 

@@ -85,6 +85,17 @@ def test_what_most_runs_had_is_what_happened():
     assert outside(RIGHT, RIGHT, other, RIGHT) == []
 
 
+@pytest.mark.parametrize(("had", "wrong"), [(0, ["victims"]), (1, ["victims"]), (2, []), (5, [])])
+def test_where_a_guest_differs_by_itself_two_of_five_are_enough(had, wrong):
+    mine = RIGHT._replace(victims=("read", "leak"))
+    runs = [mine] * had + [RIGHT] * (5 - had)
+    assert outside(mine, *runs) == wrong
+    (seen,) = [one.guest for one in errors.compare("7.2", ROW, runs, mine) if one.quantity == "victims"]
+    assert seen == {
+        0: "leak", 1: "leak (in 4); read, leak (in 1)", 2: "leak (in 3); read, leak (in 2)", 5: "read, leak"
+    }[had]  # fmt: skip
+
+
 def test_shares_of_siblings():
     row = ROW._replace(groups=(Group("/p"), Group("/p/a")), shares=True)
     guest = RIGHT._replace(
@@ -176,4 +187,4 @@ def test_measurements_are_of_the_rows_and_programs_that_are_here():
 
 
 def test_every_row_is_run_often_enough_for_a_median():
-    assert {row["times"] for row in runs.plan()["scenarios"]} == {3}
+    assert {row["times"] for row in runs.plan()["scenarios"]} == {5}
