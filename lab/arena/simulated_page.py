@@ -16,11 +16,6 @@ if TYPE_CHECKING:
 PAGE = REPOSITORY / "docs" / "explanation" / "arena-simulated.md"
 SEED = 1
 WHY: dict[tuple[str, str], str] = {
-    ("high-livelock", "systemd-oomd"): (
-        "it kills only where pages were looked at in the last 30 s (`pgscan`). In the guest 336 a second\n"
-        "were, as many as three pages in use make at 13 priorities in each of 17 passes every 2 s: we\n"
-        "suppose of its text. The simulator's programs execute from pages of no cgroup."
-    ),
     ("big-db", "memwarden"): (
         "the leaks are equal, and which is third is a matter of a few pages: under the other column of\n"
         "memwarden's the guest has leak3, too."
