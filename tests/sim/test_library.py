@@ -59,6 +59,10 @@ def part(command, files):
             return sim.Tmpfs(int(words[1]) * MIB, int(words[2]) * MIB, SHM)
 
 
+OWN_TEXT = {"crawler": (sim.WorkingSet(0, 0, 0.0, 12 << 10, 20.0, 0, 3, mapped=True),)}
+"""Three pages of a program, where it matters that they are looked at."""
+
+
 @pytest.mark.parametrize("stage", SCENARIOS, ids=lambda stage: stage.name)
 def test_a_scenario_of_the_arena_has_the_arenas_numbers(stage):
     scenario = read(stage.name)
@@ -78,7 +82,7 @@ def test_a_scenario_of_the_arena_has_the_arenas_numbers(stage):
         program = programs[one.unit]
         assert program.cgroup == f"/{one.slice}.slice/{one.unit}.service"
         assert program.start_us == SETTLE_US + round(one.at_s * SECOND_US) + BEGINS_US
-        assert program.parts == (part(one.command, dict(stage.files)),)
+        assert program.parts == (part(one.command, dict(stage.files)), *OWN_TEXT.get(one.unit, ()))
         high = sim.MAX if one.high_mib is None else one.high_mib * MIB
         assert groups[program.cgroup].high_bytes == high
     assert len([path for path in groups if path.startswith("/tenants.slice/idle")]) == stage.cgroups
