@@ -100,6 +100,7 @@ class World:
 
     # eyes
     awaited = frozenset(("/dying",))
+    changed = ()
 
     def look(self, closely):
         assert closely == self.awaited
@@ -269,7 +270,51 @@ def test_what_is_under_way_is_looked_after_though_tasks_stall_but_little():
     world.loop.turn()
     world.early_us = 1000
     world.loop.turn()
+    assert world.looks == ["look"]
+    world.early_us = 0
+    world.loop.turn()
     assert world.looks == ["look"] * 2
+    assert world.slept[2] == TICK - 1000
+
+
+def test_whoever_fires_all_the_time_gets_no_more_than_a_look_in_a_tick():
+    world = World([ALARM], [QUIET._replace(busy=True)], look_us=20_000)
+    world.loop.turn()
+    world.early_us = 1000
+    for _ in range(1000):
+        world.loop.turn()
+    # A second of wake-ups, each a millisecond apart; a look takes 20 ms and is followed by a tick.
+    assert len(world.looks) == 1 + 1_000_000 // TICK
+
+
+def test_in_a_hurry_nobody_waits_for_a_tick():
+    """Memory lasts for 60 ms: half a tick is slept, and a trigger is heard out then at the latest."""
+    world = World([ALARM._replace(lasts_us=60_000)], [QUIET._replace(busy=True)], look_us=1000)
+    world.loop.turn()
+    world.early_us = 6000
+    world.loop.turn()
+    assert world.looks == ["look"]
+    world.loop.turn()
+    assert world.looks == ["look"] * 2  # 7 ms, seven times what a look takes, are over
+
+
+def test_a_clock_that_goes_back_makes_nobody_wait():
+    world = World([ALARM], [QUIET._replace(busy=True)], look_us=20_000)
+    for now_us in (100 * S, 0):
+        world.loop._clock = world.clock = ManualClock(now_us, 0)
+        world.early_us = 1000
+        world.loop.turn()
+    assert world.looks == ["look"] * 2
+
+
+def test_who_is_throttled_or_frozen_is_looked_after_however_calm_it_is():
+    world = World()
+    world.changed = ("/frozen",)
+    world.naps = [S]
+    for _ in range(3):
+        world.loop.turn()
+    assert world.looks == ["look"] * 3
+    assert world.slept == [0, S, S]
 
 
 @pytest.mark.parametrize(

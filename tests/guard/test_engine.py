@@ -20,6 +20,7 @@ from memwarden.state.intents import (
     Kill,
     Notify,
     Outcome,
+    ProcessId,
     Reclaim,
     RunHook,
     SetHigh,
@@ -207,6 +208,42 @@ def test_what_would_come_too_late_at_the_next_look_is_done_now(apart_us, ahead_u
         decisions = engine.step(world.snapshot()).decisions
         lasts_us.append((1000 - sum(world.held.values())) * S / 50)
     assert lasts_us[-1] <= ahead_us < lasts_us[-2]
+
+
+def test_whether_a_process_is_gone_is_asked_of_the_processes():
+    """As the loop steps: without processes first, then with those that are wanted."""
+    world, engine = World(), Engine(policy(ir.DoKill(ir.Choice(units="process"))), GUARDED)
+    dead: set[int] = set()
+
+    def turn():
+        snapshot = world.snapshot()
+        there = {pid: one for pid, one in snapshot.processes.items() if pid not in dead}
+        steps = [engine.step(snapshot._replace(processes={}), processes_of=NONE)]
+        if steps[0].wants_processes:
+            assert steps[0].decisions == ()
+            wanted = steps[0].wants_processes
+            steps.append(engine.step(snapshot._replace(processes=there), processes_of=wanted))
+        return [one for step in steps for one in (*step.results, *step.decisions)]
+
+    def go():
+        world.full_us += 60_000
+        world.held[DB] += 1
+        world.go()
+
+    found = []
+    while not found:
+        go()
+        found = [one for one in turn() if one.intents]
+    (target,) = (intent.target for intent in found[0].intents)
+    assert isinstance(target, ProcessId)
+    go()
+    assert turn() == []
+    assert engine.pending == (target,)
+    dead.add(target.pid)
+    go()
+    (result,) = turn()
+    assert (result.target, result.gone, result.took_us) == (target, True, 2 * TICK)
+    assert engine.pending == ()
 
 
 def test_others_policies_kill_on_their_thresholds_alone():

@@ -39,6 +39,8 @@ LONGEST_SLACK_US: Final = 2_000_000
 LOOKS: Final = 10
 """Looks that there shall be before memory ends."""
 LONGEST_TICK_US: Final = 1_000_000
+CHANGED_US: Final = 1_000_000
+"""The longest sleep while somebody is throttled or frozen by us: that is to end in time."""
 PRESSING_US: Final = 300_000
 """When memory ends so soon, nobody's latency comes before ours."""
 
@@ -158,7 +160,8 @@ class Loop:
         self.follower = follower
         self.haste = haste
         self._sleep_us = 0
-        self._rested_us = 0
+        self._rest_us = self._pace_us = self._looked_us = 0
+        """How long after a look there is no other: while tasks stall but little, and in any trouble."""
         self._napping = False
         self._took_us = 0
         self._busy = False
@@ -193,14 +196,20 @@ class Loop:
         reply = self._pulse.feel(beat)
         self._memory.beat(beat, reply)
         self._sleep_us = reply.sleep_us
-        wanted = reply.sweep or self._busy or self.follower.due(beat.now_us) or self.engine.policy.steady
+        steady, due = self.engine.policy.steady, self.follower.due(beat.now_us)
+        wanted = reply.sweep or self._busy or due or steady or bool(self.engine.changed)
         # Triggers go on firing where tasks stall a little all the time, as beside a backup.
-        resting = reply.mild and beat.now_us < self._rested_us
-        if wanted or (reply.alarm and not resting):
+        rest_us = self._rest_us if reply.mild and not wanted else self._pace_us
+        left_us = self._looked_us + rest_us - beat.now_us
+        if not (wanted or reply.alarm):
+            pass
+        elif 0 < left_us <= rest_us and not steady:
+            self._sleep_us = left_us
+        else:
             self._look(reply, late_us)
-        elif resting:
-            self._sleep_us = self._rested_us - beat.now_us
-        if not (reply.alarm or self._busy or self.engine.policy.steady):
+        if self.engine.changed:
+            self._sleep_us = min(self._sleep_us, CHANGED_US)
+        elif not (reply.alarm or self._busy or steady):
             nap_us = self._pulse.nap_us(beat.now_us, self._beats.free_bytes())
             if nap_us:
                 self._sleep_us, self._napping = nap_us, True
@@ -242,13 +251,17 @@ class Loop:
             return
         finally:
             self.haste.first()
-        self._took_us = self._clock.monotonic_us() - begin_us
+        self._looked_us = self._clock.monotonic_us()
+        self._took_us = self._looked_us - begin_us
         self._busy = step.busy
+        self._rest_us = self._pace_us = 0
         if self.engine.policy.steady:
             self._sleep_us = step.sleep_us
         elif reply.alarm or step.busy:
             self._sleep_us = self._rest(step, reply)
-        self._rested_us = self._clock.monotonic_us() + self._sleep_us if reply.mild else 0
+            # However many triggers fire, and whoever asks, the others have a share of the CPU.
+            self._pace_us = min(self._sleep_us, step.sleep_us, GREED * self._took_us)
+            self._rest_us = self._sleep_us if reply.mild else self._pace_us
 
     def _rest(self, step: Step, reply: Reply) -> int:
         """How long to sleep in trouble: a tick, less often while memory lasts, and never for all of a CPU.

@@ -19,7 +19,7 @@ from memwarden.guard.record import Decision
 from memwarden.guard.victims import Victims, is_gone
 from memwarden.guard.view import View
 from memwarden.state.cgroup import ancestry
-from memwarden.state.intents import CgroupId, Kill, RunHook, Terminate
+from memwarden.state.intents import CgroupId, Kill, ProcessId, RunHook, Terminate
 from memwarden.units import SECOND_US
 
 if TYPE_CHECKING:
@@ -142,12 +142,17 @@ class Engine:
         self._try_others(snapshot)
         results = self._victims.settle(snapshot)
         self._learn(results)
+        # Whether a process is gone is seen by the processes alone.
+        blind = not processes_of and any(isinstance(one, ProcessId) for one in self._victims.pending)
+        if blind:
+            self._wanted = EVERYBODY
         chains = [*self._chains, *self._instances(view)]
         for chain in chains:
             if not again:  # no detector looks at processes
                 chain.see(view)
-        decisions = [] if paused else [*self._restore(snapshot, calm=calm), *self._decide(chains, view)]
-        if not paused:
+        idle = paused or blind
+        decisions = [] if idle else [*self._restore(snapshot, calm=calm), *self._decide(chains, view)]
+        if not idle:
             decisions += self.restore(snapshot, due=True)
         self._asked = view if self._wanted else None
         if calm and not decisions and not self._victims.pending:
