@@ -24,14 +24,6 @@ times are those of a slow machine and stand for their proportions.
 `make truth` measures what is missing and writes this page; the command below a statement measures it again.
 The verdict comes from the numbers, by a rule in `lab/truth/statements.py`.
 """
-TAIL = """
-## A Guaranteed pod has an oom_score_adj of -998
-
-Half true, and no matter of the kernel's, so that nothing was measured: the kubelet gave -998 until about
-1.16 and gives -997 since (k/k#71269), so that a Guaranteed pod dies after all others and yet before the
-pause container, which has -998. Where all of a pod's containers are at their limits the score does not
-help: only who is below the limit can be killed.
-"""
 
 
 def make() -> str:
@@ -42,7 +34,7 @@ def make() -> str:
     lines += [f"| [{one.says}](#{anchor(one.says)}) | {_verdict(one, found[one.name])} |" for one in measured]
     for one in measured:
         lines += ["", *_section(one, found[one.name])]
-    return "\n".join([*lines, TAIL])
+    return "\n".join([*lines, ""])
 
 
 def anchor(heading: str) -> str:
@@ -66,7 +58,8 @@ def words(statement: Statement, kernels: dict[str, dict[str, Any]]) -> dict[str,
 
 
 def _verdict(statement: Statement, kernels: dict[str, dict[str, Any]]) -> str:
-    return f"**{overall(words(statement, kernels))}**"
+    before = f", {statement.until}" if statement.until else ""
+    return f"**{overall(words(statement, kernels))}**{before}"
 
 
 def _section(statement: Statement, kernels: dict[str, dict[str, Any]]) -> list[str]:

@@ -119,6 +119,30 @@ def highest_score_dies() -> dict[str, Any]:
                     }  # fmt: skip
 
 
+def guaranteed_dies_last() -> dict[str, Any]:
+    """At one limit what the kubelet gives: BestEffort 1000, Guaranteed -997, its pause container -998."""
+    group = Group(max=64, swap_max=0)
+    pause, effort = Child(group, anon, 1, adj=-998), Child(group, anon, 8, adj=1000)
+    sure = Child(group, anon, 40, adj=-997)
+    with cleaned(group, pause, effort, sure):
+        for one in (pause, effort, sure):
+            one.answer()
+        scores = _score(pause), _score(effort), _score(sure)
+        first = Child(group, anon, 12, adj=-997)  # 49 MiB and this: BestEffort's 8 are enough
+        with cleaned(first):
+            first.answer(10)
+            effort.gone(2)
+            alive = sure.alive, first.alive
+            second = Child(group, anon, 24, adj=-997)
+            with cleaned(second):
+                sure.gone(5)
+                return {
+                    "score_998": scores[0], "score_997": scores[2], "score_1000": scores[1],
+                    "besteffort_first": not effort.alive and all(alive),
+                    "guaranteed_dead": not sure.alive, "pause_alive": pause.alive,
+                }  # fmt: skip
+
+
 def _avg10() -> float:
     """The higher one of some and full; 0 without PSI."""
     return max([0.0, *(float(line.split()[1][6:]) for line in get("/proc/pressure/memory").splitlines())])
@@ -158,5 +182,6 @@ TRIALS = {
     "kills-count-the-dead": kills_count_the_dead,
     "no-oom-no-kill": no_oom_no_kill,
     "highest-score-dies": highest_score_dies,
+    "guaranteed-dies-last": guaranteed_dies_last,
     "avg10-warns": avg10_warns,
 }
