@@ -125,7 +125,10 @@ def _fidelity(arguments: argparse.Namespace) -> int:
     outside = [one for one in found if not one.within]
     for one in outside:
         print(f"outside {one.series} {one.scenario} {one.quantity} {one.what}: {one.guest} / {one.simulated}")
-    print(f"fidelity: {len(found) - len(outside)} within their bars, {len(outside)} outside")
+    held = sum(one.bar is not None for one in found) - len(outside)
+    print(
+        f"fidelity: {held} within their bars, {len(outside)} outside, {len(found) - held - len(outside)} without"
+    )
     return 1 if outside else 0
 
 

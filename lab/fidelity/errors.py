@@ -19,7 +19,7 @@ FACTOR = 1.5
 CHANCE = 0.4
 """Where the runs of one guest differ by themselves, what so many of them had is right, too."""
 LITTLE_STALL_US = 200_000
-"""Stalls below this are within the noise of a guest that is emulated; both being below it is right."""
+"""Of stalls that are both below this a factor says nothing: they have no bar, and the error is in seconds."""
 TIMES = ("first reclaim", "first throttle", "OOM")
 UNIT = {"first reclaim": "s", "first throttle": "s", "OOM": "s", "stall": "s", "throttled speed": "MiB/s"}
 
@@ -117,15 +117,14 @@ def _sizes(series: str, row: Scenario, runs: Sequence[Measures], sim: Measures) 
 
 
 def _stalls(series: str, row: Scenario, runs: Sequence[Measures], sim: Measures) -> Iterable[Error]:
-    """As a factor less one, so that 0.5 is half as long again."""
+    """As a factor less one, so that 0.5 is half as long again; of little ones the seconds between them."""
     for path, mine in sim.stalls_us.items():
         values = [run.stalls_us[path] for run in runs]
         usual = median(values)
         little = max(usual, mine) < LITTLE_STALL_US
-        factor = 1.0 if little else max(usual, mine) / max(min(usual, mine), 1)
-        yield Error(
-            series, row.name, "stall", path, _span(values, 1e6), _one(mine, 1e6), factor - 1, FACTOR - 1
-        )
+        factor = max(usual, mine) / max(min(usual, mine), 1)
+        error, bar = (abs(usual - mine) / 1e6, None) if little else (factor - 1, FACTOR - 1)
+        yield Error(series, row.name, "stall", path, _span(values, 1e6), _one(mine, 1e6), error, bar)
 
 
 def _speeds(series: str, row: Scenario, runs: Sequence[Measures], sim: Measures) -> Iterable[Error]:

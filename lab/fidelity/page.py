@@ -39,12 +39,13 @@ where they differ.
 Bars: victims and the order of throttling, limit and OOM right, which is what most runs of the guest had
 (where they differ by themselves it is chance: what two of five had is right, too, and what each had is said);
 throttled speed, siblings' shares and the time of the OOM within 15 %; stall within a factor of 1.5 (written
-as the factor; less than 0.2 s on both sides is right). Peaks and the times of first reclaim and first
-throttle have no bar.
+as the factor). Little stalls, less than 0.2 s on both sides, have no bar, and their difference is given.
+Peaks and the times of first reclaim and first throttle have none either.
 
 ## Errors by quantity and kernel
 
-How many were compared, how many are within the bar, the median error and the worst.
+How many were compared, how many are within the bar, the median error and the worst; of little stalls how many
+there are, and the largest difference.
 
 """
 
@@ -80,6 +81,8 @@ def summary(found: Sequence[Error]) -> str:
 def _cell(some: Sequence[Error]) -> str:
     if not some:
         return "-"
+    if some[0].quantity == "stall":
+        return _stalls(some)
     held = f"{sum(one.within for one in some)} of {len(some)}" if some[0].bar is not None else f"{len(some)}"
     if some[0].quantity in ("victims", "order"):
         return held
@@ -87,9 +90,21 @@ def _cell(some: Sequence[Error]) -> str:
     return f"{held}; {_error(ordered[len(ordered) // 2])}, {_error(ordered[-1])}"
 
 
+def _stalls(some: Sequence[Error]) -> str:
+    """Those that have a bar, and how far the little ones are apart."""
+    little = [one.error for one in some if one.bar is None]
+    ordered = sorted((one for one in some if one.bar is not None), key=lambda one: one.error)
+    text = f"{sum(one.within for one in ordered)} of {len(ordered)}"
+    if ordered:
+        text += f"; {_error(ordered[len(ordered) // 2])}, {_error(ordered[-1])}"
+    return f"{text}; {len(little)} little, {max(little) * 1000:.0f} ms" if little else text
+
+
 def _error(one: Error) -> str:
     if one.quantity in ("victims", "order"):
         return "right" if one.error == 0 else "wrong"
+    if one.quantity == "stall" and one.bar is None:
+        return f"{one.error * 1000:.0f} ms"
     if one.quantity == "stall":
         return f"x {one.error + 1:.2f}" if one.error < 99 else "x > 100"
     return f"{one.error:.0%}"
