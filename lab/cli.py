@@ -125,10 +125,9 @@ def _fidelity(arguments: argparse.Namespace) -> int:
     outside = [one for one in found if not one.within]
     for one in outside:
         print(f"outside {one.series} {one.scenario} {one.quantity} {one.what}: {one.guest} / {one.simulated}")
-    held = sum(one.bar is not None for one in found) - len(outside)
-    print(
-        f"fidelity: {held} within their bars, {len(outside)} outside, {len(found) - held - len(outside)} without"
-    )
+    free = sum(one.bar is None for one in found)
+    held = len(found) - len(outside) - free
+    print(f"fidelity: {held} within their bars, {len(outside)} outside, {free} without a bar")
     return 1 if outside else 0
 
 
