@@ -9,7 +9,7 @@ import os
 import signal
 import subprocess
 import threading
-from errno import EAGAIN, EINVAL, ENFILE, ENODEV
+from errno import EACCES, EAGAIN, EINVAL, ENFILE, ENODEV
 
 import pytest
 
@@ -113,9 +113,16 @@ def test_what_is_restored_after_two_limits_is_what_was_there_before_the_first(fi
 def test_what_somebody_else_wrote_since_is_left_alone(files):
     files.do(SetHigh(files.target, 100 * MIB, restore=MAX))
     (files.path / "memory.high").write_text("4096\n")
-    assert "was changed to 4096 since; left so" in files.do(SetHigh(files.target, MAX)).error
+    outcome = files.do(SetHigh(files.target, MAX))
+    # It is done with: whoever tried again would find no entry that knows our value from theirs.
+    assert outcome.done
+    assert outcome.error == "left as it is: /app: memory.high was changed to 4096 since; left so"
     assert files.high() == "4096"
     assert files.journal.pending() == ()
+    again = files.do(SetHigh(files.target, MAX))
+    assert again.done
+    assert again.error == "left as it is: /app: memwarden has not limited it, or has lifted that already"
+    assert files.high() == "4096"
 
 
 def test_a_limit_over_one_that_somebody_else_wrote_since_goes_back_to_theirs(files):
@@ -124,11 +131,27 @@ def test_a_limit_over_one_that_somebody_else_wrote_since_goes_back_to_theirs(fil
     files.do(SetHigh(files.target, 80 * MIB, restore=MAX))
     [entry] = files.journal.pending()
     assert entry.was == "8192"
-
-
-def test_a_limit_that_is_not_to_be_undone_is_not_written_down(files):
-    assert files.do(SetHigh(files.target, 100 * MIB)).done
+    # Whoever throttled first asks for what it was before that.
+    outcome = files.do(SetHigh(files.target, MAX))
+    assert (outcome.done, outcome.error) == (True, "restored /app to 8192, as somebody else had set it")
+    assert files.high() == "8192"
     assert files.journal.pending() == ()
+
+
+def test_a_limit_that_cannot_be_lifted_now_is_tried_again(files):
+    files.do(SetHigh(files.target, 100 * MIB, restore=MAX))
+    files.hands.errors["memory.high", 2] = EACCES
+    outcome = files.do(SetHigh(files.target, MAX))
+    assert (outcome.done, outcome.error) == (False, "/app: Permission denied")
+    assert files.do(SetHigh(files.target, MAX)).error == ""
+    assert files.high() == "max"
+
+
+def test_a_cgroup_that_memwarden_was_moved_to_is_let_go_all_the_same(files):
+    files.do(SetHigh(files.target, 100 * MIB, restore=MAX))
+    (files.path / "cgroup.procs").write_text(f"{os.getpid()}\n")
+    assert files.do(SetHigh(files.target, MAX)).done
+    assert files.high() == "max"
 
 
 def test_a_limit_that_fails_leaves_nothing_behind(files):
@@ -148,7 +171,7 @@ def test_the_loop_does_not_wait_for_a_limit_and_it_stays_to_be_undone(files):
 
 
 def test_a_limit_below_zero_is_zero(files):
-    files.do(SetHigh(files.target, -5))
+    files.do(SetHigh(files.target, -5, restore=MAX))
     assert files.high().startswith("0")
 
 
@@ -225,7 +248,11 @@ def test_when_every_worker_is_in_the_kernel_a_write_is_refused_and_leaves_nothin
 
 def test_a_dry_run_writes_nothing(files):
     effects = Effects(str(files.root), journal=None, dry_run=True, hands=files.hands)
-    for intent in (SetHigh(files.target, MIB, restore=MAX), Reclaim(files.target, MIB)):
+    for intent in (
+        SetHigh(files.target, MIB, restore=MAX),
+        SetHigh(files.target, MAX),
+        Reclaim(files.target, MIB),
+    ):
         outcome = effects.apply(intent)
         assert (outcome.done, outcome.dry) == (True, True)
     effects.close()

@@ -26,6 +26,11 @@ if TYPE_CHECKING:
     from memwarden.units import Limit
 
 PAGE: Final = os.sysconf("SC_PAGE_SIZE")
+_LEFT: Final = {
+    undo.FREEZE: "memwarden has not frozen it, or has thawed it already",
+    undo.HIGH: "memwarden has not limited it, or has lifted that already",
+}
+"""Why nothing is undone where the journal has nothing."""
 
 
 class Undone(NamedTuple):
@@ -53,7 +58,7 @@ class Changes:
         self._hands = hands
         self._journal = journal
         self._underway = underway
-        self._writing: set[Entry | None] = set()
+        self._writing: set[Entry] = set()
         """What a worker is about to write, or writes: memory.high may be either value still."""
         self.later: list[Entry] = []
         """What is to be undone as soon as it has been written."""
@@ -95,14 +100,27 @@ class Changes:
 
     def thaw(self, intent: Thaw, act: Act) -> Done:
         """Thaw what we have frozen, and nothing else."""
-        entry = self._find(undo.FREEZE, intent.cgroup)
-        if entry is None and self._journal is not None:
-            raise Refused(f"{intent.cgroup.path}: memwarden has not frozen it")
-        return self._undone(entry) if entry is not None else Done()
+        return self._take_back(undo.FREEZE, intent.cgroup, "")
 
-    def _undone(self, entry: Entry) -> Done:
-        text = self.undo(entry).text
-        return Done(not text, text)
+    def _take_back(self, kind: str, target: CgroupId, was: str) -> Done:
+        """Undo a change that stands in the journal.
+
+        What is left as it is on purpose is done with, and the outcome says so: whoever tried once more would
+        not find an entry that knows our value from somebody else's. ``was`` is what we are asked to restore;
+        the journal knows better when somebody set another value between two changes of ours.
+        """
+        if self._journal is None:
+            return Done()
+        entry = self._find(kind, target)
+        if entry is None:
+            return Done(True, f"left as it is: {target.path}: {_LEFT[kind]}")
+        undone = self.undo(entry)
+        if undone.text:
+            return Done(undone.settled, undone.sentence() if undone.settled else undone.text)
+        same = entry.was == was
+        return Done(
+            True, "" if same else f"restored {target.path} to {entry.was}, as somebody else had set it"
+        )
 
     def set_high(self, intent: SetHigh, act: Act) -> Done | None:
         """Set memory.high by a worker; back to what it was, when that is asked for.
@@ -111,6 +129,8 @@ class Changes:
         the first of our own.
         """
         target, wanted = intent.cgroup, _limit_text(intent.high_bytes)
+        if intent.restore is None:
+            return self._take_back(undo.HIGH, target, wanted)
         with self._machine.cgroup(target) as fd:
             self._machine.members(fd, target.path)
             current = _high(fd)
@@ -118,21 +138,16 @@ class Changes:
             if journal is None:
                 return Done()
             earlier = journal.find(undo.HIGH, target)
-            if earlier is not None and intent.restore is None and wanted == earlier.was:
-                return self._undone(earlier)
-            entry = None
-            if intent.restore is not None:
-                was = earlier.was if earlier is not None and earlier.now == current else current
-                entry = journal.begin(undo.HIGH, target, was, wanted)
+            was = earlier.was if earlier is not None and earlier.now == current else current
+            entry = journal.begin(undo.HIGH, target, was, wanted)
             try:
                 self._write_high(act, fd, wanted, (entry, earlier))
             except (OSError, Refused):
-                if entry is not None:
-                    journal.done(entry)
+                journal.done(entry)
                 raise
         return None
 
-    def _write_high(self, act: Act, fd: int, wanted: str, entries: tuple[Entry | None, Entry | None]) -> None:
+    def _write_high(self, act: Act, fd: int, wanted: str, entries: tuple[Entry, Entry | None]) -> None:
         journal = self._journal
         assert journal is not None
         entry, earlier = entries
@@ -154,7 +169,7 @@ class Changes:
             raise
 
     def _writer(
-        self, fd: int, wanted: str, entry: Entry | None, refused: list[OSError]
+        self, fd: int, wanted: str, entry: Entry, refused: list[OSError]
     ) -> tuple[Callable[[Job], None], Callable[[], None]]:
         """A write of memory.high for a worker, and what to do instead when there is none."""
         directory = os.dup(fd)
