@@ -6,6 +6,7 @@ That the kernel does with them what we want is what the laboratory shows (lab/fa
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import threading
@@ -13,13 +14,14 @@ from errno import EACCES, EAGAIN, EINVAL, ENFILE, ENODEV
 
 import pytest
 
+from memwarden.host import changes, undo
 from memwarden.host import effects as effects_module
-from memwarden.host import undo
+from memwarden.host import journal as journals
 from memwarden.host.effects import WORKERS, Effects, Hands
 from memwarden.host.journal import Journal
 from memwarden.host.reclaiming import SLICE
 from memwarden.host.underway import ready
-from memwarden.state.intents import CgroupId, ProcessId, Reclaim, RunHook, SetHigh
+from memwarden.state.intents import CgroupId, Freeze, ProcessId, Reclaim, RunHook, SetHigh
 from memwarden.testing.clock import ManualClock
 from memwarden.units import MAX, MIB
 
@@ -136,6 +138,26 @@ def test_a_limit_over_one_that_somebody_else_wrote_since_goes_back_to_theirs(fil
     assert (outcome.done, outcome.error) == (True, "restored /app to 8192, as somebody else had set it")
     assert files.high() == "8192"
     assert files.journal.pending() == ()
+
+
+def test_those_that_are_gone_do_not_fill_the_journal(files, monkeypatch):
+    monkeypatch.setattr(changes, "MANY", 4)
+    monkeypatch.setattr(journals, "MOST", 12)
+    effects = Effects(str(files.root), journal=files.journal, hands=files.hands)
+    assert effects.apply(Freeze(files.target)).done
+    with subprocess.Popen(["/bin/true"]) as process:
+        gone = ProcessId(process.pid, 1)
+    files.journal.begin(undo.STOP, gone)
+    for number in range(40):
+        path = files.root / f"run-{number}"
+        shutil.copytree(files.path, path)
+        (path / "cgroup.freeze").write_text("0")
+        assert effects.apply(Freeze(CgroupId(f"/{path.name}", os.stat(path).st_ino))).done
+        shutil.rmtree(path)
+    targets = [entry.target for entry in files.journal.pending()]
+    assert files.target in targets  # that one is there still
+    assert gone not in targets
+    effects.close()
 
 
 def test_a_limit_that_cannot_be_lifted_now_is_tried_again(files):

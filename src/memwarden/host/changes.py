@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from memwarden.units import Limit
 
 PAGE: Final = os.sysconf("SC_PAGE_SIZE")
+MANY: Final = 64
+"""Changes that wait to be undone before it is asked which of their cgroups and processes are gone."""
 _LEFT: Final = {
     undo.FREEZE: "memwarden has not frozen it, or has thawed it already",
     undo.HIGH: "memwarden has not limited it, or has lifted that already",
@@ -62,14 +64,38 @@ class Changes:
         """What a worker is about to write, or writes: memory.high may be either value still."""
         self.later: list[Entry] = []
         """What is to be undone as soon as it has been written."""
+        self._many = MANY
 
     def _find(self, kind: str, target: Target) -> Entry | None:
         return self._journal.find(kind, target) if self._journal is not None else None
 
+    def _begin(self, kind: str, target: Target, was: str = "", now: str = "") -> Entry:
+        """Write a change down that is about to be made; raises :class:`InputError` when it cannot be.
+
+        Nobody undoes what was changed of whoever is gone. Those are struck out here, since the journal takes
+        only so many.
+        """
+        journal = self._journal
+        assert journal is not None
+        if journal.waiting >= self._many:
+            for entry in journal.pending():
+                if self._is_gone(entry.target):
+                    journal.done(entry)
+            self._many = 2 * journal.waiting + MANY
+        return journal.begin(kind, target, was, now)
+
+    def _is_gone(self, target: Target) -> bool:
+        machine = self._machine
+        try:
+            with machine.process(target) if isinstance(target, ProcessId) else machine.cgroup(target):
+                return False
+        except Refused:
+            return True
+
     def _make(self, kind: str, target: Target, fd: int, data: bytes, was: str = "") -> Entry:
         """Write a change down, then make it; one that fails is taken out of the journal."""
         assert self._journal is not None
-        entry = self._journal.begin(kind, target, was, data.decode())
+        entry = self._begin(kind, target, was, data.decode())
         try:
             self._hands.put(fd, undo.FILES[kind], data)
         except OSError:
@@ -139,7 +165,7 @@ class Changes:
                 return Done()
             earlier = journal.find(undo.HIGH, target)
             was = earlier.was if earlier is not None and earlier.now == current else current
-            entry = journal.begin(undo.HIGH, target, was, wanted)
+            entry = self._begin(undo.HIGH, target, was, wanted)
             try:
                 self._write_high(act, fd, wanted, (entry, earlier))
             except (OSError, Refused):
@@ -204,7 +230,7 @@ class Changes:
         usage = int(files.read_at(fd, "memory.current")) // PAGE * PAGE
         if was != "max" and int(was) <= usage:
             return []
-        entry = self._journal.begin(undo.HIGH, target, was, str(usage))
+        entry = self._begin(undo.HIGH, target, was, str(usage))
         run, take_back = self._writer(fd, str(usage), entry, [])
         if self._underway.start(run):
             return [entry]
@@ -222,7 +248,7 @@ class Changes:
         if intent.meanwhile != "freeze" or stat is None or stat.state in "Tt":
             return []
         assert self._journal is not None
-        entry = self._journal.begin(undo.STOP, ProcessId(target.pid, target.start_time_ticks))
+        entry = self._begin(undo.STOP, ProcessId(target.pid, target.start_time_ticks))
         try:
             self._hands.signal(pidfd, signal.SIGSTOP)
         except OSError:
@@ -236,7 +262,7 @@ class Changes:
         if stat is None or self._journal is None:
             return None
         try:
-            return self._journal.begin(undo.HOOK, ProcessId(pid, stat.start_time_ticks))
+            return self._begin(undo.HOOK, ProcessId(pid, stat.start_time_ticks))
         except InputError:
             return None
 
