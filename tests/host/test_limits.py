@@ -10,7 +10,7 @@ import shutil
 import signal
 import subprocess
 import threading
-from errno import EACCES, EAGAIN, EINVAL, ENFILE, ENODEV
+from errno import EACCES, EAGAIN, EINVAL, EMFILE, ENFILE, ENODEV
 
 import pytest
 
@@ -21,7 +21,7 @@ from memwarden.host.effects import WORKERS, Effects, Hands
 from memwarden.host.journal import Journal
 from memwarden.host.reclaiming import SLICE
 from memwarden.host.underway import ready
-from memwarden.state.intents import CgroupId, Freeze, ProcessId, Reclaim, RunHook, SetHigh
+from memwarden.state.intents import CgroupId, Freeze, Kill, ProcessId, Reclaim, RunHook, SetHigh, Thaw
 from memwarden.testing.clock import ManualClock
 from memwarden.units import MAX, MIB
 
@@ -167,6 +167,25 @@ def test_a_limit_that_cannot_be_lifted_now_is_tried_again(files):
     assert (outcome.done, outcome.error) == (False, "/app: Permission denied")
     assert files.do(SetHigh(files.target, MAX)).error == ""
     assert files.high() == "max"
+
+
+def test_a_limit_is_not_given_up_because_no_descriptor_is_left(files, monkeypatch):
+    def refuse(*_):
+        raise OSError(EMFILE, "Too many open files")
+
+    monkeypatch.setattr(changes, "MANY", 1)
+    effects = Effects(str(files.root), journal=files.journal, hands=files.hands)
+    assert effects.apply(Freeze(files.target)).done
+    with monkeypatch.context() as patch:
+        patch.setattr(effects._machine, "open_path", refuse)
+        patch.setattr(os, "pidfd_open", refuse)
+        outcome = effects.apply(Thaw(files.target))
+        assert (outcome.done, outcome.error) == (False, "/app: Too many open files")
+        assert effects.apply(Kill(ProcessId(2**22 + 1, 1))).error == f"pid {2**22 + 1}: Too many open files"
+        assert effects._changes.running(os.getpid()) is not None  # whoever may be there still stays
+    assert effects.apply(Thaw(files.target)).error == ""
+    assert (files.path / "cgroup.freeze").read_text() == "0"
+    effects.close()
 
 
 def test_a_cgroup_that_memwarden_was_moved_to_is_let_go_all_the_same(files):

@@ -91,6 +91,8 @@ class Changes:
                 return False
         except Refused:
             return True
+        except OSError:
+            return False
 
     def _make(self, kind: str, target: Target, fd: int, data: bytes, was: str = "") -> Entry:
         """Write a change down, then make it; one that fails is taken out of the journal."""
