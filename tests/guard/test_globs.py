@@ -133,3 +133,27 @@ def test_matchers_are_made_once_and_do_not_pile_up(monkeypatch):
     for number in range(5):
         assert plain.among(snapshot((cgroup("/a"), cgroup(f"/{number}"))))
     assert len(plain._known) <= 4
+
+
+def test_paths_that_are_only_asked_for_do_not_pile_up(monkeypatch):
+    monkeypatch.setattr(globs, "_MANY", 2)
+    matcher = Matcher(("/a*",))
+    assert [matcher.matches(f"/{name}") for name in ("a1", "b", "a2", "c", "a1")] == [
+        True, False, True, False, True,
+    ]  # fmt: skip
+    assert len(matcher._known) <= 2
+    # As many as there are cgroups are remembered besides.
+    everybody = snapshot(tuple(cgroup(f"/{number}") for number in range(5)))
+    matcher.among(everybody)
+    for number in range(20):
+        matcher.matches(f"/run-{number}")
+    assert len(matcher._known) <= 7
+
+
+def test_matchers_of_cgroups_that_come_and_go_do_not_pile_up(monkeypatch):
+    monkeypatch.setattr(globs, "_MADE", 3)
+    matchers = Matchers()
+    for number in range(10):
+        path = f"/pod-{number}"
+        assert matchers.of((path, f"{path}/**")).matches(f"{path}/x")
+    assert len(matchers._made) <= 3

@@ -143,6 +143,16 @@ def test_a_later_outcome_comes_back_as_it_was():
             (),
             "restarted web.service (memory ends)",
         ),
+        (
+            RESTORE._replace(need=""),
+            (Outcome(Thaw(LEAK), done=True),),
+            "restored /system.slice/leak.service (restore)",
+        ),
+        (
+            RESTORE._replace(need=""),
+            (Outcome(Thaw(LEAK), done=True, error="left as it is: it is gone"),),
+            "left as it is: it is gone (restore)",
+        ),
     ],
 )
 def test_a_decision_in_one_line(decided, outcomes, said):

@@ -75,7 +75,8 @@ class Sequence(RuleBasedStateMachine):
 
     @rule(name=names)
     def unthrottle(self, name):
-        self.do(SetHigh(self.target(name), MAX if self.high[name] == "max" else int(self.high[name])))
+        """Whoever throttled first asks for what it was before that, whatever was written meanwhile."""
+        assert self.do(SetHigh(self.target(name), MAX)).done
         self.ours.pop(name, None)
 
     @rule(name=names)
@@ -86,10 +87,11 @@ class Sequence(RuleBasedStateMachine):
     @rule(name=names)
     def thaw(self, name):
         was = self.read(name, "cgroup.freeze")
-        if self.do(Thaw(self.target(name))).done:
-            self.froze.discard(name)
-        else:
+        outcome = self.do(Thaw(self.target(name)))
+        assert outcome.done
+        if outcome.error:
             assert self.read(name, "cgroup.freeze") == was
+        self.froze.discard(name)
 
     @rule(name=names, meanwhile=st.sampled_from(["freeze", "throttle", "nothing"]))
     def hook(self, name, meanwhile):
@@ -101,7 +103,8 @@ class Sequence(RuleBasedStateMachine):
     def somebody_limits(self, name, value):
         """Where we have not, or with another value than ours: the same value cannot be told from ours."""
         text = str(value)
-        if self.ours.get(name) != text:
+        target = self.target(name)
+        if all(entry.now != text for entry in self.journal.pending() if entry.target == target):
             self.write(name, "memory.high", text)
             self.high[name] = text
             self.ours.pop(name, None)
@@ -133,6 +136,12 @@ class Sequence(RuleBasedStateMachine):
         for name in NAMES:
             assert self.read(name, "memory.high") == self.high[name]
             assert self.read(name, "cgroup.freeze") == self.frozen[name]
+
+    @invariant()
+    def what_others_wrote_stays(self):
+        for name in NAMES:
+            if name not in self.ours:
+                assert self.read(name, "memory.high") == self.high[name]
 
     @invariant()
     def what_is_changed_is_written_down(self):

@@ -6,20 +6,22 @@ That the kernel does with them what we want is what the laboratory shows (lab/fa
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import threading
-from errno import EAGAIN, EINVAL, ENFILE, ENODEV
+from errno import EACCES, EAGAIN, EINVAL, EMFILE, ENFILE, ENODEV
 
 import pytest
 
+from memwarden.host import changes, undo
 from memwarden.host import effects as effects_module
-from memwarden.host import undo
+from memwarden.host import journal as journals
 from memwarden.host.effects import WORKERS, Effects, Hands
 from memwarden.host.journal import Journal
 from memwarden.host.reclaiming import SLICE
 from memwarden.host.underway import ready
-from memwarden.state.intents import CgroupId, ProcessId, Reclaim, RunHook, SetHigh
+from memwarden.state.intents import CgroupId, Freeze, Kill, ProcessId, Reclaim, RunHook, SetHigh, Thaw
 from memwarden.testing.clock import ManualClock
 from memwarden.units import MAX, MIB
 
@@ -113,9 +115,16 @@ def test_what_is_restored_after_two_limits_is_what_was_there_before_the_first(fi
 def test_what_somebody_else_wrote_since_is_left_alone(files):
     files.do(SetHigh(files.target, 100 * MIB, restore=MAX))
     (files.path / "memory.high").write_text("4096\n")
-    assert "was changed to 4096 since; left so" in files.do(SetHigh(files.target, MAX)).error
+    outcome = files.do(SetHigh(files.target, MAX))
+    # It is done with: whoever tried again would find no entry that knows our value from theirs.
+    assert outcome.done
+    assert outcome.error == "left as it is: /app: memory.high was changed to 4096 since; left so"
     assert files.high() == "4096"
     assert files.journal.pending() == ()
+    again = files.do(SetHigh(files.target, MAX))
+    assert again.done
+    assert again.error == "left as it is: /app: memwarden has not limited it, or has lifted that already"
+    assert files.high() == "4096"
 
 
 def test_a_limit_over_one_that_somebody_else_wrote_since_goes_back_to_theirs(files):
@@ -124,11 +133,66 @@ def test_a_limit_over_one_that_somebody_else_wrote_since_goes_back_to_theirs(fil
     files.do(SetHigh(files.target, 80 * MIB, restore=MAX))
     [entry] = files.journal.pending()
     assert entry.was == "8192"
-
-
-def test_a_limit_that_is_not_to_be_undone_is_not_written_down(files):
-    assert files.do(SetHigh(files.target, 100 * MIB)).done
+    # Whoever throttled first asks for what it was before that.
+    outcome = files.do(SetHigh(files.target, MAX))
+    assert (outcome.done, outcome.error) == (True, "restored /app to 8192, as somebody else had set it")
+    assert files.high() == "8192"
     assert files.journal.pending() == ()
+
+
+def test_those_that_are_gone_do_not_fill_the_journal(files, monkeypatch):
+    monkeypatch.setattr(changes, "MANY", 4)
+    monkeypatch.setattr(journals, "MOST", 12)
+    effects = Effects(str(files.root), journal=files.journal, hands=files.hands)
+    assert effects.apply(Freeze(files.target)).done
+    with subprocess.Popen(["/bin/true"]) as process:
+        gone = ProcessId(process.pid, 1)
+    files.journal.begin(undo.STOP, gone)
+    for number in range(40):
+        path = files.root / f"run-{number}"
+        shutil.copytree(files.path, path)
+        (path / "cgroup.freeze").write_text("0")
+        assert effects.apply(Freeze(CgroupId(f"/{path.name}", os.stat(path).st_ino))).done
+        shutil.rmtree(path)
+    targets = [entry.target for entry in files.journal.pending()]
+    assert files.target in targets  # that one is there still
+    assert gone not in targets
+    effects.close()
+
+
+def test_a_limit_that_cannot_be_lifted_now_is_tried_again(files):
+    files.do(SetHigh(files.target, 100 * MIB, restore=MAX))
+    files.hands.errors["memory.high", 2] = EACCES
+    outcome = files.do(SetHigh(files.target, MAX))
+    assert (outcome.done, outcome.error) == (False, "/app: Permission denied")
+    assert files.do(SetHigh(files.target, MAX)).error == ""
+    assert files.high() == "max"
+
+
+def test_a_limit_is_not_given_up_because_no_descriptor_is_left(files, monkeypatch):
+    def refuse(*_):
+        raise OSError(EMFILE, "Too many open files")
+
+    monkeypatch.setattr(changes, "MANY", 1)
+    effects = Effects(str(files.root), journal=files.journal, hands=files.hands)
+    assert effects.apply(Freeze(files.target)).done
+    with monkeypatch.context() as patch:
+        patch.setattr(effects._machine, "open_path", refuse)
+        patch.setattr(os, "pidfd_open", refuse)
+        outcome = effects.apply(Thaw(files.target))
+        assert (outcome.done, outcome.error) == (False, "/app: Too many open files")
+        assert effects.apply(Kill(ProcessId(2**22 + 1, 1))).error == f"pid {2**22 + 1}: Too many open files"
+        assert effects._changes.running(os.getpid()) is not None  # whoever may be there still stays
+    assert effects.apply(Thaw(files.target)).error == ""
+    assert (files.path / "cgroup.freeze").read_text() == "0"
+    effects.close()
+
+
+def test_a_cgroup_that_memwarden_was_moved_to_is_let_go_all_the_same(files):
+    files.do(SetHigh(files.target, 100 * MIB, restore=MAX))
+    (files.path / "cgroup.procs").write_text(f"{os.getpid()}\n")
+    assert files.do(SetHigh(files.target, MAX)).done
+    assert files.high() == "max"
 
 
 def test_a_limit_that_fails_leaves_nothing_behind(files):
@@ -148,7 +212,7 @@ def test_the_loop_does_not_wait_for_a_limit_and_it_stays_to_be_undone(files):
 
 
 def test_a_limit_below_zero_is_zero(files):
-    files.do(SetHigh(files.target, -5))
+    files.do(SetHigh(files.target, -5, restore=MAX))
     assert files.high().startswith("0")
 
 
@@ -225,7 +289,11 @@ def test_when_every_worker_is_in_the_kernel_a_write_is_refused_and_leaves_nothin
 
 def test_a_dry_run_writes_nothing(files):
     effects = Effects(str(files.root), journal=None, dry_run=True, hands=files.hands)
-    for intent in (SetHigh(files.target, MIB, restore=MAX), Reclaim(files.target, MIB)):
+    for intent in (
+        SetHigh(files.target, MIB, restore=MAX),
+        SetHigh(files.target, MAX),
+        Reclaim(files.target, MIB),
+    ):
         outcome = effects.apply(intent)
         assert (outcome.done, outcome.dry) == (True, True)
     effects.close()

@@ -20,6 +20,8 @@ _DEEP: Final = "**"
 _STAR: Final = "*"
 _MANY: Final = 4096
 """Paths that are remembered beyond those that exist, before all are forgotten."""
+_MADE: Final = 256
+"""Matchers that are kept: a policy has fewer, and each cgroup that meets its limit makes one more."""
 
 
 def literal(path: str) -> str:
@@ -167,10 +169,11 @@ def is_relative(globs: _Globs) -> bool:
 class Matcher:
     """A set of globs, and for which paths it is known already whether any of them matches."""
 
-    __slots__ = ("_among", "_known", "_names", "_paths", "_patterns")
+    __slots__ = ("_among", "_known", "_most", "_names", "_paths", "_patterns")
 
     def __init__(self, globs: _Globs, scope: str | None = None) -> None:
         self._known: dict[str, bool] = {}
+        self._most = _MANY
         self._names: list[str] = []
         self._among: list[str] = []
         """Those of ``_names`` that match: who is there seldom changes."""
@@ -189,6 +192,8 @@ class Matcher:
         """Whether any of the globs matches the path."""
         known = self._known.get(path)
         if known is None:
+            if len(self._known) >= self._most:
+                self._known.clear()
             known = self._known[path] = self.fits(path)
         return known
 
@@ -211,8 +216,7 @@ class Matcher:
             return tuple([cgroup for cgroup in snapshot.subtree(scope) if self.fits(cgroup.path)])
         names = list(cgroups)
         if names != self._names:
-            if len(self._known) > len(cgroups) + _MANY:
-                self._known.clear()
+            self._most = len(cgroups) + _MANY
             self._names, self._among = names, [path for path in names if self.matches(path)]
         return tuple([cgroups[path] for path in self._among])
 
@@ -231,5 +235,7 @@ class Matchers:
             return Matcher(globs, scope)
         matcher = self._made.get(globs)
         if matcher is None:
+            if len(self._made) >= _MADE:
+                self._made.clear()
             matcher = self._made[globs] = Matcher(globs)
         return matcher

@@ -110,6 +110,8 @@ def deed(decided: Decision, outcomes: Sequence[Outcome] = (), *, dry: bool = Fal
     failed = next((each.error for each in outcomes if not each.done), "")
     if failed:
         return f"could not {VERBS.get(decided.action, decided.action)} {whom}: {failed}"
+    if decided.action == "restore" and (left := next((each.error for each in outcomes if each.error), "")):
+        return left
     done = ACTS.get(decided.action, decided.action)
     return f"{'dry run: would have ' if dry else ''}{done} {whom}"
 

@@ -26,6 +26,13 @@ if TYPE_CHECKING:
     from memwarden.units import Limit
 
 PAGE: Final = os.sysconf("SC_PAGE_SIZE")
+MANY: Final = 64
+"""Changes that wait to be undone before it is asked which of their cgroups and processes are gone."""
+_LEFT: Final = {
+    undo.FREEZE: "memwarden has not frozen it, or has thawed it already",
+    undo.HIGH: "memwarden has not limited it, or has lifted that already",
+}
+"""Why nothing is undone where the journal has nothing."""
 
 
 class Undone(NamedTuple):
@@ -53,18 +60,44 @@ class Changes:
         self._hands = hands
         self._journal = journal
         self._underway = underway
-        self._writing: set[Entry | None] = set()
+        self._writing: set[Entry] = set()
         """What a worker is about to write, or writes: memory.high may be either value still."""
         self.later: list[Entry] = []
         """What is to be undone as soon as it has been written."""
+        self._many = MANY
 
     def _find(self, kind: str, target: Target) -> Entry | None:
         return self._journal.find(kind, target) if self._journal is not None else None
 
+    def _begin(self, kind: str, target: Target, was: str = "", now: str = "") -> Entry:
+        """Write a change down that is about to be made; raises :class:`InputError` when it cannot be.
+
+        Nobody undoes what was changed of whoever is gone. Those are struck out here, since the journal takes
+        only so many.
+        """
+        journal = self._journal
+        assert journal is not None
+        if journal.waiting >= self._many:
+            for entry in journal.pending():
+                if self._is_gone(entry.target):
+                    journal.done(entry)
+            self._many = 2 * journal.waiting + MANY
+        return journal.begin(kind, target, was, now)
+
+    def _is_gone(self, target: Target) -> bool:
+        machine = self._machine
+        try:
+            with machine.process(target) if isinstance(target, ProcessId) else machine.cgroup(target):
+                return False
+        except Refused:
+            return True
+        except OSError:
+            return False
+
     def _make(self, kind: str, target: Target, fd: int, data: bytes, was: str = "") -> Entry:
         """Write a change down, then make it; one that fails is taken out of the journal."""
         assert self._journal is not None
-        entry = self._journal.begin(kind, target, was, data.decode())
+        entry = self._begin(kind, target, was, data.decode())
         try:
             self._hands.put(fd, undo.FILES[kind], data)
         except OSError:
@@ -95,14 +128,27 @@ class Changes:
 
     def thaw(self, intent: Thaw, act: Act) -> Done:
         """Thaw what we have frozen, and nothing else."""
-        entry = self._find(undo.FREEZE, intent.cgroup)
-        if entry is None and self._journal is not None:
-            raise Refused(f"{intent.cgroup.path}: memwarden has not frozen it")
-        return self._undone(entry) if entry is not None else Done()
+        return self._take_back(undo.FREEZE, intent.cgroup, "")
 
-    def _undone(self, entry: Entry) -> Done:
-        text = self.undo(entry).text
-        return Done(not text, text)
+    def _take_back(self, kind: str, target: CgroupId, was: str) -> Done:
+        """Undo a change that stands in the journal.
+
+        What is left as it is on purpose is done with, and the outcome says so: whoever tried once more would
+        not find an entry that knows our value from somebody else's. ``was`` is what we are asked to restore;
+        the journal knows better when somebody set another value between two changes of ours.
+        """
+        if self._journal is None:
+            return Done()
+        entry = self._find(kind, target)
+        if entry is None:
+            return Done(True, f"left as it is: {target.path}: {_LEFT[kind]}")
+        undone = self.undo(entry)
+        if undone.text:
+            return Done(undone.settled, undone.sentence() if undone.settled else undone.text)
+        same = entry.was == was
+        return Done(
+            True, "" if same else f"restored {target.path} to {entry.was}, as somebody else had set it"
+        )
 
     def set_high(self, intent: SetHigh, act: Act) -> Done | None:
         """Set memory.high by a worker; back to what it was, when that is asked for.
@@ -111,6 +157,8 @@ class Changes:
         the first of our own.
         """
         target, wanted = intent.cgroup, _limit_text(intent.high_bytes)
+        if intent.restore is None:
+            return self._take_back(undo.HIGH, target, wanted)
         with self._machine.cgroup(target) as fd:
             self._machine.members(fd, target.path)
             current = _high(fd)
@@ -118,21 +166,16 @@ class Changes:
             if journal is None:
                 return Done()
             earlier = journal.find(undo.HIGH, target)
-            if earlier is not None and intent.restore is None and wanted == earlier.was:
-                return self._undone(earlier)
-            entry = None
-            if intent.restore is not None:
-                was = earlier.was if earlier is not None and earlier.now == current else current
-                entry = journal.begin(undo.HIGH, target, was, wanted)
+            was = earlier.was if earlier is not None and earlier.now == current else current
+            entry = self._begin(undo.HIGH, target, was, wanted)
             try:
                 self._write_high(act, fd, wanted, (entry, earlier))
             except (OSError, Refused):
-                if entry is not None:
-                    journal.done(entry)
+                journal.done(entry)
                 raise
         return None
 
-    def _write_high(self, act: Act, fd: int, wanted: str, entries: tuple[Entry | None, Entry | None]) -> None:
+    def _write_high(self, act: Act, fd: int, wanted: str, entries: tuple[Entry, Entry | None]) -> None:
         journal = self._journal
         assert journal is not None
         entry, earlier = entries
@@ -154,7 +197,7 @@ class Changes:
             raise
 
     def _writer(
-        self, fd: int, wanted: str, entry: Entry | None, refused: list[OSError]
+        self, fd: int, wanted: str, entry: Entry, refused: list[OSError]
     ) -> tuple[Callable[[Job], None], Callable[[], None]]:
         """A write of memory.high for a worker, and what to do instead when there is none."""
         directory = os.dup(fd)
@@ -189,7 +232,7 @@ class Changes:
         usage = int(files.read_at(fd, "memory.current")) // PAGE * PAGE
         if was != "max" and int(was) <= usage:
             return []
-        entry = self._journal.begin(undo.HIGH, target, was, str(usage))
+        entry = self._begin(undo.HIGH, target, was, str(usage))
         run, take_back = self._writer(fd, str(usage), entry, [])
         if self._underway.start(run):
             return [entry]
@@ -207,7 +250,7 @@ class Changes:
         if intent.meanwhile != "freeze" or stat is None or stat.state in "Tt":
             return []
         assert self._journal is not None
-        entry = self._journal.begin(undo.STOP, ProcessId(target.pid, target.start_time_ticks))
+        entry = self._begin(undo.STOP, ProcessId(target.pid, target.start_time_ticks))
         try:
             self._hands.signal(pidfd, signal.SIGSTOP)
         except OSError:
@@ -221,7 +264,7 @@ class Changes:
         if stat is None or self._journal is None:
             return None
         try:
-            return self._journal.begin(undo.HOOK, ProcessId(pid, stat.start_time_ticks))
+            return self._begin(undo.HOOK, ProcessId(pid, stat.start_time_ticks))
         except InputError:
             return None
 

@@ -81,6 +81,11 @@ class Journal:
         """What has to be undone, the latest first: later changes were made on top of earlier ones."""
         return tuple(reversed(self._entries.values()))
 
+    @property
+    def waiting(self) -> int:
+        """How many changes wait to be undone."""
+        return len(self._entries)
+
     def find(self, kind: str, target: Target) -> Entry | None:
         """The change of that kind to a cgroup or process that waits to be undone."""
         for entry in self._entries.values():

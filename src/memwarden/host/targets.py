@@ -8,7 +8,7 @@ gone, or is somebody else now, raises :class:`Refused` with the sentence for the
 from __future__ import annotations
 
 import os
-from errno import EINVAL, ENODEV, ENOENT, EOPNOTSUPP, EPERM, ESRCH
+from errno import EINVAL, EMFILE, ENFILE, ENODEV, ENOENT, ENOMEM, EOPNOTSUPP, EPERM, ESRCH
 from typing import TYPE_CHECKING, Final
 
 from memwarden.errors import InputError, ParseError
@@ -24,6 +24,10 @@ PF_KTHREAD: Final = 0x00200000
 INIT: Final = 1
 DEPTH: Final = 64
 """How deep a subtree is followed; each level keeps a descriptor open."""
+
+
+SHORT: Final = (EMFILE, ENFILE, ENOMEM)
+"""Not of the cgroup or process: it may be opened the next time, and so this is no reason to give it up."""
 
 
 class Refused(Exception):  # noqa: N818 - not an error of the program; it ends in the outcome of one intent
@@ -70,10 +74,15 @@ class Machine:
         return files.open_below(self._root_fd, below, files.DIRECTORY_FLAGS)
 
     def cgroup(self, target: CgroupId) -> Held:
-        """The open directory of a cgroup; raises :class:`Refused` when it is gone or was made anew."""
+        """The open directory of a cgroup; raises :class:`Refused` when it is gone or was made anew.
+
+        Raises ``OSError`` where that cannot be told just now, as when no descriptor is left.
+        """
         try:
             fd = self.open_path(target.path)
         except OSError as error:
+            if error.errno in SHORT:
+                raise
             raise Refused(f"{target.path}: {why(error)}") from None
         try:
             self._check_cgroup(fd, target)
@@ -89,7 +98,10 @@ class Machine:
             raise Refused(f"{target.path}: removed and made anew since (inode {target.inode}, now {inode})")
 
     def process(self, target: ProcessId) -> Held:
-        """A pidfd of a process that may be signalled; raises :class:`Refused` for any other."""
+        """A pidfd of a process that may be signalled; raises :class:`Refused` for any other.
+
+        Raises ``OSError`` as :meth:`cgroup` does.
+        """
         fd = self._open_process(target)
         try:
             self._check_process(target)
@@ -106,6 +118,8 @@ class Machine:
         try:
             return os.pidfd_open(target.pid)
         except OSError as error:
+            if error.errno in SHORT:
+                raise
             raise Refused(f"pid {target.pid}: {why(error)}") from None
 
     def _check_process(self, target: ProcessId) -> None:

@@ -44,7 +44,10 @@ class Reclaim(NamedTuple):
 
 
 class SetHigh(NamedTuple):
-    """Write ``memory.high``. ``restore`` is what it was, for the undo journal; ``None``: not to be undone."""
+    """Write ``memory.high``.
+
+    ``restore`` is what it was, for the undo journal; ``None``: this undoes what stands there, nothing else.
+    """
 
     cgroup: CgroupId
     high_bytes: Limit
