@@ -50,7 +50,7 @@ LINES: Final = (
     ("memory.high", "high_bytes", "#c77700", "--"),
     ("memory.max", "max_bytes", "#b3261e", "-"),
 )
-SWAP: Final = "in swap (not against memory.max)"
+SWAP: Final = "in swap (not counted by memory.max)"
 SWAP_HIGH: Final = "memory.swap.high"
 STROKES: Final = {Kind.OOM_KILL: "-", Kind.KILL: "--", Kind.TERM: ":"}
 SETTINGS: Final = {
@@ -148,15 +148,14 @@ def _paths(result: Result) -> tuple[list[str], int]:
     died = {one.cgroup for one in result.events if one.kind in DEATHS}
     limited = {one.path for one in result.scenario.groups if one[1:-1] != type(one)(one.path)[1:-1]}
     owners = {one.cgroup for one in result.scenario.programs}
-    every = [one for one in summary(result).groups if one.path in limited | owners and one.peak_bytes]
-    found = [one for one in every if one.path in limited | died or one.stalled_us] or every
+    found = [one for one in summary(result).groups if one.path in limited | owners and one.peak_bytes]
     found.sort(
         key=lambda one: (
             one.path not in died, one.path not in limited, -one.stalled_us, -one.peak_bytes, one.path,
         )
     )  # fmt: skip
     shown = sorted(one.path for one in found[:PANELS])
-    return shown, len(every) - len(shown)
+    return shown, len(found) - len(shown)
 
 
 def _times(result: Result) -> list[float]:
