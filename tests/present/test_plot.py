@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from math import isnan
 
 import pytest
 
@@ -11,8 +12,11 @@ from memwarden.cli.simulate import scenario
 from memwarden.errors import UnsupportedError, UsageError
 from memwarden.guard.policy.load import load
 from memwarden.host.policy_files import read_policy
-from memwarden.present import plot
+from memwarden.present import plot, plot_sweep
+from memwarden.sim.result import Event, Kind, Usage
 from memwarden.sim.run import simulate
+from memwarden.sim.sweep import Point, Sweep
+from memwarden.units import MAX, MIB, SECOND_US
 from memwarden.words.document import Text
 
 SMALL = """\
@@ -36,6 +40,33 @@ grow = { rate = "20MiB/s", limit = "100MiB" }
 [program.crawls]
 cgroup = "/high"
 grow = { rate = "20MiB/s", limit = "100MiB" }
+"""
+SWAPS = """\
+[scenario]
+duration = "12s"
+
+[machine]
+ram = "1GiB"
+swap = { size = "512MiB" }
+
+[group."/swaps"]
+memory.high = "48MiB"
+memory.swap.high = "16MiB"
+
+[program.leaks]
+cgroup = "/swaps"
+grow = { rate = "20MiB/s", limit = "100MiB" }
+
+[group."/beside$_$"]
+
+[program.beside]
+cgroup = "/beside$_$"
+grow = { rate = "20MiB/s", limit = "10MiB" }
+
+[[change]]
+at = "8s"
+cgroup = "/swaps"
+memory.swap.high = "200MiB"
 """
 SWEEP = ("--sweep", "/max/memory.max=32M..128M:32M", "--jobs", "1")
 
@@ -94,6 +125,116 @@ def test_beside_each_other_no_run_is_cut_off(tmp_path):
     assert 120 < wide.get_ylim()[1] < 160
 
 
+@pytest.fixture(scope="module")
+def swaps(tmp_path_factory):
+    pytest.importorskip("matplotlib")
+    path = tmp_path_factory.mktemp("plot") / "swaps.toml"
+    path.write_text(SWAPS)
+    return simulate(scenario(str(path), ()))
+
+
+@pytest.fixture(scope="module")
+def shifts():
+    pytest.importorskip("matplotlib")
+    return simulate(scenario("load-shift", ()))
+
+
+def panel(result, name):
+    return next(one for one in plot._draw([("", result)]).axes if one.get_title(loc="left") == name)
+
+
+def line(axis, label):
+    return next(one for one in axis.lines if one.get_label() == label)
+
+
+@pytest.mark.parametrize(("name", "path"), [("the machine", "/"), ("/swaps", "/swaps")])
+def test_what_is_in_swap_is_a_line_of_its_own_while_there_is_any(swaps, name, path):
+    axis = panel(swaps, name)
+    held = [one.groups[path].usage.swap / MIB for one in swaps.samples]
+    drawn = [float(value) for value in line(axis, plot.SWAP).get_ydata()]
+    assert max(held) > 40
+    assert [0 if isnan(value) else value for value in drawn] == held
+    assert isnan(drawn[0])
+    assert drawn[next(at for at, value in enumerate(held) if value) - 1] == 0  # it rises from the ground
+    assert "not counted by memory.max" in plot.SWAP
+
+
+def test_who_has_nothing_in_swap_has_no_line_for_it(swaps):
+    axis = panel(swaps, "/beside$_$")
+    assert plot.SWAP not in axis.get_legend_handles_labels()[1]
+    assert len(axis.lines) == 0
+
+
+def test_who_is_above_memory_swap_high_is_shaded_until_that_is_raised(swaps):
+    axis = panel(swaps, "/swaps")
+    handles, labels = axis.get_legend_handles_labels()
+    shade = handles[labels.index("above memory.swap.high: throttled")].get_paths()
+    first, last = shade[0].vertices[:, 0].min(), shade[-1].vertices[:, 0].max()
+    above = [one.time_us / SECOND_US for one in swaps.samples if one.groups["/swaps"].usage.swap > 16 * MIB]
+    assert first == above[0]
+    assert 7.8 < last < 8.1 < above[-1]
+    limits = line(axis, "memory.swap.high").get_ydata()
+    assert (limits[0], limits[-1]) == (16, 200)
+    assert "above memory.high: throttled" not in labels
+
+
+def test_swap_without_a_memory_swap_high_has_no_line_for_one(shifts):
+    labels = panel(shifts, "/tenants.slice/shift1.service").get_legend_handles_labels()[1]
+    assert plot.SWAP in labels
+    assert not [one for one in labels if "memory.swap.high" in one]
+
+
+def test_a_memory_swap_high_that_comes_later_begins_then(swaps):
+    bare = [one._replace(swap_high_bytes=MAX) for one in swaps.scenario.groups]
+    later = swaps._replace(scenario=swaps.scenario._replace(groups=tuple(bare)))
+    limits = line(panel(later, "/swaps"), "memory.swap.high").get_ydata()
+    assert (isnan(limits[0]), limits[-1]) == (True, 200)
+
+
+def test_how_many_are_not_shown_is_said(shifts, swaps):
+    # Twelve that shift, the database and the system: three of fourteen.
+    said = "and 11 more cgroups not shown: who died, has a limit or stalled longest goes first"
+    assert plot._draw([("", shifts)]).axes[-1].get_title(loc="right") == said
+    assert plot._draw([("", swaps)]).axes[-1].get_title(loc="right") == ""
+
+
+@pytest.mark.parametrize("times", [1, 4])
+def test_what_is_said_of_the_others_does_not_run_into_the_title(shifts, times):
+    drawn = plot._draw([("", shifts)] * times)
+    drawn.draw_without_rendering()
+    axis = drawn.axes[-times]
+    assert axis.title.get_text() == ""
+    assert axis._left_title.get_window_extent().x1 < axis._right_title.get_window_extent().x0
+
+
+def test_where_somebody_died_is_shown_before_who_has_a_limit(shifts):
+    death = Event(1, Kind.OOM_KILL, "/system.slice", "system", 7)
+    assert "/system.slice" not in plot._paths(shifts)[0]
+    assert "/system.slice" in plot._paths(shifts._replace(events=(death,)))[0]
+
+
+def test_among_equals_who_held_most_is_shown(shifts):
+    first = shifts.samples[0]
+    groups = {
+        path: one._replace(
+            some_us=0, usage=Usage(anon=2 * MIB if path.endswith(("2.service", "9.service")) else MIB)
+        )
+        for path, one in first.groups.items()
+    }
+    shown = plot._paths(shifts._replace(samples=(first._replace(groups=groups),)))[0]
+    assert [one[-9:] for one in shown if not one.endswith("0.service")] == ["2.service", "9.service"]
+
+
+def test_a_title_is_the_name_where_nothing_is_said(swaps):
+    drawn = plot._draw([("", swaps)])
+    assert drawn._suptitle.get_text() == "swaps"
+    assert plot.title(swaps.scenario._replace(text="much")) == "swaps: much"
+
+
+def test_dollars_in_a_name_are_no_formula(swaps):
+    assert b">/beside$_$<" in plot.saved(plot._draw([("", swaps)]), "svg")
+
+
 def test_who_is_told_to_end_is_marked_as_such(draw, tmp_path):
     policy = tmp_path / "earlyoom"
     policy.write_text('EARLYOOM_ARGS="-M 980000,1024"\n')  # KiB: ask below 957 MiB, kill below 1 MiB
@@ -117,6 +258,31 @@ def test_a_sweep_has_its_marks(draw):
     assert "nobody dies from here on: 128MiB" in said
     assert "/max/memory.max, MiB" in said
     assert "<pre>" in draw("a.html", *SWEEP).decode()
+
+
+def test_seeds_are_whole_numbers_and_no_marker_is_cut_off(tmp_path):
+    pytest.importorskip("matplotlib")
+    (tmp_path / "s.toml").write_text(SMALL)
+    points = [Point(at, str(at), 400_000, 0, 0, lost, 1, ()) for at, lost in ((1, 0.1634), (2, 0.162))]
+    swept = Sweep("seed", (1, 2), ("1", "2"))
+    drawn = plot_sweep._draw(scenario(str(tmp_path / "s.toml"), ()), swept, points)
+    drawn.draw_without_rendering()
+    stalls, losses, kills = drawn.axes
+    assert drawn._suptitle.get_text() == "s"
+    ticks = [float(one) for one in kills.get_xticks()]
+    assert ticks == [round(one) for one in ticks]
+    assert {1.0, 2.0} <= set(ticks)
+    assert losses.get_ylim() == pytest.approx((0, 1.08 * 16.34))
+    assert not any(one.get_clip_on() for one in (*stalls.lines, *losses.lines))  # those at 0, too
+
+
+def test_a_sweep_without_losses_has_room_for_its_line(tmp_path):
+    pytest.importorskip("matplotlib")
+    (tmp_path / "s.toml").write_text(SMALL)
+    points = [Point(at << 20, f"{at}MiB", 0, 0, 0, None, 0, ()) for at in (1, 2)]
+    swept = Sweep("/max/memory.max", (1 << 20, 2 << 20), ("1MiB", "2MiB"))
+    drawn = plot_sweep._draw(scenario(str(tmp_path / "s.toml"), ()), swept, points)
+    assert drawn.axes[1].get_ylim() == (0, 1)
 
 
 def test_without_matplotlib_one_sentence_says_what_to_install(monkeypatch):

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from memwarden.errors import UnsupportedError, UsageError
 from memwarden.present.explain_page import COLOURS, END, head
+from memwarden.present.plot_names import names
 from memwarden.present.simulate_words import MACHINE, at, event, headline, machine_line
-from memwarden.present.text import cut, escape
+from memwarden.present.text import counted, cut, escape
 from memwarden.sim.result import Kind
 from memwarden.sim.summary import DEATHS, killer, summary, told
 from memwarden.units import MAX, MIB, SECOND_US
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from typing import BinaryIO
 
     from memwarden.sim.result import Result, Sample
+    from memwarden.sim.scenario import Scenario
+    from memwarden.units import Limit
 
 ENDS: Final = (".svg", ".png", ".html")
 MISSING: Final = (
@@ -32,8 +35,7 @@ MISSING: Final = (
 COLUMNS: Final = 4
 PANELS: Final = 3
 """Cgroups that are drawn besides the machine."""
-NAMES: Final = 4
-"""Names that stand beside one moment."""
+OTHERS: Final = "and {} not shown: who died, has a limit or stalled longest goes first"
 KINDS: Final = (
     ("anon", COLOURS["anon"]),
     ("shmem", COLOURS["shmem"]),
@@ -48,12 +50,15 @@ LINES: Final = (
     ("memory.high", "high_bytes", "#c77700", "--"),
     ("memory.max", "max_bytes", "#b3261e", "-"),
 )
+SWAP: Final = "in swap (not counted by memory.max)"
+SWAP_HIGH: Final = "memory.swap.high"
 STROKES: Final = {Kind.OOM_KILL: "-", Kind.KILL: "--", Kind.TERM: ":"}
 SETTINGS: Final = {
     "svg.hashsalt": "memwarden",
     "svg.fonttype": "none",
     "font.family": "DejaVu Sans",
     "font.size": 9,
+    "text.parse_math": False,  # a name may have dollars in it
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.titlelocation": "left",
@@ -100,7 +105,7 @@ def saved(drawn: Any, kind: str) -> bytes:
 
 
 def _draw(runs: Sequence[tuple[str, Result]]) -> Any:
-    paths = _paths(runs[0][1])
+    paths, others = _paths(runs[0][1])
     rows = len(paths) + 2
     drawn = figures().Figure(figsize=(5.2 + 4.6 * len(runs), 1.3 + 1.9 * (rows - 1)), layout="constrained")
     heights = [*([2.0] * (len(paths) + 1)), 1.2]
@@ -110,13 +115,18 @@ def _draw(runs: Sequence[tuple[str, Result]]) -> Any:
     for column, (label, result) in enumerate(runs):
         for row, path in enumerate([MACHINE, *paths]):
             _usage(axes[row][column], result, path)
+            _events(axes[row][column], result, path, (5.2 + 4.6 * len(runs)) / len(runs) - 0.6)
         _pressure(axes[rows - 1][column], result, paths)
         if len(runs) > 1:
             axes[0][column].set_title(f"{label}\nthe machine")
     for beside in axes[:-1]:  # one scale for all runs, once all are drawn: none is cut off
         beside[0].set_ylim(bottom=0, top=1.15 * beside[0].get_ylim()[1])
-    scenario = runs[0][1].scenario
-    drawn.suptitle(f"{scenario.name}: {scenario.text}", x=0.01, ha="left", fontsize=10)
+    if others:
+        axes[-1][0].set_title(
+            OTHERS.format(counted(others, "more cgroup", "more cgroups")),
+            loc="right", fontsize=7, fontweight="normal", color="#5c5c5c",
+        )  # fmt: skip
+    drawn.suptitle(title(runs[0][1].scenario), x=0.01, ha="left", fontsize=10)
     drawn.align_ylabels(axes)
     handles, labels = _legend(axes)
     drawn.legend(
@@ -125,15 +135,27 @@ def _draw(runs: Sequence[tuple[str, Result]]) -> Any:
     return drawn
 
 
-def _paths(result: Result) -> list[str]:
-    """The cgroups that say most: where somebody died or stalled, and that have a limit or a program."""
+def title(scenario: Scenario) -> str:
+    """What stands above a picture: the name, and what it shows where that is said."""
+    return escape(f"{scenario.name}: {scenario.text}" if scenario.text else scenario.name)
+
+
+def _paths(result: Result) -> tuple[list[str], int]:
+    """The cgroups that say most of those that have a limit or a program, and how many there are besides.
+
+    Where somebody died comes first, then who has a limit, then who stalled longest, then who held most.
+    """
     died = {one.cgroup for one in result.events if one.kind in DEATHS}
     limited = {one.path for one in result.scenario.groups if one[1:-1] != type(one)(one.path)[1:-1]}
     owners = {one.cgroup for one in result.scenario.programs}
-    every = [one for one in summary(result).groups if one.path in limited | owners and one.peak_bytes]
-    found = [one for one in every if one.path in limited | died or one.stalled_us] or every
-    found.sort(key=lambda one: (one.path not in limited, one.path not in died, -one.stalled_us, one.path))
-    return sorted(one.path for one in found[:PANELS])
+    found = [one for one in summary(result).groups if one.path in limited | owners and one.peak_bytes]
+    found.sort(
+        key=lambda one: (
+            one.path not in died, one.path not in limited, -one.stalled_us, -one.peak_bytes, one.path,
+        )
+    )  # fmt: skip
+    shown = sorted(one.path for one in found[:PANELS])
+    return shown, len(found) - len(shown)
 
 
 def _times(result: Result) -> list[float]:
@@ -150,7 +172,7 @@ def _usage(axis: Any, result: Result, path: str) -> None:
         linewidth=0, alpha=0.85,
     )  # fmt: skip
     _limits(axis, result, path, times)
-    _events(axis, result, path)
+    _swap(axis, result, path, times)
     axis.set_title("the machine" if path == MACHINE else cut(escape(path), 60))
     axis.set_ylabel("MiB")
     axis.margins(x=0)
@@ -186,11 +208,49 @@ def _limits(axis: Any, result: Result, path: str, times: Sequence[float]) -> Non
         if any(value is not None for value in values):
             plain = [float("nan") if value is None else value for value in values]
             axis.plot(times, plain, color=colour, linestyle=style, linewidth=1.3, label=name)
-    above = [_above_high(sample, path) for sample in result.samples]
-    if any(above):
+    _shade(axis, times, [_above_high(one, path) for one in result.samples], "memory.high", "#c77700")
+
+
+def _swap(axis: Any, result: Result, path: str, times: Sequence[float]) -> None:
+    """What is in swap, as a line: stacked upon the rest it would seem to be above memory.max.
+
+    Who has more there than memory.swap.high is slowed down as above memory.high
+    (``mm/memcontrol.c:mem_cgroup_handle_over_high``, v6.12).
+    """
+    swapped = [one.groups[path].usage.swap if path in one.groups else 0 for one in result.samples]
+    if not any(swapped):
+        return
+    around = zip([0, *swapped[:-1]], swapped, [*swapped[1:], 0], strict=True)
+    values = [now / MIB if before or now or after else float("nan") for before, now, after in around]
+    axis.plot(times, values, color="white", linewidth=3, alpha=0.8)  # so that it stands out from the areas
+    axis.plot(times, values, color="black", linestyle="-.", linewidth=1.3, label=SWAP)
+    highs = _swap_highs(result, path)
+    if any(high != MAX for high in highs):
+        plain = [high / MIB if isinstance(high, int) else float("nan") for high in highs]
+        axis.plot(times, plain, color="#7f3c8d", linestyle="--", linewidth=1.3, label=SWAP_HIGH)
+    above = [used > high for used, high in zip(swapped, highs, strict=True)]
+    _shade(axis, times, above, SWAP_HIGH, "#7f3c8d")
+
+
+def _swap_highs(result: Result, path: str) -> list[Limit]:
+    """memory.swap.high at each sample: samples do not have it, but only the scenario ever writes it."""
+    scenario = result.scenario
+    set_at = [(0, one.swap_high_bytes) for one in scenario.groups if one.path == path]
+    set_at += [
+        (one.at_us, one.value) for one in scenario.changes if (one.cgroup, one.knob) == (path, SWAP_HIGH)
+    ]
+    set_at.sort(key=lambda one: one[0])
+    return [
+        next((value for when, value in reversed(set_at) if when <= sample.time_us), MAX)
+        for sample in result.samples
+    ]
+
+
+def _shade(axis: Any, times: Sequence[float], where: Sequence[bool], limit: str, colour: str) -> None:
+    if any(where):
         axis.fill_between(
-            times, 0, 1, where=above, transform=axis.get_xaxis_transform(), color="#c77700", alpha=0.13,
-            linewidth=0, label="above memory.high: throttled",
+            times, 0, 1, where=where, transform=axis.get_xaxis_transform(), color=colour, alpha=0.13,
+            linewidth=0, label=f"above {limit}: throttled",
         )  # fmt: skip
 
 
@@ -205,24 +265,24 @@ def _limit(sample: Sample, path: str, field: str) -> float | None:
     return None if value is None or value in (MAX, 0) else value / MIB
 
 
-def _events(axis: Any, result: Result, path: str) -> None:
-    """Kills as red lines; names of who dies at once stand below each other."""
-    shown: dict[float, int] = {}
-    for one in result.events:
-        inside = path in (MACHINE, one.cgroup) or one.cgroup.startswith(f"{path}/")
+def _events(axis: Any, result: Result, path: str, inches: float) -> None:
+    """Kills as red lines, and who died; ``inches`` is how wide the panel is."""
+    died = [one for one in result.events if one.kind in DEATHS and _inside(one.cgroup, path)]
+    for one in died:
+        label = f"{'SIGTERM' if one.kind is Kind.TERM else 'killed'} by {killer(one)}"
         when = one.time_us / SECOND_US
-        if one.kind in DEATHS and inside:
-            label = f"{'SIGTERM' if one.kind is Kind.TERM else 'killed'} by {killer(one)}"
-            axis.axvline(when, color="#d00000", linewidth=1.1, linestyle=STROKES[one.kind], label=label)
-            line = shown[when] = shown.get(when, 0) + 1
-            if line > NAMES:
-                continue
-            axis.annotate(
-                cut(escape(one.program), 24), (when, 1.0), xycoords=("data", "axes fraction"),
-                xytext=(2, -8 * line),
-                textcoords="offset points", fontsize=7, color="#d00000", annotation_clip=True,
-                bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.85, "pad": 0.6},
-            )  # fmt: skip
+        axis.axvline(when, color="#d00000", linewidth=1.1, linestyle=STROKES[one.kind], label=label)
+    for name in names(died, result.scenario.duration_us, inches):
+        axis.annotate(
+            name.text, (name.time_us / SECOND_US, 1.0), xycoords=("data", "axes fraction"),
+            xytext=(2, -8 * name.line),
+            textcoords="offset points", fontsize=7, color="#d00000", annotation_clip=True,
+            bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.6},
+        )  # fmt: skip
+
+
+def _inside(cgroup: str, path: str) -> bool:
+    return path in (MACHINE, cgroup) or cgroup.startswith(f"{path}/")
 
 
 def _pressure(axis: Any, result: Result, paths: Sequence[str]) -> None:
@@ -263,8 +323,8 @@ def _legend(axes: Any) -> tuple[list[Any], list[str]]:
 def _page(runs: Sequence[tuple[str, Result]]) -> list[str]:
     """One HTML page that needs nothing else: of each run the picture, and what happened as a table."""
     first = runs[0][1]
-    title = html_escape(escape(f"{first.scenario.name}: {first.scenario.text}"))
-    parts = [head(title), f"<h1>{title}</h1>\n<p>{html_escape(machine_line(first))}</p>\n"]
+    heading = html_escape(title(first.scenario))
+    parts = [head(heading), f"<h1>{heading}</h1>\n<p>{html_escape(machine_line(first))}</p>\n"]
     for label, result in runs:
         svg = saved(_draw([(label, result)]), "svg").decode()
         said = html_escape(headline(summary(result)))

@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from memwarden.present.explain_page import END, head
-from memwarden.present.plot import figures, saved
+from memwarden.present.plot import figures, saved, title
 from memwarden.present.sweep_text import text
 from memwarden.sim.sweep import knee, safe
 from memwarden.units import MIB, SECOND_US
@@ -25,9 +25,9 @@ def write(scenario: Scenario, swept: Sweep, points: Sequence[Point], path: str, 
     drawn = _draw(scenario, swept, points)
     if path.endswith(".html"):
         svg = saved(drawn, "svg").decode()
-        title = html_escape(f"{scenario.name}: {swept.key}")
+        heading = html_escape(f"{scenario.name}: {swept.key}")
         said = html_escape(text(scenario, swept, points, width=100))
-        page = f'{head(title)}<h1>{title}</h1>\n<div class="wide">{svg[svg.index("<svg") :]}</div>\n'
+        page = f'{head(heading)}<h1>{heading}</h1>\n<div class="wide">{svg[svg.index("<svg") :]}</div>\n'
         file.write(f"{page}<pre>{said}</pre>\n{END}".encode())
     else:
         file.write(saved(drawn, path.rpartition(".")[2]))
@@ -43,19 +43,29 @@ def _draw(scenario: Scenario, swept: Sweep, points: Sequence[Point]) -> Any:
     stalls.plot(xs, [one.throttled_us / SECOND_US for one in points], marker="o", markersize=3,
                 color="#e69f00", label="of it, throttled at memory.high")  # fmt: skip
     stalls.set_ylabel("seconds, all programs")
-    stalls.set_ylim(bottom=0)
+    _from_nothing(stalls)
     losses.plot(xs, [100 * (one.lost or 0.0) for one in points], marker="o", markersize=3, color="#d55e00")
     losses.set_ylabel("% lost of what\nwas asked for")
-    losses.set_ylim(bottom=0)
+    _from_nothing(losses)
     kills.bar(xs, [one.kills for one in points], width=_width(xs), color="#b3261e")
     kills.set_ylabel("processes\nkilled")
     kills.set_ylim(0, max(1, *(one.kills for one in points)))
     kills.yaxis.get_major_locator().set_params(integer=True)
+    if not sizes:  # no seed 1.5
+        kills.xaxis.get_major_locator().set_params(integer=True)
     kills.set_xlabel(f"{swept.key}, MiB" if sizes else swept.key)
     _marks((stalls, losses, kills), xs, points)
     stalls.legend(frameon=False)
-    drawn.suptitle(f"{scenario.name}: {scenario.text}", x=0.01, ha="left", fontsize=10)
+    drawn.suptitle(title(scenario), x=0.01, ha="left", fontsize=10)
     return drawn
+
+
+def _from_nothing(axis: Any) -> None:
+    """Begin at 0 with the highest marker whole: lines that are all but flat leave next to no margin."""
+    highest = max(max(line.get_ydata()) for line in axis.lines)
+    axis.set_ylim(0, 1.08 * highest or 1)
+    for line in axis.lines:
+        line.set_clip_on(False)
 
 
 def _width(xs: Sequence[float]) -> float:
