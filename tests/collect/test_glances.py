@@ -211,6 +211,43 @@ def test_who_is_suspected_and_gone_is_as_it_was(tmp_path):
     assert "/b.slice" not in here.look()
 
 
+def test_who_came_below_a_suspect_since_its_last_listing_is_met_with_its_processes(tmp_path):
+    """Else the suspect counts as one, and dies with somebody in it who is to be spared."""
+    here = Watched(tmp_path)
+    here.look()
+    for path in ("a.slice/x/new", "a.slice/x/new/er"):
+        here.group(path, cgroup_procs="77\n" if path.endswith("er") else "")
+    here.root.add_process(77, "precious", cgroup="/a.slice/x/new/er")
+    here.clock.sleep_us(WHOLE_US - 100_000)
+    snapshot = here.focused.look()
+    assert snapshot.cgroups["/a.slice/x"].children == ()
+    met = here.focused.meet(snapshot, frozenset(("/a.slice/x",)))
+    assert [one.path for one in met.subtree("/a.slice/x")] == [
+        "/a.slice/x",
+        "/a.slice/x/new",
+        "/a.slice/x/new/er",
+    ]
+    assert [one.comm for one in met.members("/a.slice/x")] == ["precious"]
+    again = here.focused.meet(met, frozenset(("/",)))
+    assert [one.comm for one in again.members("/a.slice/x")] == ["precious"]
+
+
+def test_who_is_gone_from_below_a_suspect_that_was_just_read_is_not_below_it(tmp_path):
+    here = Watched(tmp_path, keep=0)
+    here.group("a.slice/x/old", cgroup_procs="77\n")
+    here.look()
+    here.group("a.slice", current=9000)
+    here.root.write(f"{TOP}/a.slice/x/memory.current", 9000)
+    here.clock.sleep_us(WHOLE_US)
+    snapshot = here.focused.look()  # reads x wholly, and not who is below it
+    shutil.rmtree(here.root.path / TOP / "a.slice/x/old")
+    here.root.write(f"{TOP}/a.slice/x/cgroup.procs", "77\n")
+    here.root.add_process(77, cgroup="/a.slice/x")
+    met = here.focused.meet(snapshot, frozenset(("/a.slice/x",)))
+    assert met.cgroups["/a.slice/x"].children == ()
+    assert list(met.processes) == [77]
+
+
 def test_who_is_held_by_a_limit_is_read_at_each_look(tmp_path):
     here = Watched(tmp_path)
     events = {"low": 0, "high": 5, "max": 0, "oom": 0, "oom_kill": 0}

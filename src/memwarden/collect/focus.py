@@ -132,7 +132,8 @@ class Focused:
             # Marks and limits of who is to be judged may be older than the look.
             cgroups.update(survey.reader.refresh(reading, paths))
         reader = ProcessReader(reading, survey.found, cgroups)
-        pids = None if "/" in paths else self._members(survey.found, snapshot, paths)
+        now = snapshot._replace(cgroups=MappingProxyType(cgroups))
+        pids = None if "/" in paths else self._members(survey.found, now, paths)
         found = reader.read() if pids is None else reader.some(pids)
         membership.settle(cgroups, found)
         return snapshot._replace(

@@ -161,23 +161,31 @@ class Glances:
     def refresh(self, reading: Reading, paths: frozenset[str]) -> dict[str, Cgroup]:
         """Some cgroups, and those above and below them, with everything as it is now; those still there.
 
-        Whoever was read wholly at this look is left out. Of the whole machine (``/``), so are those that were
-        a short time ago.
+        Whoever is as the look gave it is left out; whoever came since is not. What was read wholly at this
+        look is not read again, nor is, of the whole machine (``/``), what was a short time ago.
         """
-        found: dict[str, Cgroup] = {}
+        asked: list[_Node] = []
         age_us = WHOLE_US if "/" in paths else 1
         for path in dict.fromkeys(above for one in paths for above in ancestry(one)):
             node = self._at(path)
             if node is None:
                 continue
             if path not in paths:  # who is beside those that are asked for does not matter
-                if self._is_due(node, age_us) and self._all_figures(reading, node):
-                    found[path] = node.known.cgroup
+                asked.append(node)
+                if self._is_due(node, age_us):
+                    self._all_figures(reading, node)
                 continue
             for one in node.walk():
-                if self._is_due(one, age_us) and self._wholly(reading, one):
-                    found[one.known.cgroup.path] = one.known.cgroup
-        return found
+                asked.append(one)
+                if self._is_due(one, age_us):
+                    self._wholly(reading, one)
+        # Compared last of all: who is gone may have been below somebody that was read before.
+        cgroups = [(node, node.known.cgroup) for node in asked]
+        return {
+            cgroup.path: cgroup
+            for node, cgroup in cgroups
+            if self._cgroups.get(cgroup.path) is not cgroup and self._at(cgroup.path) is node
+        }
 
     def _at(self, path: str) -> _Node | None:
         """The one that has this path."""
