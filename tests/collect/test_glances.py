@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import resource
 import shutil
+from contextlib import contextmanager
 
 from memwarden.collect import cgroup_survey
 from memwarden.collect.focus import Focused
 from memwarden.collect.glances import OLDEST_US, TURNS, WHOLE_US
+from memwarden.errors import ReadError
 from memwarden.host.cgroup import CgroupDirectory
 from memwarden.host.live import Live
+from memwarden.state.gaps import GapReason
 from memwarden.testing.clock import ManualClock
 from memwarden.units import MAX
 from tests.collect.machines import machine
@@ -48,6 +53,19 @@ class Watched:
         found = self.focused.look().cgroups
         self.focused.catch_up()
         return found
+
+
+@contextmanager
+def no_more_files():
+    """Nothing can be opened; what is open can be read."""
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    lowest = os.open("/dev/null", os.O_RDONLY)
+    os.close(lowest)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (lowest, limits[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
 
 
 def anon(cgroups, path):
@@ -301,6 +319,78 @@ def test_who_is_gone_far_below_is_missed_though_nothing_above_it_moves(tmp_path)
     later = here.look()
     assert "/a.slice/x/deep/er" not in later
     assert later["/a.slice/x/deep"].children == ()
+
+
+def test_no_more_directories_stay_open_than_are_allowed_to(tmp_path):
+    here = Watched(tmp_path, watched=lambda path: path == "/b.slice/z", keep=3)
+    here.group("a.slice/x/deep")
+    everybody = here.look()
+    open_before = len(os.listdir("/proc/self/fd"))
+    for path in everybody:
+        here.group(path[1:] or ".", current=9000)
+    for number in range(20):
+        here.group(f"a.slice/{number}")
+    assert len(here.look(WHOLE_US)) == len(everybody) + 20
+    for suspects in (("/a.slice/x",), ("/",)):
+        here.clock.sleep_us(OLDEST_US)
+        here.focused.meet(here.focused.look(), frozenset(suspects))
+        here.focused.catch_up()
+    assert len(os.listdir("/proc/self/fd")) == open_before
+
+
+def test_with_too_many_files_open_nobody_is_taken_for_gone(tmp_path):
+    here = Watched(tmp_path)
+    here.look()
+    everybody = here.look()
+    here.group("b.slice", current=9000)
+    here.clock.sleep_us(WHOLE_US)
+    with no_more_files():
+        short = here.focused.look()
+    assert list(short.cgroups) == list(everybody)
+    assert [gap.detail for gap in short.gaps if gap.path == "/sys/fs/cgroup/b.slice"] == [
+        "too many open files: raise the limit (ulimit -n)"
+    ]
+    here.group("b.slice/new")
+    here.group("b.slice", current=9001)
+    assert "/b.slice/new" in here.look(WHOLE_US)
+
+
+def test_a_cgroup_that_cannot_be_opened_is_as_it_was_and_one_that_is_gone_is_not(tmp_path, monkeypatch):
+    here = Watched(tmp_path)
+    first = here.look()
+    here.group("a.slice", current=9000)
+    here.group("a.slice/new")
+    errors = {"new": "EMFILE", "x": "EMFILE", "y": "ENODEV"}
+    child = CgroupDirectory.child
+
+    def failing(self, name):
+        if name in errors:
+            raise ReadError(f"{self.path}/{name}", errors[name])
+        return child(self, name)
+
+    monkeypatch.setattr(CgroupDirectory, "child", failing)
+    here.clock.sleep_us(WHOLE_US)
+    look = here.focused.look()
+    assert look.cgroups["/a.slice"].children == ("/a.slice/x",)
+    assert look.cgroups["/a.slice/x"] is first["/a.slice/x"]
+    below = {gap.path[-1]: gap.reason for gap in look.gaps if gap.path.startswith("/sys/fs/cgroup/a.slice/")}
+    assert below == {"w": GapReason.NOT_SUPPORTED, "x": GapReason.NOT_SUPPORTED, "y": GapReason.GONE}
+
+
+def test_who_is_gone_when_listed_has_nobody_below(tmp_path, monkeypatch):
+    here = Watched(tmp_path)
+    here.look()
+    here.group("b.slice", current=9000)
+
+    def gone(self):
+        raise ReadError(self.path, "ENODEV")
+
+    monkeypatch.setattr(CgroupDirectory, "subdirectories", gone)
+    here.clock.sleep_us(WHOLE_US - 100_000)
+    assert here.focused.look().cgroups["/b.slice"].children != ()
+    here.clock.sleep_us(100_000)
+    here.group("b.slice", current=9001)
+    assert list(here.focused.look().cgroups) == ["/"]
 
 
 def test_another_set_of_files_is_surveyed_anew(tmp_path):

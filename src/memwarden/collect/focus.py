@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from memwarden.collect import hierarchy, machine, membership, traits
 from memwarden.collect.cgroups import CgroupReader
-from memwarden.collect.glances import Glances
+from memwarden.collect.glances import GONE, Glances
 from memwarden.collect.leniency import Reading, decode
 from memwarden.collect.processes import ProcessReader
 from memwarden.errors import ParseError, ReadError
@@ -28,8 +28,6 @@ if TYPE_CHECKING:
     from memwarden.state.traits import KernelTraits
 
 V2: Final = 2
-GONE: Final = frozenset(("ENOENT", "ENODEV"))
-"""Errors of a cgroup that was removed meanwhile; nobody is in it."""
 FILES: Final = frozenset(
     (
         "cgroup.controllers",
@@ -162,14 +160,16 @@ class Focused:
             return None
         for path in sorted(paths):
             for cgroup in snapshot.subtree(path):
+                directory = root
                 try:
-                    directory = root
                     for name in cgroup.path.split("/")[1:]:
                         directory = directory.child(name)
                     pids.update(cgroup_procs.parse(decode(directory.read("cgroup.procs"))))
                 except ReadError as error:
                     if error.errno_name not in GONE:
                         return None
+                finally:
+                    directory.release()
         return pids
 
     def _cgroups(

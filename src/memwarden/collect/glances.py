@@ -48,6 +48,8 @@ HOT: Final = frozenset(
     )
 )
 """What moves with every page; limits and the like move when somebody writes them."""
+GONE: Final = frozenset(("ENOENT", "ENODEV"))
+"""Errors of a cgroup that was removed meanwhile; nobody is in it."""
 _NEVER: Final = -WHOLE_US - OLDEST_US
 
 
@@ -151,6 +153,7 @@ class Glances:
             if node is not None and node not in read:
                 read.add(node)
                 self._again(reading, node)
+                node.directory.release()
         if self._changed:
             self._list_all(root)
         else:
@@ -174,11 +177,13 @@ class Glances:
                 asked.append(node)
                 if self._is_due(node, age_us):
                     self._all_figures(reading, node)
+                    node.directory.release()
                 continue
             for one in node.walk():
                 asked.append(one)
                 if self._is_due(one, age_us):
                     self._wholly(reading, one)
+                    one.directory.release()
         # Compared last of all: who is gone may have been below somebody that was read before.
         cgroups = [(node, node.known.cgroup) for node in asked]
         return {
@@ -223,6 +228,7 @@ class Glances:
                 read.add(node)
                 if self._again(reading, node):
                     waiting.extend(node.below.values())
+            node.directory.release()
         return read
 
     def take_turns(self, reading: Reading) -> None:
@@ -238,6 +244,7 @@ class Glances:
                 return
             if self._is_due(node, OLDEST_US) and self._at(node.known.cgroup.path) is node:
                 self._wholly(reading, node)
+                node.directory.release()
                 left -= 1
                 if not left:
                     return
@@ -317,24 +324,35 @@ class Glances:
             below: dict[str, _Node] = {}
             for name, directory in self._children(reading, node):
                 one = node.below.get(name)
-                if one is None or one.known.inode != directory.inode:
+                if directory is not None and (one is None or one.known.inode != directory.inode):
                     one = self._met(reading, f"{node.prefix}/{name}", directory, node)
                     waiting.extend(() if one is None else (one,))
                 if one is not None:
                     below[name] = one
             self._leave(node, below)
+            node.directory.release()
 
-    def _children(self, reading: Reading, node: _Node) -> Iterator[tuple[str, Directory]]:
+    def _children(self, reading: Reading, node: _Node) -> Iterator[tuple[str, Directory | None]]:
+        """Those below by name; ``None`` for one that is there and cannot be opened.
+
+        Only who is gone is left out. With too many files open nobody can be listed, and all live on.
+        """
         try:
             names = sorted([name for name, _ in node.directory.subdirectories()])
         except ReadError as error:
-            names = []
+            names = [] if error.errno_name in GONE else list(node.below)
             reading.gaps.append(gap(error, node.directory.path))
         for name in names:
             try:
-                yield name, node.directory.child(name)
+                directory = node.directory.child(name)
             except ReadError as error:
-                reading.gaps.append(Gap(error.path, GapReason.GONE))
+                gone = error.errno_name in GONE
+                reading.gaps.append(Gap(error.path, GapReason.GONE) if gone else gap(error, error.path))
+                if not gone:
+                    yield name, None
+                continue
+            yield name, directory
+            directory.release()
 
     def _met(self, reading: Reading, path: str, directory: Directory, parent: _Node | None) -> _Node | None:
         """Survey a cgroup that is new; ``None`` when it is gone already."""
