@@ -393,6 +393,23 @@ def test_who_is_gone_when_listed_has_nobody_below(tmp_path, monkeypatch):
     assert list(here.focused.look().cgroups) == ["/"]
 
 
+def test_a_file_that_fails_each_time_says_nothing_new(tmp_path):
+    """With psi=0 there is memory.pressure, and all that it says is EOPNOTSUPP."""
+    here = Watched(tmp_path, keep=0)
+    (here.root.path / TOP / "a.slice/x/memory.pressure").mkdir()  # another error that is there to stay
+    here.look()
+    for current in (9000, 9001, 9002):
+        here.group("a.slice", current=current)
+        here.group("a.slice/x", current=current, memory_max=1 << 20)
+        cgroup = here.look()["/a.slice/x"]
+        assert (cgroup.current_bytes, cgroup.max_bytes) == (current, MAX)  # and nothing else is read for it
+    (here.root.path / TOP / "a.slice/x/memory.pressure").rmdir()
+    here.group("a.slice", current=9003)
+    here.group("a.slice/x", current=9003, memory_max=1 << 20)
+    here.look()  # notices that it fails otherwise
+    assert here.look()["/a.slice/x"].max_bytes == 1 << 20
+
+
 def test_another_set_of_files_is_surveyed_anew(tmp_path):
     here = Watched(tmp_path)
     here.look()

@@ -258,11 +258,16 @@ class Glances:
             return self._wholly(reading, node)
         self._read.append(node)
         known, datas = node.known, list[Any](node.known.datas)
+        failed = False
         for place, data in zip(node.hot, node.directory.read_all(node.names), strict=True):
+            if isinstance(data, ReadError):
+                if known.fails_alike(place, data):
+                    continue  # as memory.pressure does each time with psi=0
+                failed = True
             datas[place] = data
         if datas == known.datas:
             return True
-        if any(isinstance(datas[place], ReadError) for place in node.hot) or not known.update(datas):
+        if failed or not known.update(datas):
             self._lost(node)
             return False
         return True
