@@ -11,6 +11,7 @@ from memwarden.collect import cgroup_survey
 from memwarden.collect.focus import Focused
 from memwarden.collect.glances import OLDEST_US, TURNS, WHOLE_US
 from memwarden.errors import ReadError
+from memwarden.guard.history import History
 from memwarden.host.cgroup import CgroupDirectory
 from memwarden.host.live import Live
 from memwarden.state.gaps import GapReason
@@ -24,7 +25,7 @@ TOP = "sys/fs/cgroup"
 class Watched:
     """A machine of two slices, looked at again and again."""
 
-    def __init__(self, tmp_path, watched=lambda _path: False, keep=100):
+    def __init__(self, tmp_path, watched=lambda _path: False, keep=100, more=frozenset()):
         self.root = machine(tmp_path)
         self.root.write(f"{TOP}/cgroup.controllers", "memory\n")
         for path in ("a.slice", "a.slice/x", "a.slice/y", "b.slice", "b.slice/z"):
@@ -32,7 +33,12 @@ class Watched:
         self.clock = ManualClock(1_000_000, 0)
         self.source = Live(str(self.root.proc), str(self.root.path), keep=keep, clock=self.clock)
         self.focused = Focused(
-            self.source, cgroup_root="/sys/fs/cgroup", marks=False, glance=True, watched=watched
+            self.source,
+            cgroup_root="/sys/fs/cgroup",
+            marks=False,
+            glance=True,
+            watched=watched,
+            more=more,
         )
 
     def group(self, path, current=8192, anon=4096, **more):
@@ -280,6 +286,36 @@ def test_who_is_watched_by_name_is_read_at_each_look(tmp_path):
     here.look()
     here.root.write(f"{TOP}/b.slice/z/memory.stat", {"anon": 7})
     assert anon(here.look(), "/b.slice/z") == 7
+
+
+def stalled(us):
+    return "".join(f"{kind} avg10=0.00 avg60=0.00 avg300=0.00 total={us}\n" for kind in ("some", "full"))
+
+
+def test_how_long_a_watched_one_waits_for_disk_and_cpu_is_read_at_each_look(tmp_path):
+    """What stalls evenly would else not stall at all for two seconds, and then all the time."""
+    here = Watched(tmp_path, lambda path: path == "/b.slice/z", more=frozenset(("cpu.pressure",)))
+    history, seen = History(), []
+    for path in ("a.slice/x", "b.slice/z"):
+        here.root.write(f"{TOP}/{path}/cgroup.controllers", "memory io\n")
+    for number in range(30):
+        for path in ("a.slice/x", "b.slice/z"):
+            for name in ("cpu.pressure", "io.pressure"):
+                here.root.write(f"{TOP}/{path}/{name}", stalled(30_000 * number))
+            here.root.write(f"{TOP}/{path}/io.stat", f"8:0 rbytes={number} wbytes=0\n")
+        here.clock.sleep_us(100_000)
+        look = here.focused.look()
+        history.add(look)
+        seen.append([history.stalled_us("/b.slice/z", kind, "full", 500_000) for kind in ("cpu", "io")])
+        assert look.cgroups["/b.slice/z"].io_bytes == {"8:0": (number, 0)}
+        assert look.cgroups["/a.slice/x"].io_bytes == {"8:0": (0, 0)}  # nobody asked
+    assert seen[5:] == [[150_000, 150_000]] * 25
+
+
+def test_cpu_pressure_is_not_read_where_no_policy_asks_for_it(tmp_path):
+    here = Watched(tmp_path, lambda _path: True)
+    here.root.write(f"{TOP}/b.slice/z/cpu.pressure", stalled(1))
+    assert here.look()["/b.slice/z"].cpu_pressure is None
 
 
 def test_who_has_got_a_limit_is_read_at_each_look_from_then_on(tmp_path):

@@ -68,7 +68,8 @@ class Focused:
     """Looks at one machine again and again.
 
     ``marks``: whose a cgroup is, and who is to be spared. ``glance``: of cgroup v2 only what may have changed
-    is read, see ``glances``, and what is ``watched`` at each look.
+    is read, see ``glances``, and what is ``watched`` at each look. ``more``: files of a v2 cgroup that are
+    read beside ``FILES``.
     """
 
     def __init__(
@@ -79,12 +80,14 @@ class Focused:
         marks: bool = True,
         glance: bool = False,
         watched: Callable[[str], bool] = lambda _path: False,
+        more: frozenset[str] = frozenset(),
     ) -> None:
         self._source = source
         self._cgroup_root = cgroup_root
         self._marks = marks
         self._glance = glance
         self._watched = watched
+        self._files = FILES | more
         self._survey: _Survey | None = None
 
     def look(self, closely: frozenset[str] = frozenset()) -> Snapshot:
@@ -208,5 +211,5 @@ class Focused:
 
     def _reader(self, found: Hierarchy) -> CgroupReader | Glances:
         if self._glance and found.version == V2:
-            return Glances(found.mount_point, marks=self._marks, only=FILES, watched=self._watched)
-        return CgroupReader(found, marks=self._marks, only=FILES)
+            return Glances(found.mount_point, marks=self._marks, only=self._files, watched=self._watched)
+        return CgroupReader(found, marks=self._marks, only=self._files)

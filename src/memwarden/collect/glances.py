@@ -48,6 +48,8 @@ HOT: Final = frozenset(
     )
 )
 """What moves with every page; limits and the like move when somebody writes them."""
+WATCHED: Final = HOT | {"cpu.pressure", "io.pressure", "io.stat"}
+"""What moves all the time, and is asked for where somebody is watched by name."""
 GONE: Final = frozenset(("ENOENT", "ENODEV"))
 """Errors of a cgroup that was removed meanwhile; nobody is in it."""
 _NEVER: Final = -WHOLE_US - OLDEST_US
@@ -72,7 +74,8 @@ class _Node:
     def take(self, known: Known) -> None:
         """Another survey found other files."""
         self.known = known
-        self.hot = [place for place, name in enumerate(known.names) if name in HOT]
+        hot = WATCHED if self.watched else HOT
+        self.hot = [place for place, name in enumerate(known.names) if name in hot]
         self.names = [known.names[place] for place in self.hot]
         self.usage = known.names.index(USAGE) if USAGE in known.names else None
 
