@@ -62,12 +62,13 @@ class Watched:
 
 
 @contextmanager
-def no_more_files():
-    """Nothing can be opened; what is open can be read."""
+def files_left(count):
+    """So many more files can be opened; what is open can be read."""
     limits = resource.getrlimit(resource.RLIMIT_NOFILE)
-    lowest = os.open("/dev/null", os.O_RDONLY)
-    os.close(lowest)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (lowest, limits[1]))
+    free = [os.open("/dev/null", os.O_RDONLY) for _ in range(count + 1)]
+    for fd in free:
+        os.close(fd)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (free[-1], limits[1]))
     try:
         yield
     finally:
@@ -358,20 +359,37 @@ def test_who_is_gone_far_below_is_missed_though_nothing_above_it_moves(tmp_path)
 
 
 def test_no_more_directories_stay_open_than_are_allowed_to(tmp_path):
-    here = Watched(tmp_path, watched=lambda path: path == "/b.slice/z", keep=3)
+    here = Watched(tmp_path, watched=lambda path: path == "/b.slice/z", keep=0)
     here.group("a.slice/x/deep")
-    everybody = here.look()
-    open_before = len(os.listdir("/proc/self/fd"))
-    for path in everybody:
-        here.group(path[1:] or ".", current=9000)
+    snapshot = here.focused.look()
+    suspects = [frozenset((path,)) for path in ("/a.slice/x", "/")]
+    here.focused.meet(snapshot, suspects[1])
+
+    def leaves_as_many(act, us=OLDEST_US):
+        before = os.listdir("/proc/self/fd")
+        here.clock.sleep_us(us)
+        found = act()
+        assert os.listdir("/proc/self/fd") == before
+        return found
+
+    leaves_as_many(here.focused.look, 100_000)  # nothing moved, and one is watched
+    here.group("a.slice", current=9000)
+    leaves_as_many(here.focused.look, 100_000)
+    snapshot = leaves_as_many(here.focused.look)
+    for paths in suspects:
+        leaves_as_many(lambda paths=paths: here.focused.meet(snapshot, paths), 0)
+    for _ in range(3):
+        leaves_as_many(here.focused.look)
+        leaves_as_many(here.focused.catch_up, 0)
+
+
+def test_not_many_directories_are_open_at_a_time_beyond_those_that_may_stay(tmp_path):
+    here = Watched(tmp_path, keep=0)
     for number in range(20):
-        here.group(f"a.slice/{number}")
-    assert len(here.look(WHOLE_US)) == len(everybody) + 20
-    for suspects in (("/a.slice/x",), ("/",)):
-        here.clock.sleep_us(OLDEST_US)
-        here.focused.meet(here.focused.look(), frozenset(suspects))
-        here.focused.catch_up()
-    assert len(os.listdir("/proc/self/fd")) == open_before
+        here.group(f"a.slice/x/{number}")
+    with files_left(16):
+        found = here.look()
+    assert [found[f"/a.slice/x/{number}"].current_bytes for number in range(20)] == [8192] * 20
 
 
 def test_with_too_many_files_open_nobody_is_taken_for_gone(tmp_path):
@@ -380,7 +398,7 @@ def test_with_too_many_files_open_nobody_is_taken_for_gone(tmp_path):
     everybody = here.look()
     here.group("b.slice", current=9000)
     here.clock.sleep_us(WHOLE_US)
-    with no_more_files():
+    with files_left(0):
         short = here.focused.look()
     assert list(short.cgroups) == list(everybody)
     assert [gap.detail for gap in short.gaps if gap.path == "/sys/fs/cgroup/b.slice"] == [
