@@ -186,7 +186,6 @@ class Glances:
                 asked.append(one)
                 if self._is_due(one, age_us):
                     self._wholly(reading, one)
-                    one.directory.release()
         # Compared last of all: who is gone may have been below somebody that was read before.
         cgroups = [(node, node.known.cgroup) for node in asked]
         return {
@@ -247,7 +246,6 @@ class Glances:
                 return
             if self._is_due(node, OLDEST_US) and self._at(node.known.cgroup.path) is node:
                 self._wholly(reading, node)
-                node.directory.release()
                 left -= 1
                 if not left:
                     return
