@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import os
+import resource
 import shutil
+from contextlib import contextmanager
 
 from memwarden.collect import cgroup_survey
 from memwarden.collect.focus import Focused
 from memwarden.collect.glances import OLDEST_US, TURNS, WHOLE_US
+from memwarden.errors import ReadError
+from memwarden.guard.history import History
 from memwarden.host.cgroup import CgroupDirectory
 from memwarden.host.live import Live
+from memwarden.state.gaps import GapReason
 from memwarden.testing.clock import ManualClock
 from memwarden.units import MAX
 from tests.collect.machines import machine
@@ -19,7 +25,7 @@ TOP = "sys/fs/cgroup"
 class Watched:
     """A machine of two slices, looked at again and again."""
 
-    def __init__(self, tmp_path, watched=lambda _path: False, keep=100):
+    def __init__(self, tmp_path, watched=lambda _path: False, keep=100, more=frozenset()):
         self.root = machine(tmp_path)
         self.root.write(f"{TOP}/cgroup.controllers", "memory\n")
         for path in ("a.slice", "a.slice/x", "a.slice/y", "b.slice", "b.slice/z"):
@@ -27,7 +33,12 @@ class Watched:
         self.clock = ManualClock(1_000_000, 0)
         self.source = Live(str(self.root.proc), str(self.root.path), keep=keep, clock=self.clock)
         self.focused = Focused(
-            self.source, cgroup_root="/sys/fs/cgroup", marks=False, glance=True, watched=watched
+            self.source,
+            cgroup_root="/sys/fs/cgroup",
+            marks=False,
+            glance=True,
+            watched=watched,
+            more=more,
         )
 
     def group(self, path, current=8192, anon=4096, **more):
@@ -48,6 +59,20 @@ class Watched:
         found = self.focused.look().cgroups
         self.focused.catch_up()
         return found
+
+
+@contextmanager
+def files_left(count):
+    """So many more files can be opened; what is open can be read."""
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    free = [os.open("/dev/null", os.O_RDONLY) for _ in range(count + 1)]
+    for fd in free:
+        os.close(fd)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (free[-1], limits[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
 
 
 def anon(cgroups, path):
@@ -211,6 +236,43 @@ def test_who_is_suspected_and_gone_is_as_it_was(tmp_path):
     assert "/b.slice" not in here.look()
 
 
+def test_who_came_below_a_suspect_since_its_last_listing_is_met_with_its_processes(tmp_path):
+    """Else the suspect counts as one, and dies with somebody in it who is to be spared."""
+    here = Watched(tmp_path)
+    here.look()
+    for path in ("a.slice/x/new", "a.slice/x/new/er"):
+        here.group(path, cgroup_procs="77\n" if path.endswith("er") else "")
+    here.root.add_process(77, "precious", cgroup="/a.slice/x/new/er")
+    here.clock.sleep_us(WHOLE_US - 100_000)
+    snapshot = here.focused.look()
+    assert snapshot.cgroups["/a.slice/x"].children == ()
+    met = here.focused.meet(snapshot, frozenset(("/a.slice/x",)))
+    assert [one.path for one in met.subtree("/a.slice/x")] == [
+        "/a.slice/x",
+        "/a.slice/x/new",
+        "/a.slice/x/new/er",
+    ]
+    assert [one.comm for one in met.members("/a.slice/x")] == ["precious"]
+    again = here.focused.meet(met, frozenset(("/",)))
+    assert [one.comm for one in again.members("/a.slice/x")] == ["precious"]
+
+
+def test_who_is_gone_from_below_a_suspect_that_was_just_read_is_not_below_it(tmp_path):
+    here = Watched(tmp_path, keep=0)
+    here.group("a.slice/x/old", cgroup_procs="77\n")
+    here.look()
+    here.group("a.slice", current=9000)
+    here.root.write(f"{TOP}/a.slice/x/memory.current", 9000)
+    here.clock.sleep_us(WHOLE_US)
+    snapshot = here.focused.look()  # reads x wholly, and not who is below it
+    shutil.rmtree(here.root.path / TOP / "a.slice/x/old")
+    here.root.write(f"{TOP}/a.slice/x/cgroup.procs", "77\n")
+    here.root.add_process(77, cgroup="/a.slice/x")
+    met = here.focused.meet(snapshot, frozenset(("/a.slice/x",)))
+    assert met.cgroups["/a.slice/x"].children == ()
+    assert list(met.processes) == [77]
+
+
 def test_who_is_held_by_a_limit_is_read_at_each_look(tmp_path):
     here = Watched(tmp_path)
     events = {"low": 0, "high": 5, "max": 0, "oom": 0, "oom_kill": 0}
@@ -225,6 +287,36 @@ def test_who_is_watched_by_name_is_read_at_each_look(tmp_path):
     here.look()
     here.root.write(f"{TOP}/b.slice/z/memory.stat", {"anon": 7})
     assert anon(here.look(), "/b.slice/z") == 7
+
+
+def stalled(us):
+    return "".join(f"{kind} avg10=0.00 avg60=0.00 avg300=0.00 total={us}\n" for kind in ("some", "full"))
+
+
+def test_how_long_a_watched_one_waits_for_disk_and_cpu_is_read_at_each_look(tmp_path):
+    """What stalls evenly would else not stall at all for two seconds, and then all the time."""
+    here = Watched(tmp_path, lambda path: path == "/b.slice/z", more=frozenset(("cpu.pressure",)))
+    history, seen = History(), []
+    for path in ("a.slice/x", "b.slice/z"):
+        here.root.write(f"{TOP}/{path}/cgroup.controllers", "memory io\n")
+    for number in range(30):
+        for path in ("a.slice/x", "b.slice/z"):
+            for name in ("cpu.pressure", "io.pressure"):
+                here.root.write(f"{TOP}/{path}/{name}", stalled(30_000 * number))
+            here.root.write(f"{TOP}/{path}/io.stat", f"8:0 rbytes={number} wbytes=0\n")
+        here.clock.sleep_us(100_000)
+        look = here.focused.look()
+        history.add(look)
+        seen.append([history.stalled_us("/b.slice/z", kind, "full", 500_000) for kind in ("cpu", "io")])
+        assert look.cgroups["/b.slice/z"].io_bytes == {"8:0": (number, 0)}
+        assert look.cgroups["/a.slice/x"].io_bytes == {"8:0": (0, 0)}  # nobody asked
+    assert seen[5:] == [[150_000, 150_000]] * 25
+
+
+def test_cpu_pressure_is_not_read_where_no_policy_asks_for_it(tmp_path):
+    here = Watched(tmp_path, lambda _path: True)
+    here.root.write(f"{TOP}/b.slice/z/cpu.pressure", stalled(1))
+    assert here.look()["/b.slice/z"].cpu_pressure is None
 
 
 def test_who_has_got_a_limit_is_read_at_each_look_from_then_on(tmp_path):
@@ -264,6 +356,112 @@ def test_who_is_gone_far_below_is_missed_though_nothing_above_it_moves(tmp_path)
     later = here.look()
     assert "/a.slice/x/deep/er" not in later
     assert later["/a.slice/x/deep"].children == ()
+
+
+def test_no_more_directories_stay_open_than_are_allowed_to(tmp_path):
+    here = Watched(tmp_path, watched=lambda path: path == "/b.slice/z", keep=0)
+    here.group("a.slice/x/deep")
+    snapshot = here.focused.look()
+    suspects = [frozenset((path,)) for path in ("/a.slice/x", "/")]
+    here.focused.meet(snapshot, suspects[1])
+
+    def leaves_as_many(act, us=OLDEST_US):
+        before = os.listdir("/proc/self/fd")
+        here.clock.sleep_us(us)
+        found = act()
+        assert os.listdir("/proc/self/fd") == before
+        return found
+
+    leaves_as_many(here.focused.look, 100_000)  # nothing moved, and one is watched
+    here.group("a.slice", current=9000)
+    leaves_as_many(here.focused.look, 100_000)
+    snapshot = leaves_as_many(here.focused.look)
+    for paths in suspects:
+        leaves_as_many(lambda paths=paths: here.focused.meet(snapshot, paths), 0)
+    for _ in range(3):
+        leaves_as_many(here.focused.look)
+        leaves_as_many(here.focused.catch_up, 0)
+
+
+def test_not_many_directories_are_open_at_a_time_beyond_those_that_may_stay(tmp_path):
+    here = Watched(tmp_path, keep=0)
+    for number in range(20):
+        here.group(f"a.slice/x/{number}")
+    with files_left(16):
+        found = here.look()
+    assert [found[f"/a.slice/x/{number}"].current_bytes for number in range(20)] == [8192] * 20
+
+
+def test_with_too_many_files_open_nobody_is_taken_for_gone(tmp_path):
+    here = Watched(tmp_path)
+    here.look()
+    everybody = here.look()
+    here.group("b.slice", current=9000)
+    here.clock.sleep_us(WHOLE_US)
+    with files_left(0):
+        short = here.focused.look()
+    assert list(short.cgroups) == list(everybody)
+    assert [gap.detail for gap in short.gaps if gap.path == "/sys/fs/cgroup/b.slice"] == [
+        "too many open files: raise the limit (ulimit -n)"
+    ]
+    here.group("b.slice/new")
+    here.group("b.slice", current=9001)
+    assert "/b.slice/new" in here.look(WHOLE_US)
+
+
+def test_a_cgroup_that_cannot_be_opened_is_as_it_was_and_one_that_is_gone_is_not(tmp_path, monkeypatch):
+    here = Watched(tmp_path)
+    first = here.look()
+    here.group("a.slice", current=9000)
+    here.group("a.slice/new")
+    errors = {"new": "EMFILE", "x": "EMFILE", "y": "ENODEV"}
+    child = CgroupDirectory.child
+
+    def failing(self, name):
+        if name in errors:
+            raise ReadError(f"{self.path}/{name}", errors[name])
+        return child(self, name)
+
+    monkeypatch.setattr(CgroupDirectory, "child", failing)
+    here.clock.sleep_us(WHOLE_US)
+    look = here.focused.look()
+    assert look.cgroups["/a.slice"].children == ("/a.slice/x",)
+    assert look.cgroups["/a.slice/x"] is first["/a.slice/x"]
+    below = {gap.path[-1]: gap.reason for gap in look.gaps if gap.path.startswith("/sys/fs/cgroup/a.slice/")}
+    assert below == {"w": GapReason.NOT_SUPPORTED, "x": GapReason.NOT_SUPPORTED, "y": GapReason.GONE}
+
+
+def test_who_is_gone_when_listed_has_nobody_below(tmp_path, monkeypatch):
+    here = Watched(tmp_path)
+    here.look()
+    here.group("b.slice", current=9000)
+
+    def gone(self):
+        raise ReadError(self.path, "ENODEV")
+
+    monkeypatch.setattr(CgroupDirectory, "subdirectories", gone)
+    here.clock.sleep_us(WHOLE_US - 100_000)
+    assert here.focused.look().cgroups["/b.slice"].children != ()
+    here.clock.sleep_us(100_000)
+    here.group("b.slice", current=9001)
+    assert list(here.focused.look().cgroups) == ["/"]
+
+
+def test_a_file_that_fails_each_time_says_nothing_new(tmp_path):
+    """With psi=0 there is memory.pressure, and all that it says is EOPNOTSUPP."""
+    here = Watched(tmp_path, keep=0)
+    (here.root.path / TOP / "a.slice/x/memory.pressure").mkdir()  # another error that is there to stay
+    here.look()
+    for current in (9000, 9001, 9002):
+        here.group("a.slice", current=current)
+        here.group("a.slice/x", current=current, memory_max=1 << 20)
+        cgroup = here.look()["/a.slice/x"]
+        assert (cgroup.current_bytes, cgroup.max_bytes) == (current, MAX)  # and nothing else is read for it
+    (here.root.path / TOP / "a.slice/x/memory.pressure").rmdir()
+    here.group("a.slice", current=9003)
+    here.group("a.slice/x", current=9003, memory_max=1 << 20)
+    here.look()  # notices that it fails otherwise
+    assert here.look()["/a.slice/x"].max_bytes == 1 << 20
 
 
 def test_another_set_of_files_is_surveyed_anew(tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import resource
 import shutil
 
@@ -93,3 +94,20 @@ def test_a_cgroup_whose_descriptor_is_not_kept_is_looked_for_by_its_name(tmp_pat
     child.release()
     shutil.rmtree(tmp_path / "top/below")
     assert not child.alive()
+
+
+def test_what_was_opened_on_the_way_to_a_cgroup_that_is_gone_is_closed(tmp_path):
+    (tmp_path / "top/a/b/c").mkdir(parents=True)
+    directory = Live(str(tmp_path), str(tmp_path), keep=0).cgroups("/top")
+    chain = [directory := directory.child(name) for name in "abc"]
+    for one in chain:
+        one.release()
+    open_before = os.listdir("/proc/self/fd")
+    (tmp_path / "top/a/b").rename(tmp_path / "top/a/old")
+    (tmp_path / "top/a/b").mkdir()
+    for name, error in (("b", "ENODEV"), ("gone", "ENOENT")):  # another one of the name, and none
+        (tmp_path / "top/a/b").rename(tmp_path / "top/a" / name)
+        with pytest.raises(ReadError) as caught:
+            chain[-1].read("memory.stat")
+        assert caught.value.errno_name == error
+        assert os.listdir("/proc/self/fd") == open_before

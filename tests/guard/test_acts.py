@@ -8,7 +8,7 @@ from memwarden.guard import ir
 from memwarden.guard.engine import REMEMBERED, Engine
 from memwarden.guard.sight import _sees
 from memwarden.guard.victims import Victims
-from memwarden.guard.watched import heeded, watched
+from memwarden.guard.watched import heeded, more_files, watched
 from memwarden.state.intents import (
     CgroupId,
     Freeze,
@@ -191,6 +191,16 @@ def test_who_is_watched():
     )
     sees = watched(ir.Policy("p", rules))
     assert [sees(path) for path in (DB, "/x/db.service", "/user.slice/a", "/")] == [False, True, True, False]
+
+
+def test_the_cpu_pressure_of_cgroups_is_read_for_who_asks():
+    def asked(detector):
+        return more_files(ir.Policy("p", (ir.Rule("a", (ir.Group("g", (ir.Dying(3), detector)),), ()),)))
+
+    for made in (ir.Stall, ir.Pressure, ir.PressureRising):
+        assert asked(made(1, resource="cpu", cgroups=("db.service",))) == {"cpu.pressure"}
+        assert asked(made(1, resource="cpu", cgroups=("/",))) == frozenset()  # the machine's is read anyway
+        assert asked(made(1, resource="io", cgroups=("**",))) == frozenset()
 
 
 def test_what_can_wake_the_guard():

@@ -86,6 +86,11 @@ class Known:
         """Contents, errors, and ``None`` for what is malformed, which is looked at again each time."""
         self.gaps: list[Gap] = []
 
+    def fails_alike(self, place: int, error: ReadError) -> bool:
+        """Whether a file gave this error already; it says nothing new then."""
+        before = self.datas[place]
+        return isinstance(before, ReadError) and before.errno_name == error.errno_name
+
     def update(self, datas: list[bytes | ReadError]) -> bool:
         """Take what the files say now; false when it takes another survey.
 
@@ -96,11 +101,7 @@ class Known:
         for place in compress(range(len(datas)), map(ne, self.datas, datas)):
             file, old, new = self.files[place], self.datas[place], datas[place]
             if isinstance(new, ReadError) or not isinstance(old, bytes):
-                if (
-                    isinstance(old, ReadError)
-                    and isinstance(new, ReadError)
-                    and old.errno_name == new.errno_name
-                ):
+                if isinstance(new, ReadError) and self.fails_alike(place, new):
                     continue
                 return False
             if file is SWITCH or file.name == cgroup_v2.CONTROLLERS:

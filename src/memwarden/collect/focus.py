@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from memwarden.collect import hierarchy, machine, membership, traits
 from memwarden.collect.cgroups import CgroupReader
-from memwarden.collect.glances import Glances
+from memwarden.collect.glances import GONE, Glances
 from memwarden.collect.leniency import Reading, decode
 from memwarden.collect.processes import ProcessReader
 from memwarden.errors import ParseError, ReadError
@@ -28,8 +28,6 @@ if TYPE_CHECKING:
     from memwarden.state.traits import KernelTraits
 
 V2: Final = 2
-GONE: Final = frozenset(("ENOENT", "ENODEV"))
-"""Errors of a cgroup that was removed meanwhile; nobody is in it."""
 FILES: Final = frozenset(
     (
         "cgroup.controllers",
@@ -70,7 +68,8 @@ class Focused:
     """Looks at one machine again and again.
 
     ``marks``: whose a cgroup is, and who is to be spared. ``glance``: of cgroup v2 only what may have changed
-    is read, see ``glances``, and what is ``watched`` at each look.
+    is read, see ``glances``, and what is ``watched`` at each look. ``more``: files of a v2 cgroup that are
+    read beside ``FILES``.
     """
 
     def __init__(
@@ -81,12 +80,14 @@ class Focused:
         marks: bool = True,
         glance: bool = False,
         watched: Callable[[str], bool] = lambda _path: False,
+        more: frozenset[str] = frozenset(),
     ) -> None:
         self._source = source
         self._cgroup_root = cgroup_root
         self._marks = marks
         self._glance = glance
         self._watched = watched
+        self._files = FILES | more
         self._survey: _Survey | None = None
 
     def look(self, closely: frozenset[str] = frozenset()) -> Snapshot:
@@ -132,7 +133,8 @@ class Focused:
             # Marks and limits of who is to be judged may be older than the look.
             cgroups.update(survey.reader.refresh(reading, paths))
         reader = ProcessReader(reading, survey.found, cgroups)
-        pids = None if "/" in paths else self._members(survey.found, snapshot, paths)
+        now = snapshot._replace(cgroups=MappingProxyType(cgroups))
+        pids = None if "/" in paths else self._members(survey.found, now, paths)
         found = reader.read() if pids is None else reader.some(pids)
         membership.settle(cgroups, found)
         return snapshot._replace(
@@ -161,14 +163,16 @@ class Focused:
             return None
         for path in sorted(paths):
             for cgroup in snapshot.subtree(path):
+                directory = root
                 try:
-                    directory = root
                     for name in cgroup.path.split("/")[1:]:
                         directory = directory.child(name)
                     pids.update(cgroup_procs.parse(decode(directory.read("cgroup.procs"))))
                 except ReadError as error:
                     if error.errno_name not in GONE:
                         return None
+                finally:
+                    directory.release()
         return pids
 
     def _cgroups(
@@ -207,5 +211,5 @@ class Focused:
 
     def _reader(self, found: Hierarchy) -> CgroupReader | Glances:
         if self._glance and found.version == V2:
-            return Glances(found.mount_point, marks=self._marks, only=FILES, watched=self._watched)
-        return CgroupReader(found, marks=self._marks, only=FILES)
+            return Glances(found.mount_point, marks=self._marks, only=self._files, watched=self._watched)
+        return CgroupReader(found, marks=self._marks, only=self._files)

@@ -48,6 +48,10 @@ HOT: Final = frozenset(
     )
 )
 """What moves with every page; limits and the like move when somebody writes them."""
+WATCHED: Final = HOT | {"cpu.pressure", "io.pressure", "io.stat"}
+"""What moves all the time, and is asked for where somebody is watched by name."""
+GONE: Final = frozenset(("ENOENT", "ENODEV"))
+"""Errors of a cgroup that was removed meanwhile; nobody is in it."""
 _NEVER: Final = -WHOLE_US - OLDEST_US
 
 
@@ -70,7 +74,8 @@ class _Node:
     def take(self, known: Known) -> None:
         """Another survey found other files."""
         self.known = known
-        self.hot = [place for place, name in enumerate(known.names) if name in HOT]
+        hot = WATCHED if self.watched else HOT
+        self.hot = [place for place, name in enumerate(known.names) if name in hot]
         self.names = [known.names[place] for place in self.hot]
         self.usage = known.names.index(USAGE) if USAGE in known.names else None
 
@@ -151,6 +156,7 @@ class Glances:
             if node is not None and node not in read:
                 read.add(node)
                 self._again(reading, node)
+                node.directory.release()
         if self._changed:
             self._list_all(root)
         else:
@@ -161,23 +167,32 @@ class Glances:
     def refresh(self, reading: Reading, paths: frozenset[str]) -> dict[str, Cgroup]:
         """Some cgroups, and those above and below them, with everything as it is now; those still there.
 
-        Whoever was read wholly at this look is left out. Of the whole machine (``/``), so are those that were
-        a short time ago.
+        Whoever is as the look gave it is left out; whoever came since is not. What was read wholly at this
+        look is not read again, nor is, of the whole machine (``/``), what was a short time ago.
         """
-        found: dict[str, Cgroup] = {}
+        asked: list[_Node] = []
         age_us = WHOLE_US if "/" in paths else 1
         for path in dict.fromkeys(above for one in paths for above in ancestry(one)):
             node = self._at(path)
             if node is None:
                 continue
             if path not in paths:  # who is beside those that are asked for does not matter
-                if self._is_due(node, age_us) and self._all_figures(reading, node):
-                    found[path] = node.known.cgroup
+                asked.append(node)
+                if self._is_due(node, age_us):
+                    self._all_figures(reading, node)
+                    node.directory.release()
                 continue
             for one in node.walk():
-                if self._is_due(one, age_us) and self._wholly(reading, one):
-                    found[one.known.cgroup.path] = one.known.cgroup
-        return found
+                asked.append(one)
+                if self._is_due(one, age_us):
+                    self._wholly(reading, one)
+        # Compared last of all: who is gone may have been below somebody that was read before.
+        cgroups = [(node, node.known.cgroup) for node in asked]
+        return {
+            cgroup.path: cgroup
+            for node, cgroup in cgroups
+            if self._cgroups.get(cgroup.path) is not cgroup and self._at(cgroup.path) is node
+        }
 
     def _at(self, path: str) -> _Node | None:
         """The one that has this path."""
@@ -215,6 +230,7 @@ class Glances:
                 read.add(node)
                 if self._again(reading, node):
                     waiting.extend(node.below.values())
+            node.directory.release()
         return read
 
     def take_turns(self, reading: Reading) -> None:
@@ -243,11 +259,16 @@ class Glances:
             return self._wholly(reading, node)
         self._read.append(node)
         known, datas = node.known, list[Any](node.known.datas)
+        failed = False
         for place, data in zip(node.hot, node.directory.read_all(node.names), strict=True):
+            if isinstance(data, ReadError):
+                if known.fails_alike(place, data):
+                    continue  # as memory.pressure does each time with psi=0
+                failed = True
             datas[place] = data
         if datas == known.datas:
             return True
-        if any(isinstance(datas[place], ReadError) for place in node.hot) or not known.update(datas):
+        if failed or not known.update(datas):
             self._lost(node)
             return False
         return True
@@ -309,24 +330,35 @@ class Glances:
             below: dict[str, _Node] = {}
             for name, directory in self._children(reading, node):
                 one = node.below.get(name)
-                if one is None or one.known.inode != directory.inode:
+                if directory is not None and (one is None or one.known.inode != directory.inode):
                     one = self._met(reading, f"{node.prefix}/{name}", directory, node)
                     waiting.extend(() if one is None else (one,))
                 if one is not None:
                     below[name] = one
             self._leave(node, below)
+            node.directory.release()
 
-    def _children(self, reading: Reading, node: _Node) -> Iterator[tuple[str, Directory]]:
+    def _children(self, reading: Reading, node: _Node) -> Iterator[tuple[str, Directory | None]]:
+        """Those below by name; ``None`` for one that is there and cannot be opened.
+
+        Only who is gone is left out. With too many files open nobody can be listed, and all live on.
+        """
         try:
             names = sorted([name for name, _ in node.directory.subdirectories()])
         except ReadError as error:
-            names = []
+            names = [] if error.errno_name in GONE else list(node.below)
             reading.gaps.append(gap(error, node.directory.path))
         for name in names:
             try:
-                yield name, node.directory.child(name)
+                directory = node.directory.child(name)
             except ReadError as error:
-                reading.gaps.append(Gap(error.path, GapReason.GONE))
+                gone = error.errno_name in GONE
+                reading.gaps.append(Gap(error.path, GapReason.GONE) if gone else gap(error, error.path))
+                if not gone:
+                    yield name, None
+                continue
+            yield name, directory
+            directory.release()
 
     def _met(self, reading: Reading, path: str, directory: Directory, parent: _Node | None) -> _Node | None:
         """Survey a cgroup that is new; ``None`` when it is gone already."""

@@ -27,6 +27,19 @@ def watched(policy: ir.Policy) -> Callable[[str], bool]:
     return matcher.fits
 
 
+def more_files(policy: ir.Policy) -> frozenset[str]:
+    """Files of cgroups that few policies ask for, and no other has to pay for."""
+    return frozenset(
+        [
+            "cpu.pressure"
+            for detector in _detectors(policy)
+            if isinstance(detector, ir.Stall | ir.Pressure | ir.PressureRising)
+            and detector.resource == "cpu"
+            and any(glob != "/" for glob in detector.cgroups)
+        ]
+    )
+
+
 class HeededStall(NamedTuple):
     """Stalled time of some cgroups that a policy watches for: a pressure trigger can tell of it."""
 

@@ -183,14 +183,18 @@ class CgroupDirectory:
             above = above.parent
         assert above is not None, "a root stays open"
         fd = above.fd
-        for directory in reversed(chain):
-            below = os.open(directory.name, files.DIRECTORY_FLAGS, dir_fd=fd)
+        try:
+            for directory in reversed(chain):
+                below = os.open(directory.name, files.DIRECTORY_FLAGS, dir_fd=fd)
+                if fd != above.fd and fd is not None:
+                    os.close(fd)
+                fd = below
+                if os.fstat(fd).st_ino != directory.inode:
+                    raise OSError(ENODEV, "another cgroup has this name now")  # noqa: TRY301 - closed below
+        except OSError:
             if fd != above.fd and fd is not None:
                 os.close(fd)
-            fd = below
-            if os.fstat(fd).st_ino != directory.inode:
-                os.close(fd)
-                raise OSError(ENODEV, "another cgroup has this name now")
+            raise
         self.fd = fd
 
     def close_files(self) -> None:
