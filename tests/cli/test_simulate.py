@@ -122,6 +122,8 @@ def test_a_scenario_comes_from_standard_input(cli, monkeypatch):
         (["tight-cache", "--sweep", "memory.max"], 2, "--sweep memory.max: is no range"),
         (["two-tenants", "--sweep", "memory.max=1G..2G:1G"], 2, "of which cgroup? There are /ten"),
         (["tight-cache", "--sweep", "seed=1..2:1", "--seeds", "3"], 2, "two questions"),
+        (["tight-cache", "--set", "/memory.max=1G"], 3, '--set /memory.max=1G: [group."/"]: memory.max: the'),
+        (["tight-cache", "--sweep", "/memory.max=1G..2G:1G"], 3, "memory.max: the kernel has no such file"),
         (["tight-cache", "--seeds", "0"], 2, "--seeds 0: give a number of nodes"),
         (["tight-cache", "--seeds", "2", "--compare", "none"], 2, "--compare does not go with"),
         (["tight-cache", "--plot", "x.pdf"], 2, "--plot x.pdf: the name has to end in .svg, .png, .html"),
