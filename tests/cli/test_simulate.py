@@ -151,6 +151,14 @@ def test_faults_of_a_file_are_all_said_with_their_lines(cli, tmp_path):
     )
 
 
+def test_what_is_extended_and_not_there_has_the_nearest_name(cli, tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_text('[scenario]\nextends = "fast-leek"\n')
+    ran = cli("simulate", path)
+    assert ran.code == 3
+    assert "extends: fast-leek: there is no scenario of this name (did you mean fast-leak?)" in ran.err
+
+
 def test_what_is_odd_is_said_and_simulated(cli, small):
     ran = cli("simulate", small, "--set", "/web/memory.min=1G")
     assert ran.code == 0

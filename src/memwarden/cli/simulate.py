@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from memwarden.sim.result import Result
     from memwarden.sim.scenario import Scenario
     from memwarden.sim.words.settings import Setting
+    from memwarden.words.document import Text
     from memwarden.words.problems import Problem
 
 HELP = "try a limit or a policy in a world that obeys the kernel's rules"
@@ -215,7 +216,6 @@ def scenario(where: str, settings: Sequence[str | Setting]) -> Scenario:
 
 def of_text(text: object, name: str, settings: Sequence[str | Setting]) -> Scenario:
     """A scenario by its text."""
-    from memwarden.host import scenario_files
     from memwarden.sim.words.load import load
     from memwarden.sim.words.settings import setting
     from memwarden.words.document import Text
@@ -224,7 +224,7 @@ def of_text(text: object, name: str, settings: Sequence[str | Setting]) -> Scena
     loaded = load(
         text,
         name=name,
-        fetch=lambda base, beside: Text(*scenario_files.read(base, beside)),
+        fetch=_fetched,
         settings=[setting(one) if isinstance(one, str) else one for one in settings],
     )
     if loaded.scenario is not None:
@@ -233,6 +233,18 @@ def of_text(text: object, name: str, settings: Sequence[str | Setting]) -> Scena
     *others, last = (one for one in loaded.problems if not one.warning)
     _tell(others)
     raise InputError(str(last))
+
+
+def _fetched(base: str, beside: str) -> Text:
+    """What a scenario extends."""
+    from memwarden.cli.parser import nearest
+    from memwarden.host import scenario_files
+    from memwarden.words.document import Text
+
+    if not scenario_files.is_file(base) and base not in scenario_files.names():
+        hint = nearest(base, scenario_files.names())
+        raise InputError(f"{base}: there is no scenario of this name{hint}")
+    return Text(*scenario_files.read(base, beside))
 
 
 def _tell(problems: Sequence[Problem]) -> None:
