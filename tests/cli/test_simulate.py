@@ -120,6 +120,7 @@ def test_a_scenario_comes_from_standard_input(cli, monkeypatch):
         (["no/such.toml"], 3, "no/such.toml: cannot be read: No such file or directory"),
         (["tight-cache", "--set", "x"], 2, "--set x: is not KEY=VALUE"),
         (["tight-cache", "--sweep", "memory.max"], 2, "--sweep memory.max: is no range"),
+        (["tight-cache", "--sweep", "memory.max=1..2:1"], 3, '--sweep memory.max=1..2:1: [group."/servi'),
         (["two-tenants", "--sweep", "memory.max=1G..2G:1G"], 2, "of which cgroup? There are /ten"),
         (["tight-cache", "--sweep", "seed=1..2:1", "--seeds", "3"], 2, "two questions"),
         (["tight-cache", "--set", "/memory.max=1G"], 3, '--set /memory.max=1G: [group."/"]: memory.max: the'),

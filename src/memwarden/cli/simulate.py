@@ -91,7 +91,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     several.add_argument(
         "--keep", metavar="FILE", help="keep every run that is done here, and go on from it the next time"
     )
-    parser.add_argument("--plot", metavar="FILE", help="draw it: .svg, .png or .html (needs matplotlib)")
+    parser.add_argument(
+        "--plot", metavar="FILE", action="append", default=[],
+        help="draw it: .svg, .png or .html (needs matplotlib); may be repeated",
+    )  # fmt: skip
     common.add_format_option(parser)
     common.add_color_option(parser)
 
@@ -108,11 +111,12 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError("--sweep and --seeds are two questions; ask one of them")
     if args.sweep is None and args.seeds is None and (args.keep is not None or args.jobs is not None):
         raise UsageError("--keep and --jobs are for many runs; give --sweep or --seeds, too")
-    if args.plot is not None:
+    args.plot = list(dict.fromkeys(args.plot))
+    for path in args.plot:
         from memwarden.present import plot
 
-        plot.check(args.plot)
-        common.refuse_existing(args.plot, force=args.force)
+        plot.check(path)
+        common.refuse_existing(path, force=args.force)
     if args.write is not None:
         return _write(args)
     if args.sweep is not None or args.seeds is not None:
@@ -159,11 +163,11 @@ def _runs(args: argparse.Namespace) -> int:
         else:
             variants.append(Variant(said, variants[0].scenario, policy_of(args, said)))
     runs = [(one.label, simulated(one)) for one in variants]
-    if args.plot is not None:
+    for path in args.plot:
         from memwarden.present import plot
 
-        with common.whole_file(args.plot, force=args.force, mode=0o644) as file:
-            plot.write(runs, args.plot, file)
+        with common.whole_file(path, force=args.force, mode=0o644) as file:
+            plot.write(runs, path, file)
     _print(args, runs)
     return 0
 
