@@ -66,6 +66,13 @@ def test_who_dies_and_when_is_the_first_thing_said(cli, small):
     assert max(map(len, ran.out.splitlines())) <= 80
 
 
+def test_a_policy_that_did_nothing_is_told_from_none(cli, small):
+    idle = cli("simulate", small, "--policy", "default", "--set", "program.leak.grow.limit=8MiB").out
+    assert "; policy default: 0 decisions" in " ".join(idle.split())
+    for words in ((), ("--policy", "none")):
+        assert "policy" not in cli("simulate", small, *words).out
+
+
 def test_who_ends_on_sigterm_is_not_said_to_live(cli, small, tmp_path):
     policy = tmp_path / "earlyoom"
     policy.write_text('EARLYOOM_ARGS="-M 980000,1024"\n')  # KiB: ask below 957 MiB, kill below 1 MiB

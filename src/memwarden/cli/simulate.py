@@ -168,11 +168,11 @@ def _runs(args: argparse.Namespace) -> int:
 
         with common.whole_file(path, force=args.force, mode=0o644) as file:
             plot.write(runs, path, file)
-    _print(args, runs)
+    _print(args, runs, None if variants[0].policy is None else args.policy)
     return 0
 
 
-def _print(args: argparse.Namespace, runs: Sequence[tuple[str, Result]]) -> None:
+def _print(args: argparse.Namespace, runs: Sequence[tuple[str, Result]], policy: str | None) -> None:
     if args.format == "json":
         from memwarden.present import simulate_json
 
@@ -182,7 +182,7 @@ def _print(args: argparse.Namespace, runs: Sequence[tuple[str, Result]]) -> None
     from memwarden.present.colour import Paint
 
     paint, width = Paint(common.use_color(args)), common.width()
-    common.write(simulate_text.text(runs[0][1], width=width, paint=paint))
+    common.write(simulate_text.text(runs[0][1], width=width, paint=paint, policy=policy))
     if len(runs) > 1:
         common.write("\n" + simulate_compare.text(runs, width=width, paint=paint))
 

@@ -51,6 +51,7 @@ def problems(text, **more):
             f'{WEB}memory.max = "-1G"',
             's.toml:2: [group."/web"]: memory.max: "-1G" is less than nothing; write',
         ),
+        (f"{WEB}memory.max = -5", 's.toml:2: [group."/web"]: memory.max: "-5" is less than nothing; write'),
         (f"{WEB}memory.oom.group = 1", 's.toml:2: [group."/web"]: memory.oom.group: 1 is not true or false'),
         (
             f"{WEB}{RUN}grow = {{ rate = '1MiB' }}",
