@@ -66,6 +66,13 @@ def test_who_dies_and_when_is_the_first_thing_said(cli, small):
     assert max(map(len, ran.out.splitlines())) <= 80
 
 
+def test_a_policy_that_did_nothing_is_told_from_none(cli, small):
+    idle = cli("simulate", small, "--policy", "default", "--set", "program.leak.grow.limit=8MiB").out
+    assert "; policy default: 0 decisions" in " ".join(idle.split())
+    for words in ((), ("--policy", "none")):
+        assert "policy" not in cli("simulate", small, *words).out
+
+
 def test_who_ends_on_sigterm_is_not_said_to_live(cli, small, tmp_path):
     policy = tmp_path / "earlyoom"
     policy.write_text('EARLYOOM_ARGS="-M 980000,1024"\n')  # KiB: ask below 957 MiB, kill below 1 MiB
@@ -120,8 +127,11 @@ def test_a_scenario_comes_from_standard_input(cli, monkeypatch):
         (["no/such.toml"], 3, "no/such.toml: cannot be read: No such file or directory"),
         (["tight-cache", "--set", "x"], 2, "--set x: is not KEY=VALUE"),
         (["tight-cache", "--sweep", "memory.max"], 2, "--sweep memory.max: is no range"),
+        (["tight-cache", "--sweep", "memory.max=1..2:1"], 3, '--sweep memory.max=1..2:1: [group."/servi'),
         (["two-tenants", "--sweep", "memory.max=1G..2G:1G"], 2, "of which cgroup? There are /ten"),
         (["tight-cache", "--sweep", "seed=1..2:1", "--seeds", "3"], 2, "two questions"),
+        (["tight-cache", "--set", "/memory.max=1G"], 3, '--set /memory.max=1G: [group."/"]: memory.max: the'),
+        (["tight-cache", "--sweep", "/memory.max=1G..2G:1G"], 3, "memory.max: the kernel has no such file"),
         (["tight-cache", "--seeds", "0"], 2, "--seeds 0: give a number of nodes"),
         (["tight-cache", "--seeds", "2", "--compare", "none"], 2, "--compare does not go with"),
         (["tight-cache", "--plot", "x.pdf"], 2, "--plot x.pdf: the name has to end in .svg, .png, .html"),
@@ -147,6 +157,14 @@ def test_faults_of_a_file_are_all_said_with_their_lines(cli, tmp_path):
     assert second == (
         f'memwarden: {path}:12: [program.leak]: cgroup: there is no cgroup "/wbe" (did you mean /web?)'
     )
+
+
+def test_what_is_extended_and_not_there_has_the_nearest_name(cli, tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_text('[scenario]\nextends = "fast-leek"\n')
+    ran = cli("simulate", path)
+    assert ran.code == 3
+    assert "extends: fast-leek: there is no scenario of this name (did you mean fast-leak?)" in ran.err
 
 
 def test_what_is_odd_is_said_and_simulated(cli, small):

@@ -285,6 +285,13 @@ def test_a_sweep_without_losses_has_room_for_its_line(tmp_path):
     assert drawn.axes[1].get_ylim() == (0, 1)
 
 
+@pytest.mark.parametrize("words", [(), SWEEP])
+def test_two_pictures_are_both_drawn_and_one_name_twice_is_one(draw, tmp_path, words):
+    draw("a.svg", *words, "--plot", str(tmp_path / "b.png"), "--plot", str(tmp_path / "a.svg"))
+    assert (tmp_path / "a.svg").read_bytes().startswith(b"<?xml")
+    assert (tmp_path / "b.png").read_bytes().startswith(b"\x89PNG")
+
+
 def test_without_matplotlib_one_sentence_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     with pytest.raises(UnsupportedError, match=r"pip install 'memwarden\[plot\]'"):

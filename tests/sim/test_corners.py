@@ -2,6 +2,8 @@
 
 import pytest
 
+from memwarden.present.simulate_words import event
+from memwarden.sim import summary
 from memwarden.sim.result import Kind
 from memwarden.sim.scenario import (
     Change,
@@ -17,7 +19,7 @@ from memwarden.sim.scenario import (
     WorkingSet,
     WriteFile,
 )
-from memwarden.units import GIB, MIB
+from memwarden.units import GIB, MAX, MIB
 from tests.sim.conserved import run
 
 MACHINE = Machine(ram_bytes=GIB, thp=False)
@@ -45,6 +47,26 @@ def test_swap_above_swap_high_throttles_like_memory_does():
         slept += jiffies / 250 if jiffies >= 3 else 0.0
     assert result.samples[-1].groups["/a"].usage.swap == pytest.approx(swap * 4096, rel=0.01)
     assert not killed(result)
+    [told] = [one for one in summary.told(result.events) if one.event.kind is Kind.THROTTLED]
+    assert event(told, result) == "/a is above memory.swap.high: its allocations are slowed down"
+
+
+def test_who_is_above_both_is_told_once_of_each():
+    # Swap is full at 32 MiB, above its high of 30 by a fifteenth; then memory goes above its own high, too.
+    machine = MACHINE._replace(swap=SwapDevice(32 * MIB))
+    groups = (Group("/a", high_bytes=100 * MIB, swap_high_bytes=30 * MIB),)
+    _, result = play(Program("p", "/a", (Grow(None),)), groups=groups, machine=machine, seconds=60)
+    told = [one.event.detail for one in summary.told(result.events) if one.event.kind is Kind.THROTTLED]
+    assert told == ["memory.swap.high", "memory.high"]
+
+
+def test_a_limit_that_is_written_is_told_as_a_size():
+    changes = (Change(100_000, "/a", "memory.high", 300 * MIB), Change(200_000, "/a", "memory.max", MAX))
+    _, result = play(Program("p", "/a", (Grow(MIB),)), groups=(Group("/a"),), seconds=1, changes=changes)
+    assert [event(one, result) for one in summary.told(result.events)] == [
+        "memory.high=300M of /a is written",
+        "memory.max=max of /a is written",
+    ]
 
 
 def test_dirty_pages_under_a_limit_are_waited_for_before_anybody_dies():

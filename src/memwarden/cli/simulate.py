@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from memwarden.sim.result import Result
     from memwarden.sim.scenario import Scenario
     from memwarden.sim.words.settings import Setting
+    from memwarden.words.document import Text
     from memwarden.words.problems import Problem
 
 HELP = "try a limit or a policy in a world that obeys the kernel's rules"
@@ -90,7 +91,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     several.add_argument(
         "--keep", metavar="FILE", help="keep every run that is done here, and go on from it the next time"
     )
-    parser.add_argument("--plot", metavar="FILE", help="draw it: .svg, .png or .html (needs matplotlib)")
+    parser.add_argument(
+        "--plot", metavar="FILE", action="append", default=[],
+        help="draw it: .svg, .png or .html (needs matplotlib); may be repeated",
+    )  # fmt: skip
     common.add_format_option(parser)
     common.add_color_option(parser)
 
@@ -107,11 +111,12 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError("--sweep and --seeds are two questions; ask one of them")
     if args.sweep is None and args.seeds is None and (args.keep is not None or args.jobs is not None):
         raise UsageError("--keep and --jobs are for many runs; give --sweep or --seeds, too")
-    if args.plot is not None:
+    args.plot = list(dict.fromkeys(args.plot))
+    for path in args.plot:
         from memwarden.present import plot
 
-        plot.check(args.plot)
-        common.refuse_existing(args.plot, force=args.force)
+        plot.check(path)
+        common.refuse_existing(path, force=args.force)
     if args.write is not None:
         return _write(args)
     if args.sweep is not None or args.seeds is not None:
@@ -158,16 +163,16 @@ def _runs(args: argparse.Namespace) -> int:
         else:
             variants.append(Variant(said, variants[0].scenario, policy_of(args, said)))
     runs = [(one.label, simulated(one)) for one in variants]
-    if args.plot is not None:
+    for path in args.plot:
         from memwarden.present import plot
 
-        with common.whole_file(args.plot, force=args.force, mode=0o644) as file:
-            plot.write(runs, args.plot, file)
-    _print(args, runs)
+        with common.whole_file(path, force=args.force, mode=0o644) as file:
+            plot.write(runs, path, file)
+    _print(args, runs, None if variants[0].policy is None else args.policy)
     return 0
 
 
-def _print(args: argparse.Namespace, runs: Sequence[tuple[str, Result]]) -> None:
+def _print(args: argparse.Namespace, runs: Sequence[tuple[str, Result]], policy: str | None) -> None:
     if args.format == "json":
         from memwarden.present import simulate_json
 
@@ -177,7 +182,7 @@ def _print(args: argparse.Namespace, runs: Sequence[tuple[str, Result]]) -> None
     from memwarden.present.colour import Paint
 
     paint, width = Paint(common.use_color(args)), common.width()
-    common.write(simulate_text.text(runs[0][1], width=width, paint=paint))
+    common.write(simulate_text.text(runs[0][1], width=width, paint=paint, policy=policy))
     if len(runs) > 1:
         common.write("\n" + simulate_compare.text(runs, width=width, paint=paint))
 
@@ -215,7 +220,6 @@ def scenario(where: str, settings: Sequence[str | Setting]) -> Scenario:
 
 def of_text(text: object, name: str, settings: Sequence[str | Setting]) -> Scenario:
     """A scenario by its text."""
-    from memwarden.host import scenario_files
     from memwarden.sim.words.load import load
     from memwarden.sim.words.settings import setting
     from memwarden.words.document import Text
@@ -224,7 +228,7 @@ def of_text(text: object, name: str, settings: Sequence[str | Setting]) -> Scena
     loaded = load(
         text,
         name=name,
-        fetch=lambda base, beside: Text(*scenario_files.read(base, beside)),
+        fetch=_fetched,
         settings=[setting(one) if isinstance(one, str) else one for one in settings],
     )
     if loaded.scenario is not None:
@@ -233,6 +237,18 @@ def of_text(text: object, name: str, settings: Sequence[str | Setting]) -> Scena
     *others, last = (one for one in loaded.problems if not one.warning)
     _tell(others)
     raise InputError(str(last))
+
+
+def _fetched(base: str, beside: str) -> Text:
+    """What a scenario extends."""
+    from memwarden.cli.parser import nearest
+    from memwarden.host import scenario_files
+    from memwarden.words.document import Text
+
+    if not scenario_files.is_file(base) and base not in scenario_files.names():
+        hint = nearest(base, scenario_files.names())
+        raise InputError(f"{base}: there is no scenario of this name{hint}")
+    return Text(*scenario_files.read(base, beside))
 
 
 def _tell(problems: Sequence[Problem]) -> None:

@@ -27,10 +27,12 @@ def scenario(source: str, settings: Sequence[str | Setting]) -> Scenario:
         snapshots = _recorded(source)
         made = first(snapshots, _name(source))
         _tell_gone(source, snapshots)
+        _tell_root(source, snapshots[-1])
     else:
         snapshot = _live()
         below = _cgroup(snapshot, source)
         made = first([snapshot], _name(below), below=below)
+        _tell_root(source, snapshot)
     return of_text(Text(source, render(made)), made.name, settings)
 
 
@@ -47,6 +49,18 @@ def _tell_gone(source: str, snapshots: Sequence[Snapshot]) -> None:
                 f"memwarden: {source}: {escape(path)} had {size(one.current_bytes or 0)} in the first "
                 "snapshot and nobody in it in the last; it is not in the scenario, add it by hand\n"
             )
+
+
+def _tell_root(source: str, last: Snapshot) -> None:
+    """Seen from within a container its own cgroup is the root and has a limit; a scenario's root has none."""
+    from memwarden.present.text import size
+
+    limit = last.cgroups["/"].max_bytes if "/" in last.cgroups else None
+    if isinstance(limit, int):
+        sys.stderr.write(
+            f"memwarden: {source}: its root has memory.max {size(limit)}, as a container's has; the root "
+            "of a scenario has none, bound the machine with ram in [machine] instead\n"
+        )
 
 
 def _recorded(path: str) -> list[Snapshot]:

@@ -80,7 +80,10 @@ def _job(args: argparse.Namespace, swept: Sweep, at: int) -> Job:
     from memwarden.sim.words.settings import setting
 
     option = "--seeds" if args.sweep is None else "--sweep"
-    one = simulate.chosen(args, [*args.settings, setting(f"{swept.key}={swept.texts[at]}", option)])
+    said = setting(f"{swept.key}={swept.texts[at]}", option)
+    if args.sweep is not None:  # the key may have been completed: a fault names what was written
+        said = said._replace(said=f"--sweep {args.sweep}")
+    one = simulate.chosen(args, [*args.settings, said])
     return Job(swept.values[at], swept.texts[at], render(one))
 
 
@@ -89,11 +92,11 @@ def _print(
 ) -> None:
     from memwarden.present import sweep_json, sweep_text
 
-    if args.plot is not None and len(points) > 1:
+    for path in args.plot if len(points) > 1 else ():
         from memwarden.present import plot_sweep
 
-        with common.whole_file(args.plot, force=args.force, mode=0o644) as file:
-            plot_sweep.write(scenario, swept, points, args.plot, file)
+        with common.whole_file(path, force=args.force, mode=0o644) as file:
+            plot_sweep.write(scenario, swept, points, path, file)
     if args.format == "json":
         common.write_json(sweep_json.document(scenario, policy, swept, points))
     elif args.sweep is None:

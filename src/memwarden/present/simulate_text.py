@@ -8,7 +8,7 @@ from memwarden.present import simulate_words as said
 from memwarden.present.colour import PLAIN
 from memwarden.present.spark import spark
 from memwarden.present.table import Column, Row, render
-from memwarden.present.text import ABSENT, duration, escape, short_size
+from memwarden.present.text import ABSENT, counted, duration, escape, short_size
 from memwarden.present.wrap import wrap
 from memwarden.sim.result import Kind
 from memwarden.sim.summary import DEATHS, lost, summary, told
@@ -47,19 +47,25 @@ WORK_COLUMNS: Final = (
 )
 
 
-def text(result: Result, *, width: int, paint: Paint = PLAIN) -> str:
-    """One run."""
+def text(result: Result, *, width: int, paint: Paint = PLAIN, policy: str | None = None) -> str:
+    """One run; ``policy`` is what acted in it, ``None`` for the kernel alone."""
     scenario, found = result.scenario, summary(result)
     title = f"{scenario.name}: {scenario.text}" if scenario.text else scenario.name
     verdict = wrap(said.headline(found), width)
     blocks = [
-        [*wrap(escape(title), width), *wrap(said.machine_line(result), width)],
+        [*wrap(escape(title), width), *wrap(said.machine_line(result) + _acted(policy, result), width)],
         [paint(line, "bold", *(["red"] if found.deaths else [])) for line in verdict],
         _events(result, width, paint),
         _groups(result, found.groups, width, paint),
         _work(result.work, width, paint),
     ]
     return "\n\n".join("\n".join(block) for block in blocks if block) + "\n"
+
+
+def _acted(policy: str | None, result: Result) -> str:
+    if policy is None:
+        return ""
+    return f"; policy {escape(policy)}: {counted(len(result.notes), 'decision')}"
 
 
 def _events(result: Result, width: int, paint: Paint) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from memwarden.present.text import counted, duration, escape, size
+from memwarden.present.text import counted, duration, escape, short_size, size
 from memwarden.sim.result import Kind
 from memwarden.units import SECOND_US
 
@@ -74,7 +74,7 @@ def _reclaim(one: Event, result: Result) -> str:
 
 
 def _throttled(one: Event, result: Result) -> str:
-    return f"{_where(one)} is above memory.high: its allocations are slowed down"
+    return f"{_where(one)} is above {escape(one.detail)}: its allocations are slowed down"
 
 
 def _max(one: Event, result: Result) -> str:
@@ -108,7 +108,9 @@ def _term(one: Event, result: Result) -> str:
 
 
 def _changed(one: Event, result: Result) -> str:
-    return f"{escape(one.detail)} of {escape(one.cgroup)} is written"
+    knob, _, value = one.detail.partition("=")
+    said = short_size(int(value)) if value.isdecimal() else value
+    return f"{escape(knob)}={escape(said)} of {escape(one.cgroup)} is written"
 
 
 def _decision(one: Event, result: Result) -> str:

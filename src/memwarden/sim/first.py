@@ -172,6 +172,10 @@ def _groups(snapshot: Snapshot, paths: Sequence[str]) -> list[Group]:
 
 
 def _group(cgroup: Cgroup) -> Group:
+    if cgroup.path == "/":
+        # Where a container was recorded, its own cgroup is the root and has limits; a machine's has none.
+        return Group(cgroup.path)
+
     def limit(value: Limit | None) -> Limit:
         return MAX if value is None else value
 

@@ -13,7 +13,7 @@ class Kind(Enum):
     STARTED = "started"
     STOPPED = "stopped"  # by itself or by its supervisor, with no signal of ours
     RECLAIM = "reclaim"  # the first of a stretch, by the limit that drove it
-    THROTTLED = "throttled"  # the first sleep of a stretch at memory.high
+    THROTTLED = "throttled"  # the first sleep of a stretch; ``detail``: memory.high or memory.swap.high
     MAX = "max"  # the first of a stretch at memory.max
     KSWAPD = "kswapd"  # woken at the low watermark
     DIRECT = "direct reclaim"  # below the min watermark

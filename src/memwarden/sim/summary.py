@@ -24,6 +24,8 @@ TOLD: Final = (
     Kind.OOM,
 )
 """Kinds that come in stretches: the first is told and the others are counted."""
+STRETCHES: Final = tuple(one for one in TOLD if one is not Kind.THROTTLED)
+"""Those whose detail makes no difference."""
 
 
 class Death(NamedTuple):
@@ -153,7 +155,7 @@ def told(events: tuple[Event, ...]) -> tuple[Told, ...]:
     for one in events:
         if one.kind in (Kind.STARTED, Kind.GONE):
             continue
-        key = (one.kind, one.cgroup, one.program, "" if one.kind in TOLD else one.detail)
+        key = (one.kind, one.cgroup, one.program, "" if one.kind in STRETCHES else one.detail)
         number = at.get(key)
         if number is None or one.kind not in (*TOLD, *DEATHS):
             at[key] = len(found)

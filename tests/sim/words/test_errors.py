@@ -7,6 +7,7 @@ import pytest
 from memwarden.errors import InputError, UsageError
 from memwarden.sim.words.load import load
 from memwarden.sim.words.settings import setting
+from memwarden.sim.words.words import KNOBS
 from memwarden.units import GIB, MAX, MIB
 from memwarden.words.document import Text
 
@@ -50,6 +51,7 @@ def problems(text, **more):
             f'{WEB}memory.max = "-1G"',
             's.toml:2: [group."/web"]: memory.max: "-1G" is less than nothing; write',
         ),
+        (f"{WEB}memory.max = -5", 's.toml:2: [group."/web"]: memory.max: "-5" is less than nothing; write'),
         (f"{WEB}memory.oom.group = 1", 's.toml:2: [group."/web"]: memory.oom.group: 1 is not true or false'),
         (
             f"{WEB}{RUN}grow = {{ rate = '1MiB' }}",
@@ -89,6 +91,22 @@ def problems(text, **more):
         (
             'group."/web" = 1',
             's.toml:1: [group."/web"]: 1 is not a table; write group = { memory.min = ... }',
+        ),
+        # The root cgroup has no limits.
+        *(
+            (
+                f'[group."/"]\n{knob} = {value}\n',
+                f's.toml:2: [group."/"]: {knob}: the kernel has no such file at the root; write it for',
+            )
+            for knob, value in (*((knob, "'1G'") for knob in KNOBS), ("memory.oom.group", "true"))
+        ),
+        (
+            '[group."/"]\nmemory.hihg = "1G"\n',
+            's.toml:2: [group."/"]: "memory.hihg" is no key of group (did you',
+        ),
+        (
+            "[[change]]\nat = '1s'\ncgroup = '/'\nmemory.max = '1G'",
+            "s.toml:4: change 1: memory.max: the kernel has no such file at the root",
         ),
         # Programs.
         (
@@ -299,7 +317,11 @@ def test_a_setting_goes_over_the_file():
         ("program.q.start=1s", "--set program.q.start=1s: there is no program q; there are p"),
         ("machine.ram=5x", '--set machine.ram=5x: [machine]: ram: "5x": the unit is not one of'),
         ("machine.rma=5G", '--set machine.rma=5G: [machine]: "rma" is no key of machine (did you mean ram?)'),
-        ("/memory.high=x", '--set /memory.high=x: [group."/"]: memory.high: "x" is not a number with a unit'),
+        (
+            "/memory.max=1G",
+            '--set /memory.max=1G: [group."/"]: memory.max: the kernel has no such file at the',
+        ),
+        ("/memory.high=x", '--set /memory.high=x: [group."/"]: memory.high: the kernel has no such file'),
     ],
 )
 def test_what_is_wrong_with_a_setting_names_it(said, problem):

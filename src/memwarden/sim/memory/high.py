@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from memwarden.sim.world.memcg import Memcg
     from memwarden.sim.world.process import Task
 
+HIGH: Final = "memory.high"
+SWAP_HIGH: Final = "memory.swap.high"
 LEVEL: Final = 63
 """``LVL_SIZE`` - 1: jiffies that the first level of the timer wheel reaches."""
 
@@ -53,8 +55,8 @@ def handle_over_high(task: Task, memcg: Memcg) -> None:
     delay = wakes_us(begins, jiffies, world.jiffy_us) - begins
     task.proc.throttled.add(begins, begins + delay)
     task.wait += delay
-    over = max(memcg.chain[:-1], key=lambda above: overage(above.usage, above.high))
-    world.say(Kind.THROTTLED, over.path, proc=task.proc, stretch=True)
+    over, file = _furthest(memcg)
+    world.say(Kind.THROTTLED, over.path, proc=task.proc, detail=file, stretch=True)
 
 
 def wakes_us(begins_us: float, jiffies: int, jiffy_us: int) -> int:
@@ -65,6 +67,16 @@ def wakes_us(begins_us: float, jiffies: int, jiffy_us: int) -> int:
     shift = 0 if jiffies < LEVEL else 3 if jiffies < LEVEL << 3 else 6
     ends = int(begins_us // jiffy_us) + jiffies
     return ((ends >> shift) + 1 << shift) * jiffy_us
+
+
+def _furthest(memcg: Memcg) -> tuple[Memcg, str]:
+    """The cgroup that is furthest above one of its two files, most of the sleep, and which file that is."""
+    levels = memcg.chain[:-1]
+    over = max(levels, key=lambda above: overage(above.usage, above.high))
+    swap = max(levels, key=lambda above: overage(above.swap, above.swap_high))
+    if overage(swap.swap, swap.swap_high) > overage(over.usage, over.high):
+        return swap, SWAP_HIGH
+    return over, HIGH
 
 
 def _overages(memcg: Memcg) -> tuple[int, int]:

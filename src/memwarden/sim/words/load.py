@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from memwarden.errors import InputError
 from memwarden.sim import scenario as sim
@@ -36,6 +36,9 @@ if TYPE_CHECKING:
     from memwarden.words.document import Document, Text
     from memwarden.words.problems import Place, Problem
     from memwarden.words.word import Word
+
+
+ROOT: Final = "/"
 
 
 class Loaded(NamedTuple):
@@ -111,6 +114,8 @@ class _Loading:
             except WrongError as wrong:
                 here.wrong(str(wrong))
             flat, there = _flat(knobs, here)
+            if path == ROOT and isinstance(flat, dict):
+                _not_at_root(flat, there)
             found.append(sim.Group(path, **tables.fields(tables.values(GROUP, flat, there))))
         return tuple(found)
 
@@ -198,6 +203,8 @@ def _change(table: object, place: Place, paths: frozenset[str], duration_us: int
     if not isinstance(flat, dict) or len(filled) < len(CHANGE.keys):
         return []
     _there(filled["cgroup"], paths, there.at("cgroup"))
+    if filled["cgroup"] == ROOT:
+        _not_at_root(flat, there)
     if _right(there.problems):  # else the duration may not be what was meant
         doubts.change(filled["at_us"], duration_us, there)
     found = []
@@ -210,6 +217,16 @@ def _change(table: object, place: Place, paths: frozenset[str], duration_us: int
     if not set(KNOBS) & set(flat):
         there.wrong('changes nothing; write what, as memory.high = "1GiB"')
     return found
+
+
+def _not_at_root(knobs: dict[str, Any], place: Place) -> None:
+    """Note files that the root cgroup does not have: ``mm/memcontrol.c:memory_files``, CFTYPE_NOT_ON_ROOT."""
+    for knob in knobs:
+        if GROUP.key_of(knob) is not None:
+            place.at(knob).wrong(
+                f"{knob}: the kernel has no such file at the root; write it for a cgroup below, as of "
+                '[group."/web"], or bound the machine with ram in [machine]'
+            )
 
 
 def _paths(groups: tuple[sim.Group, ...]) -> frozenset[str]:

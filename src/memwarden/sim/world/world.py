@@ -58,7 +58,7 @@ class World:
         self.now = 0
         self.events: list[Event] = []
         self.wakes = 0
-        self._said: dict[tuple[Kind, str], int] = {}
+        self._said: dict[tuple[Kind, str, str], int] = {}
         self._queue: list[tuple[int, int, Callable[[int], None], int]] = []
         self._number = 0
         self._next_pid = FIRST_PID
@@ -217,7 +217,7 @@ class World:
     ) -> None:
         """Write an event down; ``stretch``: only the first of many. ``amount`` in pages."""
         if stretch:
-            key = (kind, cgroup)
+            key = (kind, cgroup, detail if kind is Kind.THROTTLED else "")
             last = self._said.get(key)
             self._said[key] = self.now
             if last is not None and self.now - last < STRETCH_US:
