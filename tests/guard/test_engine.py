@@ -20,7 +20,6 @@ from memwarden.state.intents import (
     Kill,
     Notify,
     Outcome,
-    ProcessId,
     Reclaim,
     RunHook,
     SetHigh,
@@ -191,59 +190,6 @@ def test_no_need_no_kill():
     (decision,) = engine.step(world.snapshot()).decisions
     assert decision.intents == ()
     assert decision.withheld.startswith("no need: nothing stalls")
-
-
-@pytest.mark.parametrize(
-    ("apart_us", "ahead_us"), [(S // 10, 1_600_000), (S // 5, 1_700_000), (S, 1_750_000)]
-)
-def test_what_would_come_too_late_at_the_next_look_is_done_now(apart_us, ahead_us):
-    """Exhaustion within 1.5 s, which a kill is taken to need, and the way to the next look, up to 250 ms."""
-    world = World()
-    engine = Engine(policy(KILL, when=ir.Available(ir.Amount(ppm=900_000))), GUARDED)
-    calm(engine, world)
-    decisions, lasts_us = (), []
-    while not targets(decisions):
-        world.held[LEAK] += 50 * apart_us // S  # 50 MiB a second
-        world.go(apart_us)
-        decisions = engine.step(world.snapshot()).decisions
-        lasts_us.append((1000 - sum(world.held.values())) * S / 50)
-    assert lasts_us[-1] <= ahead_us < lasts_us[-2]
-
-
-def test_whether_a_process_is_gone_is_asked_of_the_processes():
-    """As the loop steps: without processes first, then with those that are wanted."""
-    world, engine = World(), Engine(policy(ir.DoKill(ir.Choice(units="process"))), GUARDED)
-    dead: set[int] = set()
-
-    def turn():
-        snapshot = world.snapshot()
-        there = {pid: one for pid, one in snapshot.processes.items() if pid not in dead}
-        steps = [engine.step(snapshot._replace(processes={}), processes_of=NONE)]
-        if steps[0].wants_processes:
-            assert steps[0].decisions == ()
-            wanted = steps[0].wants_processes
-            steps.append(engine.step(snapshot._replace(processes=there), processes_of=wanted))
-        return [one for step in steps for one in (*step.results, *step.decisions)]
-
-    def go():
-        world.full_us += 60_000
-        world.held[DB] += 1
-        world.go()
-
-    found = []
-    while not found:
-        go()
-        found = [one for one in turn() if one.intents]
-    (target,) = (intent.target for intent in found[0].intents)
-    assert isinstance(target, ProcessId)
-    go()
-    assert turn() == []
-    assert engine.pending == (target,)
-    dead.add(target.pid)
-    go()
-    (result,) = turn()
-    assert (result.target, result.gone, result.took_us) == (target, True, 2 * TICK)
-    assert engine.pending == ()
 
 
 def test_others_policies_kill_on_their_thresholds_alone():
