@@ -180,8 +180,8 @@ STATEMENTS = (
         "highest-score-dies", "The process with the highest oom_score dies, wherever the limit was hit",
         "Only who is below the limit that was hit can help it, and only they are looked at. On 7.2 more than"
         " one may die there: a victim that exits is not seen any more."
-        ' Since Linux kernel commit a72f73c4dd9b ("cgroup: Don\'t expose dead tasks in cgroup") (in v7.0), as is'
-        " concluded from what it changes.",
+        ' Since Linux kernel commit a72f73c4dd9b ("cgroup: Don\'t expose dead tasks in cgroup") (in v7.0), as'
+        " is concluded from what it changes.",
         (("score_elsewhere", "score elsewhere"), ("score_at_limit", "score at the limit"),
          ("elsewhere_alive", "the one elsewhere lives"), ("dead_at_limit", "dead at the limit")),
         when(lambda n: not n["elsewhere_alive"]),
