@@ -52,9 +52,9 @@ STATEMENTS = (
         "The throttling delay grows in proportion to the overage between high and max",
         "It grows with the square of the overage in relation to memory.high, and memory.max is not in the"
         " formula: 64 s times the square for each batch of pages, cut at 2 s"
-        " (`mm/memcontrol.c:calculate_high_delay`). The program's own 2 % are above it, too: from 10 to 14 %"
-        " the square makes 1.96 times as long, and that is what was measured; 18 % is cut. 5.10 counts"
-        " batches of 32 pages, the later ones of 64, and is twice as slow.",
+        " (`mm/memcontrol.c:calculate_high_delay`). What the program holds besides is above it, too (2 %,"
+        " going by the delays): from 10 to 14 % the square makes 1.96 times as long, and 1.94 to 1.97 was"
+        " measured; 18 % is cut. 5.10 counts batches of 32 pages, the later ones of 64: it is twice as slow.",
         (("s_at_8", "s for a MiB at 8 %"), ("s_at_12", "at 12 %"), ("s_at_16", "at 16 %"),
          ("s_at_12_far_max", "at 12 %, max far away")),
         # In proportion would be twice as long, with the square it is four times: the middle is 2.8.

@@ -19,11 +19,13 @@ from memwarden.daemon import policies, reading
 from memwarden.daemon.options import Options, pack, unpack
 from memwarden.daemon.start import Process
 from memwarden.errors import InputError
+from memwarden.guard import ir
 from memwarden.host import undo
 from memwarden.host.effects import Effects
 from memwarden.host.journal import Journal
 from memwarden.present.ctl import schema
 from memwarden.state.intents import CgroupId
+from tests.collect.test_glances import TOP, Watched
 from tests.repo.tree import REPOSITORY
 
 pytestmark = pytest.mark.live
@@ -136,6 +138,17 @@ class Told:
 
     def trouble(self, sentence):
         self.sentences.append(sentence)
+
+
+@pytest.mark.parametrize(("resource", "seen"), [("cpu", True), ("memory", False)])
+def test_a_cgroups_cpu_pressure_is_read_where_the_policy_asks_for_it(tmp_path, resource, seen):
+    here = Watched(tmp_path)
+    here.root.write(f"{TOP}/a.slice/cpu.pressure", "some avg10=0.00 avg60=0.00 avg300=0.00 total=7\n")
+    guard = object.__new__(Process)  # what its eyes are made of, and no more
+    guard.source, guard.options = here.source, Options(cgroup_root="/sys/fs/cgroup")
+    stall = ir.Stall(50_000, cgroups=("/a.slice",), resource=resource)
+    looked = guard._eyes(ir.Policy("p", (ir.Rule("r", (ir.Group("g", (stall,)),), ()),))).look()
+    assert (looked.cgroups["/a.slice"].cpu_pressure is not None) is seen
 
 
 def test_a_guard_that_cannot_look_undoes_what_is_in_its_journal(tmp_path):

@@ -201,19 +201,13 @@ def scenario(where: str, settings: Sequence[str | Setting]) -> Scenario:
 
     Raises :class:`InputError` with all that is wrong.
     """
-    from memwarden.cli.parser import nearest
     from memwarden.host import scenario_files
     from memwarden.host.policy_files import STDIN
     from memwarden.words.document import Text
 
     if where == STDIN:
         return of_text(Text("standard input", sys.stdin.read()), "standard input", settings)
-    if not scenario_files.is_file(where) and where not in scenario_files.names():
-        hint = nearest(where, scenario_files.names())
-        raise InputError(
-            f"{where}: there is no scenario of this name{hint}; memwarden simulate --list shows them, and "
-            "a file ends in .toml"
-        )
+    _known(where)
     name = where.rpartition("/")[2].removesuffix(".toml")
     return of_text(Text(*scenario_files.read(where)), name, settings)
 
@@ -239,15 +233,24 @@ def of_text(text: object, name: str, settings: Sequence[str | Setting]) -> Scena
     raise InputError(str(last))
 
 
+def _known(where: str) -> None:
+    """Raise :class:`InputError` for a name that no scenario has; a file is for whoever reads it."""
+    from memwarden.cli.parser import nearest
+    from memwarden.host import scenario_files
+
+    if not scenario_files.is_file(where) and where not in scenario_files.names():
+        raise InputError(
+            f"{where}: there is no scenario of this name{nearest(where, scenario_files.names())}; memwarden "
+            "simulate --list shows them, and a file ends in .toml"
+        )
+
+
 def _fetched(base: str, beside: str) -> Text:
     """What a scenario extends."""
-    from memwarden.cli.parser import nearest
     from memwarden.host import scenario_files
     from memwarden.words.document import Text
 
-    if not scenario_files.is_file(base) and base not in scenario_files.names():
-        hint = nearest(base, scenario_files.names())
-        raise InputError(f"{base}: there is no scenario of this name{hint}")
+    _known(base)
     return Text(*scenario_files.read(base, beside))
 
 
