@@ -3,8 +3,8 @@
 The bars, for each column of memwarden: in every scenario that must be acted on, in every seed, a permitted
 victim dies and nobody else, the database lives, and the kernel's own OOM killer is not needed. Full stall and
 the 99th percentile of the database's latency are no worse than the best of the columns whose database lived,
-beyond that one's spread, and three times better than the median of those columns; or they are within the
-spread of a run without load. Where nothing must be done nothing is done. Idle CPU time is below that of every
+beyond that one's spread, and three times better than the median of those columns, unless that is as without
+load; or they are within the spread of a run without load. Where nothing must be done nothing is done. Idle CPU time is below that of every
 other daemon, peak RSS below nohang's. Only results that were made with what is here now count.
 """
 
@@ -148,7 +148,8 @@ def _paid(cells: Table, column: str, scenario: str, what: tuple[str, str, str]) 
     spreads = [rival.spread(field) for rival in rivals]
     best = min(spreads, key=lambda spread: spread.median)
     middle = statistics.median(spread.median for spread in spreads)
-    held = ours.median <= best.most and ours.median * BETTER <= middle
+    at_floor = middle <= floor.most  # better than without load is not to be had
+    held = ours.median <= best.most and (at_floor or ours.median * BETTER <= middle)
     measured += f"; best {figure(best.median)} (up to {figure(best.most)}), median {figure(middle)}"
     return Bar(column, scenario, asked, measured, held if whole else None)
 

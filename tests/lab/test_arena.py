@@ -157,6 +157,12 @@ def p99_bar(table):
         ((31.0,) * 5, {}, False),  # not a third
         ((2.9,) * 5, {"nohang": (1.0,) * 5}, True),  # worse than the best, but as without load
         ((20.0,) * 5, {"nohang": (10.0,) * 5}, False),  # worse than the best
+        (
+            (3.1,) * 5,
+            dict.fromkeys(bars.OTHERS, (3.0,) * 4 + (3.2,)),
+            True,
+        ),  # their median is as without load
+        ((3.1,) * 5, dict.fromkeys(bars.OTHERS, (3.05,) * 4 + (3.2,)), False),  # it is above that
         ((20.0,) * 5, {"nohang": (10.0,) * 4 + (25.0,)}, True),  # within the best's spread
         ((30.0,) * 4, {}, None),  # a seed is missing
         ((31.0,) * 4, {}, None),
