@@ -35,12 +35,22 @@ def test_an_update_takes_what_changed():
         (ReadError("/a", "EACCES"), b"1\n", False),
         (ReadError("/a", "EACCES"), ReadError("/a", "ENOENT"), False),
         (ReadError("/a", "EACCES"), ReadError("/a", "EACCES"), True),
+        (ReadError("/a", "ENOMEM"), ReadError("/a", "ENOMEM"), True),
+        (ReadError("/a", "ENOMEM"), b"1\n", False),
     ],
 )
 def test_what_takes_another_survey(before, after, enough):
     one = known(memory_current=before)
     assert one.update([after]) is enough
     assert one.cgroup.current_bytes is None
+
+
+def test_what_cannot_be_read_for_the_moment_is_as_it_was():
+    one = known(memory_current=b"1\n", memory_max=b"max\n")
+    assert one.update([b"2\n", b"4096\n"])
+    assert one.update([b"3\n", ReadError("/a", "ENOMEM")])
+    assert (one.cgroup.current_bytes, one.cgroup.max_bytes) == (3, 4096)
+    assert one.datas == [b"3\n", b"4096\n"]
 
 
 def test_new_controllers_take_another_survey():

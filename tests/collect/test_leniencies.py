@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import fcntl
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -203,6 +205,22 @@ def test_no_descriptors():
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     found = forgiven("no-descriptors", ReadError("/x", done.stdout.strip()))
     assert found == Gap("/x", GapReason.NOT_SUPPORTED, "too many open files: raise the limit (ulimit -n)")
+
+
+def test_not_now(tmp_path):
+    path = tmp_path / "meminfo"
+    path.write_text("x\n")
+    before = signal.signal(signal.SIGIO, signal.SIG_IGN)  # which tells the holder of a lease to give it back
+    fd = os.open(path, os.O_RDWR)
+    source = Live(str(tmp_path))
+    try:
+        fcntl.fcntl(fd, fcntl.F_SETLEASE, fcntl.F_WRLCK)
+        error = error_of(lambda: source.read("/proc/meminfo"))
+    finally:
+        source.close()
+        os.close(fd)
+        signal.signal(signal.SIGIO, before)
+    assert forgiven("not-now", error) == Gap("/x", GapReason.NOT_SUPPORTED, "not at this moment")
 
 
 def test_what_is_no_leniency_is_one_sentence():

@@ -7,7 +7,7 @@ from operator import ne
 from typing import TYPE_CHECKING, Any, Final
 
 from memwarden.collect import cgroup_v1, cgroup_v2
-from memwarden.collect.leniency import decode, gap
+from memwarden.collect.leniency import PASSING, decode, gap
 from memwarden.errors import ParseError, ReadError
 from memwarden.kernel.deferred import Figures
 from memwarden.state.cgroup import Cgroup
@@ -95,14 +95,19 @@ class Known:
         """Take what the files say now; false when it takes another survey.
 
         It does when a file is gone or there again, or when the controllers change, for files come with them.
+        What cannot be read for the moment is as it was: a limit or a mark that is not known would not count.
         """
         values: list[Any] = list(self.cgroup)
         taken: list[bytes | ReadError | None] = [*datas]
         for place in compress(range(len(datas)), map(ne, self.datas, datas)):
             file, old, new = self.files[place], self.datas[place], datas[place]
             if isinstance(new, ReadError) or not isinstance(old, bytes):
-                if isinstance(new, ReadError) and self.fails_alike(place, new):
-                    continue
+                if isinstance(new, ReadError):
+                    if new.errno_name in PASSING:
+                        taken[place] = old
+                        continue
+                    if self.fails_alike(place, new):
+                        continue
                 return False
             if file is SWITCH or file.name == cgroup_v2.CONTROLLERS:
                 return False

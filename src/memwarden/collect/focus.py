@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from memwarden.collect import hierarchy, machine, membership, traits
 from memwarden.collect.cgroups import CgroupReader
 from memwarden.collect.glances import GONE, Glances
-from memwarden.collect.leniency import Reading, decode
+from memwarden.collect.leniency import NOT_NOW, Reading, decode
 from memwarden.collect.processes import ProcessReader
-from memwarden.errors import ParseError, ReadError
+from memwarden.errors import InputError, ParseError, ReadError
 from memwarden.kernel import cgroup_procs, meminfo, pid_cgroup, psi, vmstat
 from memwarden.state.snapshot import CgroupMode, HostFacts, Snapshot
 
@@ -125,6 +125,7 @@ class Focused:
         """A look of a moment ago with the processes in and below some cgroups as they are now.
 
         All of the machine where ``/`` is among them, and where those of a cgroup cannot be told without.
+        Raises :class:`InputError` where one of them cannot be read for the moment.
         """
         reading = Reading(self._source)
         survey = self._survey or self._surveyed(reading)
@@ -136,6 +137,9 @@ class Focused:
         now = snapshot._replace(cgroups=MappingProxyType(cgroups))
         pids = None if "/" in paths else self._members(survey.found, now, paths)
         found = reader.read() if pids is None else reader.some(pids)
+        if any(one.detail == NOT_NOW and one.path.startswith("/proc/") for one in reading.gaps):
+            # Who is not seen may be somebody who is to be spared.
+            raise InputError("the processes cannot be told at this moment, and nobody is chosen of them")
         membership.settle(cgroups, found)
         return snapshot._replace(
             cgroups=MappingProxyType(cgroups),

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from memwarden.collect.cgroup_survey import Surveyor
 from memwarden.collect.cgroup_v2 import USAGE
-from memwarden.collect.leniency import gap
+from memwarden.collect.leniency import PASSING, gap
 from memwarden.errors import ReadError
 from memwarden.state.cgroup import ancestry
 from memwarden.state.gaps import Gap, GapReason
@@ -58,10 +58,13 @@ _NEVER: Final = -WHOLE_US - OLDEST_US
 class _Node:
     """One cgroup that was met: its directory, what is known of it, and those below it by name.
 
-    ``whole_us`` is when everything of it was read, its list of those below included.
+    ``whole_us`` is when everything of it was read, its list of those below included; ``partly``, that some of
+    it could not be, for a reason that passes.
     """
 
-    __slots__ = ("below", "directory", "hot", "known", "names", "parent", "usage", "watched", "whole_us")
+    __slots__ = (
+        "below", "directory", "hot", "known", "names", "parent", "partly", "usage", "watched", "whole_us",
+    )  # fmt: skip
 
     def __init__(self, directory: Directory, known: Known, parent: _Node | None, *, watched: bool) -> None:
         self.directory = directory
@@ -74,6 +77,7 @@ class _Node:
     def take(self, known: Known) -> None:
         """Another survey found other files."""
         self.known = known
+        self.partly = any(map(_passes, known.datas))
         hot = WATCHED if self.watched else HOT
         self.hot = [place for place, name in enumerate(known.names) if name in hot]
         self.names = [known.names[place] for place in self.hot]
@@ -259,22 +263,20 @@ class Glances:
             return self._wholly(reading, node)
         self._read.append(node)
         known, datas = node.known, list[Any](node.known.datas)
-        failed = False
+        failed = gone = False
         for place, data in zip(node.hot, node.directory.read_all(node.names), strict=True):
-            if isinstance(data, ReadError):
-                if known.fails_alike(place, data):
-                    continue  # as memory.pressure does each time with psi=0
+            if not isinstance(data, ReadError):
+                datas[place] = data
+            elif not known.fails_alike(place, data):  # as memory.pressure does each time with psi=0
                 failed = True
-            datas[place] = data
-        if datas == known.datas:
-            return True
-        if failed or not known.update(datas):
+                gone |= data.errno_name in GONE
+        there = not gone and (datas == known.datas or known.update(datas))
+        if failed or not there:
             self._lost(node)
-            return False
-        return True
+        return there
 
     def _lost(self, node: _Node) -> None:
-        """Gone, or changed: the next look goes down to it, moved or not. Whoever is gone is missed at once.
+        """Gone, changed, or not read: the next look goes to it, moved or not. Who is gone is missed at once.
 
         A kill of who is gone fails, and the one that would be next is to live then.
         """
@@ -308,7 +310,12 @@ class Glances:
         self._read.append(node)
         known, pinned = node.known, node.pinned()
         datas = node.directory.read_all(known.names)
-        if datas != known.datas and not known.update(datas):
+        node.partly = False
+        if datas == known.datas:
+            pass
+        elif known.update(datas):
+            node.partly = any(map(_passes, datas))
+        else:
             path = known.cgroup.path
             other = self._surveyor.survey(path, node.directory)
             if other is None:
@@ -336,6 +343,8 @@ class Glances:
                 if one is not None:
                     below[name] = one
             self._leave(node, below)
+            if node.partly:
+                self._lost(node)
             node.directory.release()
 
     def _children(self, reading: Reading, node: _Node) -> Iterator[tuple[str, Directory | None]]:
@@ -347,12 +356,14 @@ class Glances:
             names = sorted([name for name, _ in node.directory.subdirectories()])
         except ReadError as error:
             names = [] if error.errno_name in GONE else list(node.below)
+            node.partly |= error.errno_name in PASSING
             reading.gaps.append(gap(error, node.directory.path))
         for name in names:
             try:
                 directory = node.directory.child(name)
             except ReadError as error:
                 gone = error.errno_name in GONE
+                node.partly |= error.errno_name in PASSING
                 reading.gaps.append(Gap(error.path, GapReason.GONE) if gone else gap(error, error.path))
                 if not gone:
                     yield name, None
@@ -374,6 +385,11 @@ class Glances:
         self._changed = False
         self._cgroups = {node.known.cgroup.path: node.known.cgroup for node in root.walk()}
         self._pinned = [node for node in root.walk() if node.pinned()]
+
+
+def _passes(data: bytes | ReadError | None) -> bool:
+    """Whether it is an error that the next look may not meet."""
+    return isinstance(data, ReadError) and data.errno_name in PASSING
 
 
 def _limited(limit: Limit | None) -> bool:

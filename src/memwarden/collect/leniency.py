@@ -18,6 +18,11 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+PASSING: Final = frozenset({"ENOMEM", "EINTR", "EAGAIN"})
+"""Errors that say nothing about the file: what it said last is likely to hold."""
+NOT_NOW: Final = "not at this moment"
+"""The detail of their gaps."""
+
 
 class Leniency(NamedTuple):
     """A kernel behaviour that leaves a value absent without anything being wrong."""
@@ -78,6 +83,12 @@ LENIENCIES: Final = (
         "no kernel: a link, a FIFO or a directory where an interface file should be; links are not followed",
     ),
     Leniency(
+        "not-now",
+        PASSING,
+        GapReason.NOT_SUPPORTED,
+        "fs/seq_file.c:seq_read_iter: no memory for the text; fs/locks.c: somebody has a lease on the file",
+    ),
+    Leniency(
         "no-descriptors",
         frozenset({"EMFILE", "ENFILE"}),
         GapReason.NOT_SUPPORTED,
@@ -93,6 +104,7 @@ LENIENCIES: Final = (
 
 _BY_ERRNO: Final = {errno: leniency for leniency in LENIENCIES for errno in leniency.errno_names}
 _DETAILS: Final = {
+    **dict.fromkeys(PASSING, NOT_NOW),
     "ENODATA": "not in the recording",
     "EOPNOTSUPP": "EOPNOTSUPP",
     "ENOTSUP": "EOPNOTSUPP",
