@@ -7,6 +7,8 @@ import json
 import pytest
 
 from memwarden.guard import ir, written
+from memwarden.guard.acts import HOLD, Act
+from memwarden.guard.chain import AGAIN_US, SAID, Chain
 from memwarden.guard.engine import NONE, REMEMBERED, RESTORE_US, Engine
 from memwarden.guard.never import Guarded
 from memwarden.guard.record import Candidate, Decision
@@ -479,6 +481,20 @@ def test_that_a_kill_was_just_now_is_said_once():
     engine.bury(decision.intents[0].target)
     decisions = stall(engine, world, 20, grow=1)
     assert [one.withheld for one in decisions] == ["a kill ended less than 3 s ago; its effect is waited for"]
+
+
+def test_what_was_said_of_many_is_forgotten_the_oldest_first():
+    chain = Chain(ir.Rule("a", (), (), pause_us=0))
+
+    def says(number, now):
+        return chain._worth_saying(Act("kill", HOLD, withheld=f"waiting for /{number} to be gone"), now)
+
+    assert all(says(number, number) for number in range(SAID))
+    assert says(0, AGAIN_US)  # said anew, and so not the oldest
+    assert all(says(number, AGAIN_US + number) for number in range(SAID, 2 * SAID - 1))
+    assert len(chain._said) == SAID
+    assert not says(0, AGAIN_US + 2 * SAID)
+    assert says(SAID - 1, AGAIN_US + 2 * SAID)
 
 
 def test_sigterm_after_a_hook_and_sigkill_after_that():

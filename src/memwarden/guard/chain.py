@@ -29,6 +29,8 @@ SLOW: Final = (ir.DoReclaim, ir.DoThrottle, ir.DoFreeze)
 """Actions that give others time to help; passed over when there is none."""
 AGAIN_US: Final = 10 * SECOND_US
 """The same thing is not said again before, however short a rule rests."""
+SAID: Final = 64
+"""Things said that are remembered: texts name cgroups, of which there may be any number."""
 SILENT: Final = ("nothing", "look")
 """Acts that are no decisions."""
 
@@ -220,6 +222,9 @@ class Chain:
         last = self._said.get(key)
         if last is not None and now < last + max(self.rule.pause_us, AGAIN_US):
             return False
+        self._said.pop(key, None)
+        if len(self._said) >= SAID:
+            del self._said[next(iter(self._said))]  # what was said longest ago
         self._said[key] = now
         return True
 
