@@ -451,6 +451,7 @@ class Effects:
 
     def __init__(self):
         self.going = []
+        self.unsettled = False
 
     def apply(self, intent):
         if isinstance(intent, Kill):
@@ -481,5 +482,9 @@ def test_hands_drain_what_belongs_to_nobody():
     assert hands.ended() == []
     assert effects.going
     assert hands.stir(1) == Heard()
+    assert hands.ended() == []
+    assert effects.going == []
+    effects.going.append(Notify("of what could not be undone"))
+    effects.unsettled = True
     assert hands.ended() == []
     assert effects.going == []

@@ -48,6 +48,13 @@ class Recorder(Hands):
         super().put(directory_fd, name, data)
 
 
+KIND = {SetHigh: undo.HIGH, Freeze: undo.FREEZE}
+
+
+def failing(_fd):
+    raise OSError(EAGAIN, os.strerror(EAGAIN))
+
+
 class Files:
     """A cgroup as a directory of files."""
 
@@ -364,6 +371,53 @@ def test_what_is_still_being_written_is_not_undone_before_it_is_there(files, mon
     files.effects.settle()
     assert files.high().startswith("max")
     assert files.journal.pending() == ()
+
+
+def test_what_cannot_be_undone_is_tried_again(files):
+    files.do(SetHigh(files.target, 100 * MIB, restore=MAX))
+    files.hands.errors = {("memory.high", 2): EAGAIN, ("memory.high", 3): EAGAIN}
+    back = files.do(SetHigh(files.target, MAX, restore=None))
+    assert (back.done, back.error) == (False, "/app: Resource temporarily unavailable")
+    assert files.effects.ended() == []
+    assert files.effects.unsettled
+    assert files.high() == str(100 * MIB)
+    assert files.effects.ended() == []
+    assert not files.effects.unsettled
+    assert files.high().startswith("max")
+    assert files.journal.pending() == ()
+
+
+def test_what_could_not_be_undone_and_is_changed_anew_stays(files):
+    high, freeze = SetHigh(files.target, 100 * MIB, restore=MAX), Freeze(files.target)
+    for intent, again in ((high, SetHigh(files.target, MAX, restore=None)), (freeze, Thaw(files.target))):
+        files.do(intent)
+        count = len([one for one, _ in files.hands.written if one == undo.FILES[KIND[type(intent)]]])
+        files.hands.errors = {(undo.FILES[KIND[type(intent)]], count + 1): EAGAIN}
+        assert not files.do(again).done
+        assert files.effects.unsettled
+        assert files.do(intent).done
+        assert not files.effects.unsettled
+    assert files.effects.ended() == []
+    assert (files.high(), (files.path / "cgroup.freeze").read_text()[0]) == (str(100 * MIB), "1")
+
+
+def test_what_is_undone_otherwise_meanwhile_is_not_undone_twice(files):
+    files.do(SetHigh(files.target, 100 * MIB, restore=MAX))
+    files.hands.errors = {("memory.high", 2): EAGAIN}
+    back = SetHigh(files.target, MAX, restore=None)
+    assert [files.do(back).done, files.do(back).done] == [False, True]
+    (files.path / "memory.high").write_text(str(100 * MIB))  # as somebody else may set it
+    assert files.effects.ended() == []
+    assert files.high() == str(100 * MIB)
+
+
+def test_a_dry_restore_leaves_nothing_to_be_tried_again(files, monkeypatch):
+    files.do(SetHigh(files.target, 100 * MIB, restore=MAX))
+    dry = Effects(str(files.root), journal=files.journal, dry_run=True)
+    monkeypatch.setattr(changes, "_high", failing)
+    [undone] = dry.restore()
+    assert (undone.settled, dry.unsettled) == (False, False)
+    dry.close()
 
 
 def test_restoring_waits_for_what_is_under_way(files):

@@ -33,7 +33,7 @@ class Hands:
 
     def ended(self) -> list[tuple[str, Outcome]]:
         """What has ended since: the decision it belongs to, and what became of it."""
-        if not (self._underway or self._stirred):
+        if not (self._underway or self._stirred or self._effects.unsettled):
             return []
         self._stirred = False
         ended = []

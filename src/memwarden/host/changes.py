@@ -63,7 +63,7 @@ class Changes:
         self._writing: set[Entry] = set()
         """What a worker is about to write, or writes: memory.high may be either value still."""
         self.later: list[Entry] = []
-        """What is to be undone as soon as it has been written."""
+        """What is to be undone as soon as it has been written, or that could not be when it was tried."""
         self._many = MANY
 
     def _find(self, kind: str, target: Target) -> Entry | None:
@@ -110,11 +110,14 @@ class Changes:
         target = intent.cgroup
         with self._machine.cgroup(target) as fd:
             self._machine.members(fd, target.path)
-            if self._find(undo.FREEZE, target) is None:
+            entry = self._find(undo.FREEZE, target)
+            if entry is None:
                 if _frozen(fd):
                     raise Refused(f"{target.path}: somebody else has frozen it, and may thaw it at any time")
                 if self._journal is not None:
                     self._make(undo.FREEZE, target, fd, b"1")
+            elif entry in self.later:
+                self.later.remove(entry)  # it could not be thawed, and is to stay frozen now
             return Done()
 
     def freeze_meanwhile(self, fd: int, target: CgroupId) -> Entry | None:
@@ -166,6 +169,8 @@ class Changes:
             if journal is None:
                 return Done()
             earlier = journal.find(undo.HIGH, target)
+            if earlier in self.later:
+                self.later.remove(earlier)
             was = earlier.was if earlier is not None and earlier.now == current else current
             entry = self._begin(undo.HIGH, target, was, wanted)
             try:
@@ -271,11 +276,10 @@ class Changes:
     def undo(self, entry: Entry, *, dry: bool = False) -> Undone:
         """Undo one change; one that cannot be undone now stays in the journal.
 
-        One that is being written at this moment is undone by :meth:`again`.
+        That one, and one that is being written at this moment, is undone by :meth:`again`.
         """
         if entry in self._writing:
-            if entry not in self.later:
-                self.later.append(entry)
+            self._wait(entry)
             return Undone(entry, False, "")
         try:
             self._undo(entry, dry=dry)
@@ -283,16 +287,27 @@ class Changes:
         except Refused as reason:
             text = str(reason)
         except OSError as error:
+            if not dry:
+                self._wait(entry)
             return Undone(entry, False, f"{_where(entry)}: {why(error)}")
         if not dry and self._journal is not None:
             self._journal.done(entry)
         return Undone(entry, True, text)
 
+    def _wait(self, entry: Entry) -> None:
+        if entry not in self.later:
+            self.later.append(entry)
+
     def again(self) -> None:
-        """Undo what had to wait for a worker to have written it."""
+        """Undo what had to wait, as far as it is there still and can be undone now."""
+        if not self.later:
+            return
+        assert self._journal is not None
         waiting, self.later = self.later, []
+        there = self._journal.pending()
         for entry in waiting:
-            self.undo(entry)
+            if entry in there:
+                self.undo(entry)
 
     def _undo(self, entry: Entry, *, dry: bool) -> None:
         """Raises :class:`Refused` when there is nothing to undo any more."""

@@ -153,6 +153,11 @@ class Effects:
         """When the first limit of what goes on is over, on the monotonic clock."""
         return self._underway.next_us()
 
+    @property
+    def unsettled(self) -> bool:
+        """Whether something is to be undone that could not be yet: :meth:`ended` tries again."""
+        return bool(self._changes.later)
+
     def ended(self) -> list[Outcome]:
         """Outcomes of what has ended, or is given up because its limit is over; never waits."""
         self._hooks.reap()
@@ -163,7 +168,7 @@ class Effects:
         """Wait until everything has ended, at most so long."""
         until = self._clock.monotonic_us() + limit_us
         outcomes = self.ended()
-        while (self._underway or self._changes.later) and (now := self._clock.monotonic_us()) < until:
+        while (self._underway or self.unsettled) and (now := self._clock.monotonic_us()) < until:
             left = max(min(until, self.next_us() or until) - now, 0)
             ready(self.filenos(), -(-left // 1000))
             outcomes += self.ended()
