@@ -25,7 +25,7 @@ TOP = "sys/fs/cgroup"
 class Watched:
     """A machine of two slices, looked at again and again."""
 
-    def __init__(self, tmp_path, watched=lambda _path: False, keep=100, more=frozenset()):
+    def __init__(self, tmp_path, watched=lambda _path: False, keep=100, more=frozenset(), **options):
         self.root = machine(tmp_path)
         self.root.write(f"{TOP}/cgroup.controllers", "memory\n")
         for path in ("a.slice", "a.slice/x", "a.slice/y", "b.slice", "b.slice/z"):
@@ -39,6 +39,7 @@ class Watched:
             glance=True,
             watched=watched,
             more=more,
+            **options,
         )
 
     def group(self, path, current=8192, anon=4096, **more):
@@ -311,6 +312,38 @@ def test_how_long_a_watched_one_waits_for_disk_and_cpu_is_read_at_each_look(tmp_
         assert look.cgroups["/b.slice/z"].io_bytes == {"8:0": (number, 0)}
         assert look.cgroups["/a.slice/x"].io_bytes == {"8:0": (0, 0)}  # nobody asked
     assert seen[5:] == [[150_000, 150_000]] * 25
+
+
+def test_who_waits_for_the_disk_is_found_though_its_memory_stays_what_it_is(tmp_path):
+    here = Watched(tmp_path, keep=0, anywhere=frozenset(("io.pressure",)))
+    paths = ("a.slice", "a.slice/x", "b.slice", "b.slice/z", "none", "none/y")
+    for path in paths[:4]:
+        here.root.write(f"{TOP}/{path}/io.pressure", stalled(0))
+    for path in paths[4:]:  # without a memory controller
+        for name, content in (("cgroup.controllers", "cpu\n"), ("io.pressure", stalled(0))):
+            here.root.write(f"{TOP}/{path}/{name}", content)
+    here.look()
+    here.look()
+    for number in (1, 2):
+        for path in ("a.slice", "a.slice/x", "b.slice/z", "none", "none/y"):
+            here.root.write(f"{TOP}/{path}/io.pressure", stalled(number))
+        found = here.look()
+        # What stalls is counted in all above, so that below b.slice nobody does.
+        waited = [found[f"/{path}"].io_pressure.full.total_us for path in paths]
+        assert waited == [number, number, 0, 0, number, number]
+    (here.root.path / TOP / "a.slice/x/io.pressure").unlink()
+    here.root.write(f"{TOP}/a.slice/io.pressure", stalled(3))
+    here.look()  # finds that it has none any more
+    assert here.look()["/a.slice/x"].io_pressure is None
+
+
+def test_a_stall_that_cannot_be_told_is_not_looked_for_at_each_look(tmp_path):
+    here = Watched(tmp_path, anywhere=frozenset(("io.pressure",)))
+    (here.root.path / TOP / "b.slice/io.pressure").mkdir()  # an error that is there to stay, as with psi=0
+    here.look()
+    before = here.look()
+    here.root.write(f"{TOP}/b.slice/memory.stat", {"anon": 7})
+    assert here.look()["/b.slice"] is before["/b.slice"]
 
 
 def test_cpu_pressure_is_not_read_where_no_policy_asks_for_it(tmp_path):

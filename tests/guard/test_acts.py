@@ -8,7 +8,7 @@ from memwarden.guard import ir
 from memwarden.guard.engine import REMEMBERED, Engine
 from memwarden.guard.sight import _sees
 from memwarden.guard.victims import Victims
-from memwarden.guard.watched import heeded, more_files, watched
+from memwarden.guard.watched import anywhere, heeded, more_files, watched
 from memwarden.state.intents import (
     CgroupId,
     Freeze,
@@ -201,6 +201,20 @@ def test_the_cpu_pressure_of_cgroups_is_read_for_who_asks():
         assert asked(made(1, resource="cpu", cgroups=("db.service",))) == {"cpu.pressure"}
         assert asked(made(1, resource="cpu", cgroups=("/",))) == frozenset()  # the machine's is read anyway
         assert asked(made(1, resource="io", cgroups=("**",))) == frozenset()
+
+
+def test_what_a_policy_watches_in_whichever_cgroup_it_is():
+    def found(detector):
+        return anywhere(ir.Policy("p", (ir.Rule("a", (ir.Group("g", (ir.Dying(3), detector)),), ()),)))
+
+    for made in (ir.Stall, ir.Pressure, ir.PressureRising):
+        for glob in ("**", "/**", "./**"):
+            assert found(made(1, resource="cpu", cgroups=("db.service", glob))) == {"cpu.pressure"}
+        assert found(made(1, resource="io", cgroups=("**",))) == {"io.pressure"}
+        assert found(made(1, cgroups=("**",))) == frozenset()  # it shows where memory moves
+        for glob in ("/", ".", "/a/**", "db.service"):  # the machine's is read anyway, and who has a name
+            assert found(made(1, resource="io", cgroups=(glob,))) == frozenset()
+        assert found(made(1, resource="io")) == frozenset()
 
 
 def test_what_can_wake_the_guard():

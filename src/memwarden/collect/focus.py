@@ -68,8 +68,8 @@ class Focused:
     """Looks at one machine again and again.
 
     ``marks``: whose a cgroup is, and who is to be spared. ``glance``: of cgroup v2 only what may have changed
-    is read, see ``glances``, and what is ``watched`` at each look. ``more``: files of a v2 cgroup that are
-    read beside ``FILES``.
+    is read, see ``glances``, and what is ``watched`` at each look, or has moved by a file that is watched
+    ``anywhere``. ``more``: files of a v2 cgroup that are read beside ``FILES``.
     """
 
     def __init__(
@@ -80,6 +80,7 @@ class Focused:
         marks: bool = True,
         glance: bool = False,
         watched: Callable[[str], bool] = lambda _path: False,
+        anywhere: frozenset[str] = frozenset(),
         more: frozenset[str] = frozenset(),
     ) -> None:
         self._source = source
@@ -87,6 +88,7 @@ class Focused:
         self._marks = marks
         self._glance = glance
         self._watched = watched
+        self._anywhere = anywhere
         self._files = FILES | more
         self._survey: _Survey | None = None
 
@@ -215,5 +217,11 @@ class Focused:
 
     def _reader(self, found: Hierarchy) -> CgroupReader | Glances:
         if self._glance and found.version == V2:
-            return Glances(found.mount_point, marks=self._marks, only=self._files, watched=self._watched)
+            return Glances(
+                found.mount_point,
+                marks=self._marks,
+                only=self._files,
+                watched=self._watched,
+                anywhere=self._anywhere,
+            )
         return CgroupReader(found, marks=self._marks, only=self._files)

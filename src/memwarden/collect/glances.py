@@ -66,19 +66,27 @@ class _Node:
         "below", "directory", "hot", "known", "names", "parent", "partly", "usage", "watched", "whole_us",
     )  # fmt: skip
 
-    def __init__(self, directory: Directory, known: Known, parent: _Node | None, *, watched: bool) -> None:
+    def __init__(
+        self,
+        directory: Directory,
+        known: Known,
+        parent: _Node | None,
+        *,
+        watched: bool,
+        hot: frozenset[str],
+    ) -> None:
         self.directory = directory
         self.parent = parent
         self.below: dict[str, _Node] = {}
         self.watched = watched
         self.whole_us = _NEVER
-        self.take(known)
+        self.take(known, hot)
 
-    def take(self, known: Known) -> None:
+    def take(self, known: Known, hot: frozenset[str]) -> None:
         """Another survey found other files."""
         self.known = known
         self.partly = any(map(_passes, known.datas))
-        hot = WATCHED if self.watched else HOT
+        hot = WATCHED if self.watched else hot
         self.hot = [place for place, name in enumerate(known.names) if name in hot]
         self.names = [known.names[place] for place in self.hot]
         self.usage = known.names.index(USAGE) if USAGE in known.names else None
@@ -103,6 +111,17 @@ class _Node:
         except ReadError:
             return True
 
+    def says_else(self, names: frozenset[str]) -> bool:
+        """Whether one of some files is not what it was; one that could not be read says nothing."""
+        for name, data in zip(self.known.names, self.known.datas, strict=True):
+            if name in names and isinstance(data, bytes):
+                try:
+                    if self.directory.read(name) != data:
+                        return True
+                except ReadError:
+                    return True
+        return False
+
     def walk(self) -> Iterator[_Node]:
         """It and all below it, pre-order, children in the order of their names."""
         waiting = [self]
@@ -113,7 +132,11 @@ class _Node:
 
 
 class Glances:
-    """Looks at one v2 hierarchy again and again. ``watched`` says whose figures are read at each look."""
+    """Looks at one v2 hierarchy again and again. ``watched`` says whose figures are read at each look.
+
+    ``anywhere``: files beside the usage that tell of what is below, as stalled time does, which is counted in
+    all cgroups above too.
+    """
 
     def __init__(
         self,
@@ -122,10 +145,13 @@ class Glances:
         marks: bool = False,
         only: frozenset[str] | None = None,
         watched: Callable[[str], bool] = lambda _path: False,
+        anywhere: frozenset[str] = frozenset(),
     ) -> None:
         self._mount_point = mount_point
         self._surveyor = Surveyor(2, marks=marks, only=only)
         self._watched = watched
+        self._anywhere = anywhere
+        self._hot = HOT | anywhere
         self._root: _Node | None = None
         self._now_us = 0
         self._cgroups: dict[str, Cgroup] = {}
@@ -227,10 +253,11 @@ class Glances:
     def _look(self, reading: Reading, root: _Node) -> set[_Node]:
         """Go down where memory moved; who was read."""
         read: set[_Node] = set()
+        anywhere = self._anywhere
         waiting = [root]
         while waiting:
             node = waiting.pop()
-            if node.whole_us == _NEVER or node.moved():
+            if node.whole_us == _NEVER or node.moved() or (anywhere and node.says_else(anywhere)):
                 read.add(node)
                 if self._again(reading, node):
                     waiting.extend(node.below.values())
@@ -324,7 +351,7 @@ class Glances:
                 return False
             reading.gaps.extend(other.gaps)
             other.cgroup = other.cgroup._replace(children=known.cgroup.children)
-            node.take(other)
+            node.take(other, self._hot)
         self._changed |= node.pinned() != pinned
         return True
 
@@ -379,7 +406,7 @@ class Glances:
             return None
         reading.gaps.extend(known.gaps)
         self._changed = True
-        return _Node(directory, known, parent, watched=self._watched(path))
+        return _Node(directory, known, parent, watched=self._watched(path), hot=self._hot)
 
     def _list_all(self, root: _Node) -> None:
         self._changed = False

@@ -24,7 +24,7 @@ from memwarden.errors import InputError, MemwardenError
 from memwarden.guard.engine import EVERYBODY, Engine
 from memwarden.guard.never import Guarded
 from memwarden.guard.pulse import Pulse
-from memwarden.guard.watched import heeded, more_files, watched
+from memwarden.guard.watched import anywhere, heeded, more_files, watched
 from memwarden.guard.written import plain
 from memwarden.host import notify, own_files
 from memwarden.host import self as ourselves
@@ -88,6 +88,7 @@ class Process:
             cgroup_root=self.options.cgroup_root,
             glance=not policy.steady,
             watched=watched(policy),
+            anywhere=anywhere(policy),
             more=more_files(policy),
         )
 

@@ -40,6 +40,19 @@ def more_files(policy: ir.Policy) -> frozenset[str]:
     )
 
 
+def anywhere(policy: ir.Policy) -> frozenset[str]:
+    """Files of cgroups that move where memory does not, and that a policy watches in whichever they are."""
+    return frozenset(
+        [
+            f"{detector.resource}.pressure"
+            for detector in _detectors(policy)
+            if isinstance(detector, ir.Stall | ir.Pressure | ir.PressureRising)
+            and detector.resource != "memory"
+            and any(glob.startswith("./") or (glob in ALL and glob != "/") for glob in detector.cgroups)
+        ]
+    )
+
+
 class HeededStall(NamedTuple):
     """Stalled time of some cgroups that a policy watches for: a pressure trigger can tell of it."""
 
