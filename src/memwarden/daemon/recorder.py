@@ -13,9 +13,10 @@ from memwarden.collect import flight_blocks
 from memwarden.collect.flight import Encoder
 from memwarden.collect.flight_blocks import BLOCK, Framer
 from memwarden.collect.woken import Woken
+from memwarden.host.aside import HANGS, at_once
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from memwarden.guard.pulse import Beat, Reply
     from memwarden.host.own_files import Blocks
@@ -28,11 +29,21 @@ WAITING: Final = 16
 
 
 class Recorder:
-    """``dropped`` counts what did not fit the queue or could not be written, ``error`` says why."""
+    """``dropped`` counts what did not fit the queue or could not be written, ``error`` says why.
 
-    def __init__(self, blocks: Blocks, *, size: int = SIZE) -> None:
+    ``aside`` has blocks written; false where it has too many.
+    """
+
+    def __init__(
+        self,
+        blocks: Blocks,
+        *,
+        size: int = SIZE,
+        aside: Callable[[Callable[[], None]], bool] = at_once,
+    ) -> None:
         """Goes on behind the last block of the guard before, which stays until it is overwritten."""
         self._blocks = blocks
+        self._aside = aside
         self._count = size // BLOCK
         self._framer = Framer(self._last() + 1)
         self._encoder = Encoder(key_every=size // 32)
@@ -77,11 +88,17 @@ class Recorder:
         waiting, self._waiting = self._waiting, []
         encoder = self._encoder
         records = [encoder.woken(one) if isinstance(one, Woken) else encoder.look(one) for one in waiting]
+        blocks = self._framer.add(records)
+        if not self._aside(lambda: self._write(blocks, len(records))):
+            self.dropped += len(records)
+            self.error = HANGS
+
+    def _write(self, blocks: list[tuple[int, bytes]], count: int) -> None:
         try:
-            for number, data in self._framer.add(records):
+            for number, data in blocks:
                 self._blocks.write(number % self._count * BLOCK, data)
         except OSError as error:
-            self.dropped += len(records)
+            self.dropped += count
             self.error = error.strerror or str(error)
 
     def latest(self, size: int) -> Iterator[bytes]:
