@@ -4,8 +4,9 @@ The bars, for each column of memwarden: in every scenario that must be acted on,
 victim dies and nobody else, the database lives, and the kernel's own OOM killer is not needed. Full stall and
 the 99th percentile of the database's latency are no worse than the best of the columns whose database lived,
 beyond that one's spread, and three times better than the median of those columns, unless that is as without
-load; or they are within the spread of a run without load. Where nothing must be done nothing is done. Idle CPU time is below that of every
-other daemon, peak RSS below nohang's. Only results that were made with what is here now count.
+load; or they are within the spread of a run without load. Where nothing must be done nothing is done. Idle
+CPU time is below that of every other daemon, peak RSS below nohang's. Only results that were made with what
+is here now count.
 """
 
 from __future__ import annotations

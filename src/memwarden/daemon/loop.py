@@ -31,7 +31,7 @@ UNKNOWN_US: Final = 1_000_000
 
 GREED: Final = 7
 """Sleep at least so many times as long as a look took."""
-PATIENCE: Final = 9
+PATIENCE: Final = 19
 """The same while memory is not filling."""
 SLACK: Final = 39
 """The same while tasks stall but little, and up to :data:`LONGEST_SLACK_US`."""
@@ -266,7 +266,7 @@ class Loop:
     def _rest(self, step: Step, reply: Reply) -> int:
         """How long to sleep in trouble: a tick, less often while memory lasts, and never for all of a CPU.
 
-        A shortage is often a shortage of CPU too, so that looking takes at most an eighth of one, a tenth
+        A shortage is often a shortage of CPU too, so that looking takes at most an eighth of one, a 20th
         while memory is not filling, and a fortieth while tasks stall but little: beside a backup they do for
         hours. Not so when memory ends sooner than that lets us look again.
         """

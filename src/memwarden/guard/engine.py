@@ -31,8 +31,12 @@ if TYPE_CHECKING:
     from memwarden.state.intents import Outcome, Target
     from memwarden.state.snapshot import Snapshot
 
-ACT_US: Final = 3 * SECOND_US // 2
-"""How long a kill is taken to need until it helps: twice what it needs in the arena, or what was measured."""
+ACT_US: Final = 5 * SECOND_US // 2
+"""How long a kill is taken to need until it helps, where none took longer yet.
+
+In the arena it is up to 1 s. What is left of memory at the end is no help meanwhile: the kernel begins to
+reclaim when all but 2 % is taken, and whoever runs then stalls.
+"""
 NEXT_US: Final = SECOND_US // 4
 """The next look is taken to be as far away as the last one was, but not further than so."""
 RESTORE_US: Final = 5 * SECOND_US
