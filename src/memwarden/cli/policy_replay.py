@@ -11,7 +11,6 @@ from memwarden.errors import UsageError
 if TYPE_CHECKING:
     import argparse
 
-    from memwarden.guard.ir import Policy
     from memwarden.guard.played import Player
 
 EPILOG = """\
@@ -62,7 +61,7 @@ def run(args: argparse.Namespace) -> int:
     wanted = [args.policy, *args.compare]
     if [*wanted, *args.recordings].count("-") > 1:
         raise UsageError("standard input (-) can be read only once; name files for the others")
-    player = Player([_policy(where, bug_compatible=args.bug_compatible) for where in wanted])
+    player = Player([policy.acting(where, bug_compatible=args.bug_compatible) for where in wanted])
     notes = [note for path in args.recordings for note in _play(player, path)]
     if args.format == "json":
         from memwarden.present import replay_json
@@ -76,17 +75,6 @@ def run(args: argparse.Namespace) -> int:
         width = common.width()
         common.write(replay_text.text(player.tapes, player.played, notes, width=width, paint=paint))
     return 0
-
-
-def _policy(where: str, *, bug_compatible: bool) -> Policy:
-    """A policy of ours, or another tool's."""
-    found = policy.foreign(where, bug_compatible=bug_compatible)
-    if found is None:
-        found = policy.usable(where).policy
-    assert found is not None
-    for note in found.notes:
-        sys.stderr.write(f"memwarden: {note}\n")
-    return found
 
 
 def _play(player: Player, path: str) -> list[str]:

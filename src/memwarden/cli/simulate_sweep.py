@@ -28,7 +28,8 @@ def run(args: argparse.Namespace) -> int:
     if args.compare:
         raise UsageError("--compare does not go with --sweep or --seeds; run one after the other")
     scenario = simulate.chosen(args, args.settings)
-    policy = simulate.policy_of(args, args.policy)
+    policy = simulate.policy_of(args, *args.policies)
+    simulate.tell_unseen(policy, scenario)
     swept = _seeds(args.seeds, scenario) if args.sweep is None else _swept(args.sweep, scenario)
     jobs = [_job(args, swept, at) for at in range(len(swept.values))]
     points: dict[int, Point] = {}
