@@ -126,6 +126,7 @@ def test_a_scenario_comes_from_standard_input(cli, monkeypatch):
         (["high-agianst-max"], 3, "there is no scenario of this name (did you mean high-against-max?)"),
         (["no/such.toml"], 3, "no/such.toml: cannot be read: No such file or directory"),
         (["tight-cache", "--set", "x"], 2, "--set x: is not KEY=VALUE"),
+        (["tight-cache", "--set", "duration=-5"], 3, "--set duration=-5: [scenario]: duration: -5 is below"),
         (["tight-cache", "--sweep", "memory.max"], 2, "--sweep memory.max: is no range"),
         (["tight-cache", "--sweep", "memory.max=1..2:1"], 3, '--sweep memory.max=1..2:1: [group."/servi'),
         (["two-tenants", "--sweep", "memory.max=1G..2G:1G"], 2, "of which cgroup? There are /ten"),

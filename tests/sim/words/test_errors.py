@@ -49,9 +49,34 @@ def problems(text, **more):
         (f"{WEB}memory.max = 5", 's.toml:2: [group."/web"]: memory.max: 5 has no unit; write it as "512MiB"'),
         (
             f'{WEB}memory.max = "-1G"',
-            's.toml:2: [group."/web"]: memory.max: "-1G" is less than nothing; write',
+            's.toml:2: [group."/web"]: memory.max: "-1G" is below zero; write it as "512MiB"',
         ),
-        (f"{WEB}memory.max = -5", 's.toml:2: [group."/web"]: memory.max: "-5" is less than nothing; write'),
+        (
+            f"{WEB}memory.max = -5",
+            's.toml:2: [group."/web"]: memory.max: -5 is below zero; write it as "512M',
+        ),
+        (
+            "[scenario]\nduration = -5",
+            's.toml:2: [scenario]: duration: -5 is below zero; write it as "500ms"',
+        ),
+        ("[scenario]\nduration = '-5s'", 's.toml:2: [scenario]: duration: "-5s" is below zero; write it as'),
+        ("[machine]\nfault = -0.5", 's.toml:2: [machine]: fault: -0.5 is below zero; write it as "500ns"'),
+        (
+            "[machine]\ndisk = { read = -1 }",
+            's.toml:2: [machine]: disk: read: -1 is below zero; write it as "2',
+        ),
+        (
+            "[machine]\nzswap = { pool = -1 }",
+            "s.toml:2: [machine]: zswap: pool: -1 is below zero; write it as",
+        ),
+        (
+            f"{WEB}{RUN}forks = {{ children = 9, per_s = -1, each = '1MiB' }}",
+            's.toml:4: [program.p]: forks: per_s: -1 is below zero; write it as "200/s"',
+        ),
+        (
+            f"{WEB}{RUN}{GROW}sigterm = -1",
+            's.toml:5: [program.p]: sigterm: -1 is below zero; write it as "2s"',
+        ),
         (f"{WEB}memory.oom.group = 1", 's.toml:2: [group."/web"]: memory.oom.group: 1 is not true or false'),
         (
             f"{WEB}{RUN}grow = {{ rate = '1MiB' }}",
