@@ -249,6 +249,29 @@ def test_a_file_that_is_not_of_a_sweep_is_refused(cli, small, tmp_path):
     assert kept.read_text() == "hello\n"
 
 
+@pytest.mark.parametrize("words", [("--seeds", "2", "--jobs", "1"), SWEEP])
+def test_many_runs_name_the_policy_as_one_does(cli, small, words):
+    alone = cli("simulate", small, *words).out
+    assert "policy" not in alone
+    assert cli("simulate", small, *words, "--policy", "none").out == alone
+    top, *_ = cli("simulate", small, *words, "--policy", "default").out.splitlines()
+    assert top == f"{alone.splitlines()[0]}; policy default"
+
+
+def test_an_interrupt_before_the_first_run_draws_nothing_and_says_so(cli, small, tmp_path, monkeypatch):
+    pytest.importorskip("matplotlib")
+
+    def stopped(_job, _policy):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(simulate_many, "one", stopped)
+    picture = tmp_path / "a.svg"
+    ran = cli("simulate", small, *SWEEP, "--plot", picture)
+    assert ran.code == 130
+    assert f"memwarden: {picture}: is not written, since nothing is done yet\n" in ran.err
+    assert not picture.exists()
+
+
 def test_many_nodes_are_counted(cli, small):
     ran = cli("simulate", small, "--seeds", "3", "--jobs", "1")
     assert ran.code == 0
