@@ -272,6 +272,13 @@ def test_an_interrupt_before_the_first_run_draws_nothing_and_says_so(cli, small,
     assert not picture.exists()
 
 
+def test_what_is_odd_is_said_once_for_many_runs(cli, small):
+    words = ("simulate", small, "--set", "program.leak.start=9s", "--seeds", "3", "--jobs", "1")
+    for _ in range(2):
+        [said] = cli(*words).err.splitlines()
+        assert "start: is after the end of the simulation" in said
+
+
 def test_many_nodes_are_counted(cli, small):
     ran = cli("simulate", small, "--seeds", "3", "--jobs", "1")
     assert ran.code == 0

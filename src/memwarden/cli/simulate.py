@@ -43,6 +43,8 @@ GUESSED = """\
 # edit them by docs/reference/scenarios.md.
 
 """
+_TOLD: set[str] = set()
+"""What was said of scenarios already: each of many runs reads its own, with the same oddities."""
 NOBODY = "none"
 """The policy that is none: the kernel alone."""
 
@@ -103,6 +105,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Do what the options say."""
+    _TOLD.clear()
     if args.list:
         return _list(args)
     if args.scenario is None and args.source is None:
@@ -262,8 +265,10 @@ def _fetched(base: str, beside: str) -> Text:
 
 
 def _tell(problems: Sequence[Problem]) -> None:
-    for problem in problems:
-        sys.stderr.write(f"memwarden: {problem}\n")
+    for line in dict.fromkeys(f"memwarden: {problem}\n" for problem in problems):
+        if line not in _TOLD:
+            _TOLD.add(line)
+            sys.stderr.write(line)
 
 
 def policy_of(args: argparse.Namespace, *where: str) -> Policy | None:

@@ -324,8 +324,8 @@ OVER = '[scenario]\nextends = "base"\n'
         (
             '[group."/wbe"]\nmemory.high = "2G"\n',
             (
-                's.toml:3: warning: [group."/wbe"]: nothing runs in it, and there is no such cgroup in what is '
-                "extended (did you mean /web?)"
+                's.toml:3: warning: [group."/wbe"]: nothing runs in it, and there is no such cgroup in what '
+                "is extended (did you mean /web?)"
             ),
         ),
         (
