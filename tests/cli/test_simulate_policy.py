@@ -6,8 +6,10 @@ import os
 
 import pytest
 
+from memwarden.errors import InputError
 from memwarden.guard import ir
 from memwarden.guard.sight import absent
+from memwarden.host.policy_files import read_folder
 from tests.cli.test_simulate import SMALL
 
 OOMD = "[OOM]\nDefaultMemoryPressureDurationSec=1s\n"
@@ -125,3 +127,68 @@ def test_what_is_absent(rules, missing):
 def test_one_group_that_sees_is_enough():
     groups = tuple(ir.Group("g", (ir.Pressure(1, cgroups=(path,)),)) for path in ("/gone", "/web"))
     assert absent(ir.Policy("p", (ir.Rule("r", groups, ()),)), ("/web",)) == ()
+
+
+@pytest.fixture
+def folder(here):
+    """All files of one policy of systemd-oomd's, and others beside them."""
+    found = here / "oomd"
+    (found / "oomd.conf.d").mkdir(parents=True)
+    (found / "system").mkdir()
+    for name, text in (
+        ("a-units.txt", UNITS),
+        ("oomd.conf", "[OOM]\n"),
+        ("oomd.conf.d/10.conf", OOMD),
+        ("oomd.conf.d/notes", "Dear all,\n"),
+        ("journald.conf", "[Journal]\nStorage=none\n"),
+        ("system/other.conf", "[OOM]\nSwapUsedLimit=never\n"),
+        (".hidden.conf", "[OOM]\nSwapUsedLimit=never\n"),
+    ):
+        (found / name).write_text(text)
+    (found / "linked.txt").symlink_to(here / "small.toml")
+    (found / "picture").write_bytes(b"\xff\xfe[OOM]")
+    return found
+
+
+def test_a_folder_is_all_files_of_a_policy(cli, here, folder):
+    files = ("oomd/oomd.conf", "oomd/oomd.conf.d/10.conf", "oomd/a-units.txt")
+    converted = cli("policy", "convert", "oomd/")
+    assert (converted.code, converted.err) == (0, "")
+    assert converted.out == cli("policy", "convert", *files).out
+    ran = cli("simulate", "small.toml", *STALLS, "--policy", "none", "--compare", "oomd")
+    assert (ran.code, ran.err) == (0, "")
+    assert ran.out.splitlines()[-1].split()[:2] == ["oomd", "leak"]
+    assert cli("simulate", "small.toml", "--policy", "oomd", "--policy", "units.txt").code == 0
+
+
+def test_a_folder_of_several_tools_or_of_none(cli, here, folder):
+    (folder / "earlyoom").write_text("-m 5\n")
+    ran = cli("simulate", "small.toml", "--policy", "oomd")
+    assert (ran.code, ran.out) == (3, "")
+    assert ran.err == (
+        "memwarden: oomd: holds files of earlyoom and systemd-oomd; name those of one of them\n"
+    )
+    ran = cli("simulate", "small.toml", "--policy", "oomd/system/..//system")
+    assert ran.code == 0  # one with a drop-in only, which watches nothing
+    (here / "bare").mkdir()
+    assert (
+        "bare: holds neither policy.toml nor policy.d"
+        in cli("simulate", "small.toml", "--policy", "bare").err
+    )
+    assert cli("policy", "convert", "bare").err == (
+        "memwarden: bare: nothing says whose policy this is; say it with --from\n"
+    )
+
+
+def test_a_folder_of_ours_is_ours(cli, here):
+    (here / "ours").mkdir()
+    (here / "ours" / "policy.toml").write_text("")
+    (here / "ours" / "oomd.conf").write_text("[OOM]\n")
+    assert "ours: has no rule" in cli("simulate", "small.toml", "--policy", "ours").err
+
+
+def test_what_cannot_be_read_in_a_folder_is_not_passed_over(cli, folder, monkeypatch):
+    monkeypatch.setattr("os.access", lambda path, _mode: not path.endswith("picture"))
+    assert "oomd/picture:1: is not UTF-8" in cli("policy", "convert", "oomd").err
+    with pytest.raises(InputError, match="gone: cannot be read: No such file or directory"):
+        read_folder("gone")

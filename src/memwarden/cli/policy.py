@@ -26,7 +26,8 @@ examples:
 
 A POLICY is a file (and FILE.d/*.toml beside it), a folder (policy.toml, or the
 built-in policy, and policy.d/*.toml), "default" for the built-in one, or - for
-standard input. Left out: /etc/memwarden, or the built-in one.
+standard input. Left out: /etc/memwarden, or the built-in one. Another tool's
+policy is a file, or a folder with all files of it.
 memwarden policy ACTION --help tells more.
 """
 NO_RULE = "has no rule, so that the guard does nothing; write a [[rule]]"
@@ -88,18 +89,34 @@ def foreign(where: str, *, bug_compatible: bool = False) -> Policy | None:
     return None if found is None else others.load(found[0], found[1], bug_compatible=bug_compatible)
 
 
-def _recognised(where: str | None) -> tuple[str, tuple[str, str]] | None:
-    """The tool, and the file's name and text."""
+def _recognised(where: str | None) -> tuple[str, dict[str, str]] | None:
+    """The tool, and its files by their names: one, or all of a folder."""
     import os
 
-    from memwarden.guard import foreign as others
-    from memwarden.host.policy_files import BUILT_IN, STDIN, read_text
+    from memwarden.errors import InputError
+    from memwarden.guard.foreign import recognise
+    from memwarden.host.policy_files import BUILT_IN, STDIN, is_ours
 
-    if where is None or where in (BUILT_IN, STDIN) or os.path.isdir(where):
+    if where is None or where in (BUILT_IN, STDIN) or (os.path.isdir(where) and is_ours(where)):
         return None
-    name, text = read_text(where)
-    tool = others.recognise(name, text)
-    return None if tool is None else (tool, (name, text))
+    texts = texts_of(where)
+    tools = sorted({tool for path in texts if (tool := recognise(path, texts[path]))})
+    if len(tools) > 1:
+        raise InputError(f"{where}: holds files of {' and '.join(tools)}; name those of one of them")
+    return (tools[0], texts) if tools else None
+
+
+def texts_of(where: str) -> dict[str, str]:
+    """The text of a file by its name, or of those in a folder that are another tool's, main files first."""
+    import os
+
+    from memwarden.guard.foreign import recognise
+    from memwarden.host.policy_files import read_folder, read_text
+
+    if not os.path.isdir(where):
+        return dict([read_text(where)])
+    found = [(path, text) for path, text in read_folder(where) if recognise(path, text)]
+    return dict(sorted(found, key=lambda one: recognise(one[0], "") is None))
 
 
 def tool_of(texts: Mapping[str, str]) -> str | None:
@@ -134,10 +151,12 @@ def acting(where: str, *more: str, bug_compatible: bool) -> Policy:
 def _of_several(paths: tuple[str, ...], *, bug_compatible: bool) -> Policy:
     from memwarden.errors import UsageError
     from memwarden.guard import foreign as others
-    from memwarden.host.policy_files import BUILT_IN, read_text
+    from memwarden.host.policy_files import BUILT_IN
 
     ours = [path for path in paths if path in (BUILT_IN, "none") or path.endswith(".toml")]
-    texts = {} if ours else dict(read_text(path) for path in paths)
+    texts: dict[str, str] = {}
+    for path in () if ours else paths:
+        texts |= texts_of(path)
     tools = {path: tool for path, text in texts.items() if (tool := others.recognise(path, text))}
     tool = next(iter(tools.values()), None)
     wrong = [*ours, *(path for path in tools if tools[path] != tool), *([] if tools else paths)]

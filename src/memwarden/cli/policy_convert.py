@@ -19,8 +19,8 @@ examples:
   memwarden policy convert --from oomd - --format json
 
 Several files are one policy: the first is the main file, the others are its
-drop-ins. What cannot be expressed is named in the policy's notes and on
-standard error.
+drop-ins. Of a folder all files are taken that are a tool's. What cannot be
+expressed is named in the policy's notes and on standard error.
 """
 KINDS = ("oomd", "systemd-oomd", "earlyoom", "nohang", "plain")
 
@@ -45,10 +45,11 @@ def run(args: argparse.Namespace) -> int:
     """Print the policy."""
     from memwarden.guard import foreign
     from memwarden.guard.policy.render import render
-    from memwarden.host.policy_files import read_text
 
-    texts = dict(read_text(path) for path in args.files)
-    found = foreign.load(args.kind or _kind(texts), texts, bug_compatible=args.bug_compatible)
+    texts: dict[str, str] = {}
+    for path in args.files:
+        texts |= policy.texts_of(path)
+    found = foreign.load(args.kind or _kind(texts, args.files[0]), texts, bug_compatible=args.bug_compatible)
     toml = render(found)
     _same(found, toml)
     for note in found.notes:
@@ -62,11 +63,11 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _kind(texts: dict[str, str]) -> str:
+def _kind(texts: dict[str, str], first: str) -> str:
     """Whose policy the first text that says so is."""
     kind = policy.tool_of(texts)
     if kind is None:
-        raise InputError(f"{next(iter(texts))}: nothing says whose policy this is; say it with --from")
+        raise InputError(f"{next(iter(texts), first)}: nothing says whose policy this is; say it with --from")
     return kind
 
 
