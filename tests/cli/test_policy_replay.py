@@ -53,6 +53,26 @@ def test_somebody_would_be_killed_after_the_duration(cli, files):
     }  # fmt: skip
 
 
+def test_a_recording_given_twice_is_played_once(cli, files):
+    path, link = files / "x.csv", files / "y.csv"
+    link.symlink_to(path)
+    once = decided(cli("policy", "replay", files / "plain.json", path, "--format", "json"))
+    words = ("policy", "replay", files / "plain.json", path, path, link, path, "--format", "json")
+    again = decided(cli(*words))
+    assert again.pop("notes") == [
+        *once.pop("notes"),
+        f"{path}: is given twice, and is played once",
+        f"{link}: is the same file as {path}, and is played once",
+    ]
+    assert again == once
+
+
+def test_two_recordings_that_are_alike_are_two(cli, files):
+    (files / "y.csv").write_text((files / "x.csv").read_text())
+    words = ("policy", "replay", files / "plain.json", files / "x.csv", files / "y.csv", "--format", "json")
+    assert len(decided(cli(*words))["recordings"]) == 2
+
+
 def test_two_policies_are_compared(cli, files):
     ran = cli("policy", "replay", files / "plain.json", "--compare", files / "earlyoom", files / "x.csv")
     assert ran.code == 0

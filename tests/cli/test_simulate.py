@@ -126,6 +126,7 @@ def test_a_scenario_comes_from_standard_input(cli, monkeypatch):
         (["high-agianst-max"], 3, "there is no scenario of this name (did you mean high-against-max?)"),
         (["no/such.toml"], 3, "no/such.toml: cannot be read: No such file or directory"),
         (["tight-cache", "--set", "x"], 2, "--set x: is not KEY=VALUE"),
+        (["tight-cache", "--set", "duration=-5"], 3, "--set duration=-5: [scenario]: duration: -5 is below"),
         (["tight-cache", "--sweep", "memory.max"], 2, "--sweep memory.max: is no range"),
         (["tight-cache", "--sweep", "memory.max=1..2:1"], 3, '--sweep memory.max=1..2:1: [group."/servi'),
         (["two-tenants", "--sweep", "memory.max=1G..2G:1G"], 2, "of which cgroup? There are /ten"),
@@ -246,6 +247,36 @@ def test_a_file_that_is_not_of_a_sweep_is_refused(cli, small, tmp_path):
     assert ran.code == 3
     assert "kept:1: is not of a sweep; name another file" in ran.err
     assert kept.read_text() == "hello\n"
+
+
+@pytest.mark.parametrize("words", [("--seeds", "2", "--jobs", "1"), SWEEP])
+def test_many_runs_name_the_policy_as_one_does(cli, small, words):
+    alone = cli("simulate", small, *words).out
+    assert "policy" not in alone
+    assert cli("simulate", small, *words, "--policy", "none").out == alone
+    top, *_ = cli("simulate", small, *words, "--policy", "default").out.splitlines()
+    assert top == f"{alone.splitlines()[0]}; policy default"
+
+
+def test_an_interrupt_before_the_first_run_draws_nothing_and_says_so(cli, small, tmp_path, monkeypatch):
+    pytest.importorskip("matplotlib")
+
+    def stopped(_job, _policy):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(simulate_many, "one", stopped)
+    picture = tmp_path / "a.svg"
+    ran = cli("simulate", small, *SWEEP, "--plot", picture)
+    assert ran.code == 130
+    assert f"memwarden: {picture}: is not written, since nothing is done yet\n" in ran.err
+    assert not picture.exists()
+
+
+def test_what_is_odd_is_said_once_for_many_runs(cli, small):
+    words = ("simulate", small, "--set", "program.leak.start=9s", "--seeds", "3", "--jobs", "1")
+    for _ in range(2):
+        [said] = cli(*words).err.splitlines()
+        assert "start: is after the end of the simulation" in said
 
 
 def test_many_nodes_are_counted(cli, small):

@@ -25,7 +25,13 @@ def seen(*lines):
     [
         (["0,1000,500,0,0,0,0", "1,1000,abc,0,0,0,0"], "x.csv:3: mem_available_mib is 'abc', not a number"),
         (["0,1000,500,0,0,0,nan"], "x.csv:2: psi_full_avg10 is 'nan', not a number"),
-        (["0,1000,-5,0,0,0,0"], "x.csv:2: mem_available_mib is '-5', not a number"),
+        (
+            ["0,1000,-5,0,0,0,0"],
+            "x.csv:2: mem_available_mib is -5, which is below zero; leave it empty if it is not known",
+        ),
+        (["0,1000,5,0,0,0,-0.5"], "x.csv:2: psi_full_avg10 is -0.5, which is below zero; leave it"),
+        (["-1,1000,5,0,0,0,0"], "x.csv:2: time_s is -1, which is below zero; count from 0"),
+        (["0,1000,--5,0,0,0,0"], "x.csv:2: mem_available_mib is '--5', not a number"),
         (["1e3,1000,5,0,0,0,0"], "x.csv:2: time_s is '1e3', not a number"),
         (["0,1000, 5,0,0,0,0"], "x.csv:2: mem_available_mib is ' 5', not a number"),
         (["0,1000,5,0,0,0," + "1" * 25], "x.csv:2: psi_full_avg10 is '1111"),

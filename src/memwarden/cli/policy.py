@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Mapping
 
     from memwarden.guard.ir import Policy
     from memwarden.guard.policy.load import Loaded
@@ -25,9 +26,11 @@ examples:
 
 A POLICY is a file (and FILE.d/*.toml beside it), a folder (policy.toml, or the
 built-in policy, and policy.d/*.toml), "default" for the built-in one, or - for
-standard input. Left out: /etc/memwarden, or the built-in one.
+standard input. Left out: /etc/memwarden, or the built-in one. Another tool's
+policy is a file, or a folder with all files of it.
 memwarden policy ACTION --help tells more.
 """
+NO_RULE = "has no rule, so that the guard does nothing; write a [[rule]]"
 ACTIONS: tuple[tuple[str, str], ...] = (
     ("check", "say all that is wrong with a policy"),
     ("show", "print the policy in effect, and where each part is from"),
@@ -86,18 +89,83 @@ def foreign(where: str, *, bug_compatible: bool = False) -> Policy | None:
     return None if found is None else others.load(found[0], found[1], bug_compatible=bug_compatible)
 
 
-def _recognised(where: str | None) -> tuple[str, tuple[str, str]] | None:
-    """The tool, and the file's name and text."""
+def _recognised(where: str | None) -> tuple[str, dict[str, str]] | None:
+    """The tool, and its files by their names: one, or all of a folder."""
     import os
 
-    from memwarden.guard import foreign as others
-    from memwarden.host.policy_files import BUILT_IN, STDIN, read_text
+    from memwarden.errors import InputError
+    from memwarden.guard.foreign import recognise
+    from memwarden.host.policy_files import BUILT_IN, STDIN, is_ours
 
-    if where is None or where in (BUILT_IN, STDIN) or os.path.isdir(where):
+    if where is None or where in (BUILT_IN, STDIN) or (os.path.isdir(where) and is_ours(where)):
         return None
-    name, text = read_text(where)
-    tool = others.recognise(name, text)
-    return None if tool is None else (tool, (name, text))
+    texts = texts_of(where)
+    tools = sorted({tool for path in texts if (tool := recognise(path, texts[path]))})
+    if len(tools) > 1:
+        raise InputError(f"{where}: holds files of {' and '.join(tools)}; name those of one of them")
+    return (tools[0], texts) if tools else None
+
+
+def texts_of(where: str) -> dict[str, str]:
+    """The text of a file by its name, or of those in a folder that are another tool's, main files first."""
+    import os
+
+    from memwarden.guard.foreign import recognise
+    from memwarden.host.policy_files import read_folder, read_text
+
+    if not os.path.isdir(where):
+        return dict([read_text(where)])
+    found = [(path, text) for path, text in read_folder(where) if recognise(path, text)]
+    return dict(sorted(found, key=lambda one: recognise(one[0], "") is None))
+
+
+def tool_of(texts: Mapping[str, str]) -> str | None:
+    """Whose policy the files are, by the first of them that says so."""
+    from memwarden.guard.foreign import recognise
+
+    kinds = (recognise(path, text) for path, text in texts.items())
+    return next((kind for kind in kinds if kind is not None), None)
+
+
+def acting(where: str, *more: str, bug_compatible: bool) -> Policy:
+    """A policy that shall act, ours or another tool's; what is odd about it goes to standard error.
+
+    ``more`` are further files of another tool's, as ``policy convert`` takes them.
+    """
+    import sys
+
+    if more:
+        found: Policy | None = _of_several((where, *more), bug_compatible=bug_compatible)
+    else:
+        found = foreign(where, bug_compatible=bug_compatible)
+    if found is None:
+        found = usable(where).policy
+        assert found is not None
+        if not found.rules:
+            sys.stderr.write(f"memwarden: {found.name}: {NO_RULE}\n")
+    for note in found.notes:
+        sys.stderr.write(f"memwarden: {note}\n")
+    return found
+
+
+def _of_several(paths: tuple[str, ...], *, bug_compatible: bool) -> Policy:
+    from memwarden.errors import UsageError
+    from memwarden.guard import foreign as others
+    from memwarden.host.policy_files import BUILT_IN
+
+    ours = [path for path in paths if path in (BUILT_IN, "none") or path.endswith(".toml")]
+    texts: dict[str, str] = {}
+    for path in () if ours else paths:
+        texts |= texts_of(path)
+    tools = {path: tool for path, text in texts.items() if (tool := others.recognise(path, text))}
+    tool = next(iter(tools.values()), None)
+    wrong = [*ours, *(path for path in tools if tools[path] != tool), *([] if tools else paths)]
+    if wrong or tool is None:
+        raise UsageError(
+            f"{wrong[0]}: several files are one policy of another tool, and this is none of them; give one "
+            "--policy, and --compare for each other"
+        )
+    return others.load(tool, texts, bug_compatible=bug_compatible)
 
 
 def usable(where: str | None) -> Loaded:

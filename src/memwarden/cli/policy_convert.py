@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from memwarden.cli import common
+from memwarden.cli import common, policy
 from memwarden.errors import InputError
 
 if TYPE_CHECKING:
@@ -19,8 +19,8 @@ examples:
   memwarden policy convert --from oomd - --format json
 
 Several files are one policy: the first is the main file, the others are its
-drop-ins. What cannot be expressed is named in the policy's notes and on
-standard error.
+drop-ins. Of a folder all files are taken that are a tool's. What cannot be
+expressed is named in the policy's notes and on standard error.
 """
 KINDS = ("oomd", "systemd-oomd", "earlyoom", "nohang", "plain")
 
@@ -45,39 +45,37 @@ def run(args: argparse.Namespace) -> int:
     """Print the policy."""
     from memwarden.guard import foreign
     from memwarden.guard.policy.render import render
-    from memwarden.host.policy_files import read_text
 
-    texts = dict(read_text(path) for path in args.files)
-    policy = foreign.load(args.kind or _kind(texts), texts, bug_compatible=args.bug_compatible)
-    toml = render(policy)
-    _same(policy, toml)
-    for note in policy.notes:
+    texts: dict[str, str] = {}
+    for path in args.files:
+        texts |= policy.texts_of(path)
+    found = foreign.load(args.kind or _kind(texts, args.files[0]), texts, bug_compatible=args.bug_compatible)
+    toml = render(found)
+    _same(found, toml)
+    for note in found.notes:
         sys.stderr.write(f"memwarden: {note}\n")
     if args.format == "json":
         from memwarden.present import policy_json
 
-        common.write_json(policy_json.document(policy, toml, {}, {}))
+        common.write_json(policy_json.document(found, toml, {}, {}))
     else:
         common.write(toml)
     return 0
 
 
-def _kind(texts: dict[str, str]) -> str:
+def _kind(texts: dict[str, str], first: str) -> str:
     """Whose policy the first text that says so is."""
-    from memwarden.guard.foreign import recognise
-
-    kinds = (recognise(path, text) for path, text in texts.items())
-    kind = next((kind for kind in kinds if kind is not None), None)
+    kind = policy.tool_of(texts)
     if kind is None:
-        raise InputError(f"{next(iter(texts))}: nothing says whose policy this is; say it with --from")
+        raise InputError(f"{next(iter(texts), first)}: nothing says whose policy this is; say it with --from")
     return kind
 
 
-def _same(policy: Policy, toml: str) -> None:
+def _same(found: Policy, toml: str) -> None:
     """What is printed has to be taken by the guard, for it is meant to be installed."""
     from memwarden.guard.policy.load import load
     from memwarden.words.document import Text
 
-    loaded = load([Text("the converted policy", toml)], name=policy.name)
+    loaded = load([Text("the converted policy", toml)], name=found.name)
     if loaded.policy is None:
         raise InputError(f"cannot be said in a policy of ours: {loaded.problems[0].text}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import TYPE_CHECKING
 
@@ -10,8 +11,8 @@ from memwarden.errors import UsageError
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Sequence
 
-    from memwarden.guard.ir import Policy
     from memwarden.guard.played import Player
 
 EPILOG = """\
@@ -62,8 +63,9 @@ def run(args: argparse.Namespace) -> int:
     wanted = [args.policy, *args.compare]
     if [*wanted, *args.recordings].count("-") > 1:
         raise UsageError("standard input (-) can be read only once; name files for the others")
-    player = Player([_policy(where, bug_compatible=args.bug_compatible) for where in wanted])
-    notes = [note for path in args.recordings for note in _play(player, path)]
+    player = Player([policy.acting(where, bug_compatible=args.bug_compatible) for where in wanted])
+    recordings, notes = _once(args.recordings)
+    notes += [note for path in recordings for note in _play(player, path)]
     if args.format == "json":
         from memwarden.present import replay_json
 
@@ -78,15 +80,24 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _policy(where: str, *, bug_compatible: bool) -> Policy:
-    """A policy of ours, or another tool's."""
-    found = policy.foreign(where, bug_compatible=bug_compatible)
-    if found is None:
-        found = policy.usable(where).policy
-    assert found is not None
-    for note in found.notes:
-        sys.stderr.write(f"memwarden: {note}\n")
-    return found
+def _once(paths: Sequence[str]) -> tuple[list[str], list[str]]:
+    """The recordings without those that are given again, and what is to be said about these."""
+    files: dict[object, str] = {}
+    notes = []
+    for path in paths:
+        try:
+            found = os.stat(path)
+        except OSError:  # standard input, or who opens it says why
+            files[path] = path
+            continue
+        identity = (found.st_dev, found.st_ino)
+        if identity not in files:
+            files[identity] = path
+            continue
+        first = files[identity]
+        also = "given twice" if first == path else f"the same file as {first}"
+        notes.append(f"{path}: is {also}, and is played once")
+    return list(files.values()), list(dict.fromkeys(notes))
 
 
 def _play(player: Player, path: str) -> list[str]:

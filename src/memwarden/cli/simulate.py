@@ -25,6 +25,7 @@ examples:
   memwarden simulate --list
   memwarden simulate high-against-max
   memwarden simulate fast-leak --policy default
+  memwarden simulate fast-leak --policy oomd.conf --policy units.txt
   memwarden simulate tight-cache --compare /service/memory.max=512M
   memwarden simulate tight-cache --sweep memory.max=256M..768M:64M
   memwarden simulate --from night.rootar --write first.toml
@@ -42,6 +43,8 @@ GUESSED = """\
 # edit them by docs/reference/scenarios.md.
 
 """
+_TOLD: set[str] = set()
+"""What was said of scenarios already: each of many runs reads its own, with the same oddities."""
 NOBODY = "none"
 """The policy that is none: the kernel alone."""
 
@@ -67,9 +70,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--force", action="store_true", help="write over files that are there")
     parser.add_argument(
-        "--policy", metavar="POLICY",
+        "--policy", dest="policies", metavar="POLICY", action="append", default=[],
         help="who acts in it: a policy as memwarden policy takes it, ours or another tool's "
-        f"(default: {NOBODY}, the kernel alone)",
+        f"(default: {NOBODY}, the kernel alone); repeated for each file of one that has several, as "
+        "memwarden policy convert takes them",
     )  # fmt: skip
     parser.add_argument(
         "--bug-compatible",
@@ -101,6 +105,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Do what the options say."""
+    _TOLD.clear()
     if args.list:
         return _list(args)
     if args.scenario is None and args.source is None:
@@ -111,6 +116,8 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError("--sweep and --seeds are two questions; ask one of them")
     if args.sweep is None and args.seeds is None and (args.keep is not None or args.jobs is not None):
         raise UsageError("--keep and --jobs are for many runs; give --sweep or --seeds, too")
+    if [args.scenario, args.source, *args.policies, *args.compare].count("-") > 1:
+        raise UsageError("standard input (-) can be read only once; name files for the others")
     args.plot = list(dict.fromkeys(args.plot))
     for path in args.plot:
         from memwarden.present import plot
@@ -154,21 +161,24 @@ def _write(args: argparse.Namespace) -> int:
 def _runs(args: argparse.Namespace) -> int:
     from memwarden.sim.words.settings import setting
 
-    variants = [Variant("as it is", chosen(args, args.settings), policy_of(args, args.policy))]
-    variants[0] = variants[0]._replace(label=args.policy or "the kernel alone")
+    named = policy_name(args)
+    policy = policy_of(args, *args.policies)
+    variants = [Variant(named or "the kernel alone", chosen(args, args.settings), policy)]
     for said in args.compare:
         if "=" in said:
             other = chosen(args, [*args.settings, setting(said, "--compare")])
             variants.append(Variant(said, other, variants[0].policy))
         else:
             variants.append(Variant(said, variants[0].scenario, policy_of(args, said)))
+    for one in variants:
+        tell_unseen(one.policy, one.scenario)
     runs = [(one.label, simulated(one)) for one in variants]
     for path in args.plot:
         from memwarden.present import plot
 
         with common.whole_file(path, force=args.force, mode=0o644) as file:
             plot.write(runs, path, file)
-    _print(args, runs, None if variants[0].policy is None else args.policy)
+    _print(args, runs, None if policy is None else named)
     return 0
 
 
@@ -255,18 +265,40 @@ def _fetched(base: str, beside: str) -> Text:
 
 
 def _tell(problems: Sequence[Problem]) -> None:
-    for problem in problems:
-        sys.stderr.write(f"memwarden: {problem}\n")
+    for line in dict.fromkeys(f"memwarden: {problem}\n" for problem in problems):
+        if line not in _TOLD:
+            _TOLD.add(line)
+            sys.stderr.write(line)
 
 
-def policy_of(args: argparse.Namespace, where: str | None) -> Policy | None:
-    """The policy that acts; ``None`` for the kernel alone."""
+def policy_of(args: argparse.Namespace, *where: str) -> Policy | None:
+    """The policy that acts, of one or several files; ``None`` for the kernel alone."""
     from memwarden.cli import policy
 
-    if where is None or where == NOBODY:
+    if where in ((), (NOBODY,)):
         return None
-    found = policy.foreign(where, bug_compatible=args.bug_compatible)
-    return policy.usable(where).policy if found is None else found
+    return policy.acting(*where, bug_compatible=args.bug_compatible)
+
+
+def policy_name(args: argparse.Namespace) -> str:
+    """The policy as it was named, with all its files."""
+    from memwarden.host.policy_files import STDIN
+
+    return " + ".join("standard input" if one == STDIN else one for one in args.policies)
+
+
+def tell_unseen(policy: Policy | None, scenario: Scenario) -> None:
+    """Say that a policy watches cgroups only that are not in a scenario."""
+    from memwarden.guard.sight import absent
+    from memwarden.state.cgroup import ancestry
+
+    there = {path for one in scenario.groups for path in ancestry(one.path)} | {"/"}
+    missing = () if policy is None else absent(policy, there)
+    if policy is not None and missing:
+        sys.stderr.write(
+            f"memwarden: {policy.name}: does nothing here: it watches {', '.join(missing)}, and there is no "
+            f"such cgroup in {scenario.name}\n"
+        )
 
 
 def simulated(variant: Variant) -> Result:

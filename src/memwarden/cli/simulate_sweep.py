@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from memwarden.sim.scenario import Scenario
     from memwarden.sim.sweep import Point, Sweep
 
-SEED = "seed"
 MOST = 1_000_000
 
 
@@ -28,7 +27,8 @@ def run(args: argparse.Namespace) -> int:
     if args.compare:
         raise UsageError("--compare does not go with --sweep or --seeds; run one after the other")
     scenario = simulate.chosen(args, args.settings)
-    policy = simulate.policy_of(args, args.policy)
+    policy = simulate.policy_of(args, *args.policies)
+    simulate.tell_unseen(policy, scenario)
     swept = _seeds(args.seeds, scenario) if args.sweep is None else _swept(args.sweep, scenario)
     jobs = [_job(args, swept, at) for at in range(len(swept.values))]
     points: dict[int, Point] = {}
@@ -46,7 +46,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _seeds(count: int, scenario: Scenario) -> Sweep:
-    from memwarden.sim.sweep import Sweep
+    from memwarden.sim.sweep import SEED, Sweep
 
     if not 1 <= count <= MOST:
         raise UsageError(f"--seeds {count}: give a number of nodes, 1 to {MOST}")
@@ -90,16 +90,21 @@ def _job(args: argparse.Namespace, swept: Sweep, at: int) -> Job:
 def _print(
     args: argparse.Namespace, scenario: Scenario, policy: Policy | None, swept: Sweep, points: list[Point]
 ) -> None:
+    from memwarden.cli.simulate import policy_name
     from memwarden.present import sweep_json, sweep_text
 
-    for path in args.plot if len(points) > 1 else ():
+    named = None if policy is None else policy_name(args)
+    for path in args.plot:
         from memwarden.present import plot_sweep
 
+        if not points:
+            sys.stderr.write(f"memwarden: {path}: is not written, since nothing is done yet\n")
+            continue
         with common.whole_file(path, force=args.force, mode=0o644) as file:
-            plot_sweep.write(scenario, swept, points, path, file)
+            plot_sweep.write(scenario, swept, points, path, file, policy=named)
     if args.format == "json":
         common.write_json(sweep_json.document(scenario, policy, swept, points))
     elif args.sweep is None:
-        common.write(sweep_text.nodes(scenario, points, width=common.width()))
+        common.write(sweep_text.nodes(scenario, points, width=common.width(), policy=named))
     else:
-        common.write(sweep_text.text(scenario, swept, points, width=common.width()))
+        common.write(sweep_text.text(scenario, swept, points, width=common.width(), policy=named))

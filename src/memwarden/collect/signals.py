@@ -124,6 +124,9 @@ def _bytes(mib: float | None) -> int | None:
 def _number(cell: str, column: str, where: str) -> float | None:
     if not cell:
         return None
+    if cell.startswith("-") and _NUMBER.fullmatch(cell[1:]):
+        todo = "count from 0" if column == COLUMNS[0] else "leave it empty if it is not known"
+        raise InputError(f"{where}: {column} is {cell[:40]}, which is below zero; {todo}")
     if len(cell) > LONGEST_DIGITS or not _NUMBER.fullmatch(cell):
         raise InputError(
             f"{where}: {column} is {cell[:40]!r}, not a number as 12.5; leave it empty if it is not known"

@@ -64,6 +64,39 @@ def read_text(path: str) -> tuple[str, str]:
     return ("standard input", _text(0, "standard input")) if path == STDIN else _read(path, None, [])
 
 
+def read_folder(folder: str) -> tuple[tuple[str, str], ...]:
+    """Name and text of what is in a folder of another tool's files, and in its folders of drop-ins, ``X.d``.
+
+    Hidden files are left out, and what is no text: neither is a policy's. Who reads it only looks, and a link
+    may lead where it likes. Raises :class:`InputError`.
+    """
+    folder = folder.rstrip("/") or "/"
+    found = []
+    for name in _all_of(folder):
+        path = f"{folder}/{name}"
+        if os.path.isfile(path):
+            try:
+                found.append(_read(path, None, []))
+            except InputError:
+                if not os.access(path, os.R_OK):
+                    raise
+        elif name.endswith(".d") and os.path.isdir(path):
+            found += read_folder(path)
+    return tuple(found)
+
+
+def is_ours(folder: str) -> bool:
+    """Whether a folder holds a policy of ours."""
+    return bool(_names_of(folder))
+
+
+def _all_of(folder: str) -> list[str]:
+    try:
+        return sorted(name for name in os.listdir(folder) if not name.startswith("."))
+    except OSError as error:
+        raise InputError(f"{folder}: cannot be read: {error.strerror}; try with sudo") from error
+
+
 def _names_of(folder: str) -> list[str]:
     try:
         return [name for name in os.listdir(folder) if name in (MAIN, "policy.d")]

@@ -7,9 +7,9 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from memwarden.present.explain_page import END, head
-from memwarden.present.plot import figures, saved, title
-from memwarden.present.sweep_text import text
-from memwarden.sim.sweep import knee, safe
+from memwarden.present.plot import figures, saved
+from memwarden.present.sweep_text import heading, nodes, text
+from memwarden.sim.sweep import SEED, knee, safe
 from memwarden.units import MIB, SECOND_US
 
 if TYPE_CHECKING:
@@ -20,20 +20,30 @@ if TYPE_CHECKING:
     from memwarden.sim.sweep import Point, Sweep
 
 
-def write(scenario: Scenario, swept: Sweep, points: Sequence[Point], path: str, file: BinaryIO) -> None:
-    """Draw the curve."""
-    drawn = _draw(scenario, swept, points)
+def write(
+    scenario: Scenario,
+    swept: Sweep,
+    points: Sequence[Point],
+    path: str,
+    file: BinaryIO,
+    *,
+    policy: str | None = None,
+) -> None:
+    """Draw the curve, of one point or more; ``policy`` is what acted, ``None`` for the kernel alone."""
+    drawn = _draw(scenario, swept, points, policy)
     if path.endswith(".html"):
         svg = saved(drawn, "svg").decode()
-        heading = html_escape(f"{scenario.name}: {swept.key}")
-        said = html_escape(text(scenario, swept, points, width=100))
-        page = f'{head(heading)}<h1>{heading}</h1>\n<div class="wide">{svg[svg.index("<svg") :]}</div>\n'
-        file.write(f"{page}<pre>{said}</pre>\n{END}".encode())
+        top = html_escape(f"{scenario.name}: {swept.key}")
+        said = text(scenario, swept, points, width=100, policy=policy)
+        if swept.key == SEED:
+            said = nodes(scenario, points, width=100, policy=policy)
+        page = f'{head(top)}<h1>{top}</h1>\n<div class="wide">{svg[svg.index("<svg") :]}</div>\n'
+        file.write(f"{page}<pre>{html_escape(said)}</pre>\n{END}".encode())
     else:
         file.write(saved(drawn, path.rpartition(".")[2]))
 
 
-def _draw(scenario: Scenario, swept: Sweep, points: Sequence[Point]) -> Any:
+def _draw(scenario: Scenario, swept: Sweep, points: Sequence[Point], policy: str | None = None) -> Any:
     sizes = all(text.endswith("B") for text in swept.texts)
     xs = [one.value / MIB if sizes else one.value for one in points]
     drawn = figures().Figure(figsize=(9, 6.2), layout="constrained")
@@ -51,12 +61,16 @@ def _draw(scenario: Scenario, swept: Sweep, points: Sequence[Point]) -> Any:
     kills.set_ylabel("processes\nkilled")
     kills.set_ylim(0, max(1, *(one.kills for one in points)))
     kills.yaxis.get_major_locator().set_params(integer=True)
-    if not sizes:  # no seed 1.5
+    if len(xs) == 1:  # else its bar is all of the picture
+        kills.set_xlim(xs[0] - 3, xs[0] + 3)
+        kills.set_xticks(xs)
+    elif not sizes:  # no seed 1.5
         kills.xaxis.get_major_locator().set_params(integer=True)
     kills.set_xlabel(f"{swept.key}, MiB" if sizes else swept.key)
-    _marks((stalls, losses, kills), xs, points)
+    if swept.key != SEED:  # seeds have no order
+        _marks((stalls, losses, kills), xs, points)
     stalls.legend(frameon=False)
-    drawn.suptitle(title(scenario), x=0.01, ha="left", fontsize=10)
+    drawn.suptitle(heading(scenario, policy), x=0.01, ha="left", fontsize=10)
     return drawn
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from memwarden.present.status_json import closed
-from memwarden.sim.sweep import knee, safe
+from memwarden.sim.sweep import SEED, knee, safe
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,7 +21,7 @@ def document(
     scenario: Scenario, policy: Policy | None, swept: Sweep, points: Sequence[Point]
 ) -> dict[str, Any]:
     """The document. ``knee`` and ``nobody_dies_from`` are numbers of points, null where there is none."""
-    ordered = swept.key != "seed"
+    ordered = swept.key != SEED
     return {
         "schema": SCHEMA,
         "scenario": scenario.name,

@@ -22,7 +22,15 @@ NO_KNEE: Final = "No knee: the curve of stalls has no bend in this range."
 RANKS: Final = ((50, "half of the nodes"), (90, "nine of ten"), (99, "99 of 100"))
 
 
-def text(scenario: Scenario, swept: Sweep, points: Sequence[Point], *, width: int) -> str:
+def heading(scenario: Scenario, policy: str | None) -> str:
+    """What was simulated, and who acted in it; ``None`` is the kernel alone, which is not said."""
+    title = f"{scenario.name}: {scenario.text}" if scenario.text else scenario.name
+    return escape(title if policy is None else f"{title}; policy {policy}")
+
+
+def text(
+    scenario: Scenario, swept: Sweep, points: Sequence[Point], *, width: int, policy: str | None = None
+) -> str:
     """One line for each value, and where the curve bends."""
     if not points:
         return f"{scenario.name}: {swept.key}: nothing is done yet\n"
@@ -39,8 +47,7 @@ def text(scenario: Scenario, swept: Sweep, points: Sequence[Point], *, width: in
     )
     tallest = max(one.stalled_us for one in points)
     rows = [_row(one, tallest, "<- knee" if at == bend else "") for at, one in enumerate(points)]
-    lines = [escape(f"{scenario.name}: {scenario.text}" if scenario.text else scenario.name), ""]
-    lines = [*wrap(lines[0], width), ""]
+    lines = [*wrap(heading(scenario, policy), width), ""]
     lines += [*render(columns, rows, width), ""]
     lines += wrap(_verdict(swept, points, bend, alive), width)
     return "\n".join(lines) + "\n"
@@ -78,11 +85,12 @@ def _bend(points: Sequence[Point], at: int) -> str:
     )
 
 
-def nodes(scenario: Scenario, points: Sequence[Point], *, width: int) -> str:
+def nodes(scenario: Scenario, points: Sequence[Point], *, width: int, policy: str | None = None) -> str:
     """Independent nodes: how many lose somebody, whom, and how long they stall."""
     if not points:
         return f"{scenario.name}: nothing is done yet\n"
-    lines = wrap(escape(f"{scenario.name} on {counted(len(points), 'node')}"), width)
+    acting = "" if policy is None else f"; policy {policy}"
+    lines = wrap(escape(f"{scenario.name} on {counted(len(points), 'node')}{acting}"), width)
     calm = sum(not one.kills for one in points)
     lines += ["", f"{_on(calm, points)} nobody dies."]
     victims = Counter(name for one in points for name in one.deaths)

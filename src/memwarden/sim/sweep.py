@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 SENSITIVITY: Final = 1.0
 """``S`` of the paper, whose default it is."""
 MOST: Final = 10_000
+SEED: Final = "seed"
+"""The key whose values have no order."""
 SAMPLE: Final = "write it as memory.high=1G..4G:128M, that is KEY=FROM..TO:STEP"
 _UNITS: Final = (SIZES, quantities.DURATIONS, quantities.BYTE_RATES, FREQUENCIES, quantities.PPM, {"": 1})
 _WRITTEN: Final = (quantities.SIZES, *_UNITS[1:])

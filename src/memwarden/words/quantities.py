@@ -62,13 +62,15 @@ def read(value: object, units: Mapping[str, int], example: str, *, signed: bool 
     Raises :class:`WrongError` where it is not text with a number and a unit, or finer than the smallest unit.
     """
     if isinstance(value, int | float) and not isinstance(value, bool):
+        if value < 0 and not signed:  # with a unit it would be wrong, too
+            raise WrongError(f'{value} is below zero; write it as "{example}"')
         raise WrongError(f'{value} has no unit; write it as "{example}"')
     matched = _QUANTITY.fullmatch(value) if isinstance(value, str) else None
     if matched is None:
         raise WrongError(f'{shown(value)} is not a number with a unit; write it as "{example}"')
     whole, fraction, unit = matched[1], matched[2] or "", matched[3]
     if whole.startswith("-") and not signed:
-        raise WrongError(f'{shown(value)} is less than nothing; write it as "{example}"')
+        raise WrongError(f'{shown(value)} is below zero; write it as "{example}"')
     if unit is None:
         raise WrongError(f'{shown(value)} has no unit; write it as "{example}"')
     if unit not in units:

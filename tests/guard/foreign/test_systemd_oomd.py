@@ -252,8 +252,18 @@ def test_units_that_do_not_run_and_machines_where_none_is_watched():
     first, second = load([stopped, unit("", ""), unit("b.service", "/b")]).notes
     assert first == "units: a.service has no control group, so that it is not watched until it runs"
     assert second.startswith(
-        "no unit asks to be watched, so nothing is ever killed; give the output of: systemctl show"
+        "oomd.conf: watches nothing, since no unit asks for it; give one more file with the output of: "
+        "systemctl show"
     )
+
+
+@pytest.mark.parametrize("name", ["user.slice.d/10-oomd.conf", "user.slice"])
+def test_the_file_of_a_unit_has_no_control_group(name):
+    first, second = foreign.load(
+        "systemd-oomd", {"oomd.conf": "", name: "[Slice]\nManagedOOMSwap=kill\n"}
+    ).notes
+    assert first == f"{name}: is the file of a unit, which does not say its control group; it is left out"
+    assert second.startswith("oomd.conf: watches nothing")
 
 
 def test_properties_that_systemctl_does_not_print():

@@ -49,9 +49,34 @@ def problems(text, **more):
         (f"{WEB}memory.max = 5", 's.toml:2: [group."/web"]: memory.max: 5 has no unit; write it as "512MiB"'),
         (
             f'{WEB}memory.max = "-1G"',
-            's.toml:2: [group."/web"]: memory.max: "-1G" is less than nothing; write',
+            's.toml:2: [group."/web"]: memory.max: "-1G" is below zero; write it as "512MiB"',
         ),
-        (f"{WEB}memory.max = -5", 's.toml:2: [group."/web"]: memory.max: "-5" is less than nothing; write'),
+        (
+            f"{WEB}memory.max = -5",
+            's.toml:2: [group."/web"]: memory.max: -5 is below zero; write it as "512M',
+        ),
+        (
+            "[scenario]\nduration = -5",
+            's.toml:2: [scenario]: duration: -5 is below zero; write it as "500ms"',
+        ),
+        ("[scenario]\nduration = '-5s'", 's.toml:2: [scenario]: duration: "-5s" is below zero; write it as'),
+        ("[machine]\nfault = -0.5", 's.toml:2: [machine]: fault: -0.5 is below zero; write it as "500ns"'),
+        (
+            "[machine]\ndisk = { read = -1 }",
+            's.toml:2: [machine]: disk: read: -1 is below zero; write it as "2',
+        ),
+        (
+            "[machine]\nzswap = { pool = -1 }",
+            "s.toml:2: [machine]: zswap: pool: -1 is below zero; write it as",
+        ),
+        (
+            f"{WEB}{RUN}forks = {{ children = 9, per_s = -1, each = '1MiB' }}",
+            's.toml:4: [program.p]: forks: per_s: -1 is below zero; write it as "200/s"',
+        ),
+        (
+            f"{WEB}{RUN}{GROW}sigterm = -1",
+            's.toml:5: [program.p]: sigterm: -1 is below zero; write it as "2s"',
+        ),
         (f"{WEB}memory.oom.group = 1", 's.toml:2: [group."/web"]: memory.oom.group: 1 is not true or false'),
         (
             f"{WEB}{RUN}grow = {{ rate = '1MiB' }}",
@@ -256,6 +281,7 @@ FILES = {
     "ring": '[scenario]\nextends = "ring2"\n',
     "ring2": '[scenario]\nextends = "ring"\n',
     "broken": "[machine]\n\nram = 5\n",
+    "empty": "[scenario]\nseed = 5\n",
 }
 
 
@@ -287,6 +313,52 @@ def test_a_scenario_goes_over_what_it_extends_key_by_key():
 def test_faults_of_what_is_extended_stand_where_they_are(base, problem):
     [first, *_] = problems(f'[scenario]\nextends = "{base}"\n', fetch=fetch)
     assert first.startswith(problem)
+
+
+OVER = '[scenario]\nextends = "base"\n'
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (
+            '[group."/wbe"]\nmemory.high = "2G"\n',
+            (
+                's.toml:3: warning: [group."/wbe"]: nothing runs in it, and there is no such cgroup in what '
+                "is extended (did you mean /web?)"
+            ),
+        ),
+        (
+            "[program.q]\ngrow = { rate = '2MiB/s' }\n[program.pp]\ngrow = { rate = '2MiB/s' }\n",
+            "s.toml:5: [program.pp]: there is no such program in what is extended (did you mean p?)",
+        ),
+    ],
+)
+def test_a_slip_in_the_name_of_what_is_extended_is_said(text, said):
+    assert said in problems(OVER + text, fetch=fetch)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '[group."/wbe"]\n[program.pp]\ncgroup = "/wbe"\ngrow = { rate = "2MiB/s" }\n',  # it runs in it
+        '[group."/wbe"]\n[group."/wbe/a"]\n[program.q]\ncgroup = "/wbe/a"\ngrow = { rate = "2MiB/s" }\n',
+        '[group."/else"]\nmemory.high = "2G"\n',  # like nothing that is there
+        '[group."/"]\n',
+    ],
+)
+def test_who_is_new_over_what_is_extended_and_meant_is_not_doubted(text):
+    assert problems(OVER + text, fetch=fetch) == []
+
+
+def test_a_slip_is_not_looked_for_where_a_program_is_wrong():
+    text = '[group."/wbe"]\n[program.q]\ncgroup = "/wbe"\ngrow = 5\n'
+    assert [one for one in problems(OVER + text, fetch=fetch) if "nothing runs" in one] == []
+
+
+def test_without_anything_extended_nobody_is_doubted():
+    assert problems(f'{SET}[group."/wbe"]\n') == []
+    assert problems('[scenario]\nextends = "empty"\n[group."/a"]\n' + SET, fetch=fetch) == []
 
 
 SET = f'{WEB}memory.high = "1G"\n{RUN}{GROW}'

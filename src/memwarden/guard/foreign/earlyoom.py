@@ -45,6 +45,11 @@ _LONG: Final = (
     "help",
 )
 _ASSIGNED: Final = re.compile(r"^[ \t]*(?:export[ \t]+)?(\w+)=(.*)", re.MULTILINE)
+_OPTION: Final = re.compile(
+    rf"(?:-[{_SHORT.replace(':', '')}]|--(?:{'|'.join(one.rstrip('=') for one in _LONG)}))"
+    r"(?![A-Za-z_-])[ \t]*(?![ \t=])|--(?:prefer|avoid|ignore)="
+)
+"""An option with its value, and not ``-m = 5``, which is TOML."""
 _POINTS: Final = 300.0
 """What ``--prefer`` and ``--avoid`` add to and take off oom_score ..."""
 _BYTES: Final = 3.0 * GIB
@@ -113,6 +118,17 @@ def load(texts: Mapping[str, str], *, bug_compatible: bool) -> Policy:
     dry = given.last("--dryrun") is not None
     rules = tuple(_rule(name, choice, hook, memory, swap, dry=dry) for name in ("kill", "term"))
     return Policy(path, rules, tick_us=SECOND_US // 10, steady=True, notes=tuple(notes))
+
+
+def begins_with_option(text: str) -> bool:
+    """Whether the first thing that a text says is one of earlyoom's options, and no key of TOML.
+
+    >>> begins_with_option("-m 5 -s 10"), begins_with_option("-m = 5"), begins_with_option("- m")
+    (True, False, False)
+    """
+    lines = (line.strip() for line in text.splitlines())
+    first = next((line for line in lines if line and not line.startswith(("#", ";"))), "")
+    return _OPTION.match(first) is not None
 
 
 def _given(path: str, text: str) -> _Given:

@@ -4,7 +4,7 @@ import re
 from typing import Final
 
 from memwarden.errors import InputError
-from memwarden.guard.foreign import json_text, oomd, plain
+from memwarden.guard.foreign import earlyoom, json_text, oomd, plain
 
 _MARKS: Final = (
     ("systemd-oomd", re.compile(r"^[ \t]*(\[OOM\]|\[Rule\]|ManagedOOM\w+=)", re.MULTILINE)),
@@ -38,6 +38,7 @@ def recognise(name: str, text: str) -> str | None:
     if isinstance(value, dict):
         return "oomd" if value.keys() & oomd.KEYS else "plain" if value.keys() & plain.KEYS else None
     marked = [kind for kind, mark in _MARKS if mark.search(text)]
+    marked += ["earlyoom"] if earlyoom.begins_with_option(text) else []
     named = [kind for kind, pattern in _NAMES if pattern.search(name)]
     if broken and text.lstrip().startswith("{") and not (marked or named):
         raise broken

@@ -49,7 +49,8 @@ _RESTS: Final = "systemd-oomd"
 
 _CONF: Final = "OOM"
 _RULE: Final = "Rule"
-Kind = Literal["conf", "rule", "units"]
+_UNIT_FILE: Final = {"[Unit]", "[Service]", "[Scope]", "[Slice]", "[Socket]", "[Mount]", "[Swap]"}
+Kind = Literal["conf", "rule", "units", "unit file"]
 
 
 class _Conf(NamedTuple):
@@ -86,7 +87,7 @@ class _Unit(NamedTuple):
 def load(texts: Mapping[str, str], *, bug_compatible: bool) -> Policy:
     """A policy of all texts, in whatever order. Raises ``InputError`` with file and line."""
     notes: list[str] = []
-    sorted_out: dict[Kind, list[str]] = {"conf": [], "rule": [], "units": []}
+    sorted_out: dict[Kind, list[str]] = {"conf": [], "rule": [], "units": [], "unit file": []}
     for path in texts:
         sorted_out[kind_of(path, texts[path])].append(path)
     conf = _conf(texts, sorted_out["conf"], notes)
@@ -100,8 +101,15 @@ def load(texts: Mapping[str, str], *, bug_compatible: bool) -> Policy:
             if unit := _unit(path, record, notes):
                 units.append(unit)
                 preferences = _marked(preferences, record)
+    notes += [
+        f"{path}: is the file of a unit, which does not say its control group; it is left out"
+        for path in sorted_out["unit file"]
+    ]
     if not any(unit.swap or unit.pressure or unit.rules for unit in units):
-        notes.append(f"no unit asks to be watched, so nothing is ever killed; give the output of: {SHOW}")
+        notes.append(
+            f"{next(iter(texts))}: watches nothing, since no unit asks for it; give one more file with the "
+            f"output of: {SHOW}"
+        )
     if conf.hooks:
         notes.append(
             f"{conf.hooks}: PrekillHookTimeoutSec has no equal: memwarden calls no hooks of systemd-oomd"
@@ -123,12 +131,14 @@ def load(texts: Mapping[str, str], *, bug_compatible: bool) -> Policy:
 
 
 def kind_of(path: str, text: str) -> Kind:
-    """What a text is: ``oomd.conf`` or a drop-in, a rule, or units."""
+    """What a text is: ``oomd.conf`` or a drop-in, a rule, units, or the file that sets one up."""
     if path.endswith(".oomrule"):
         return "rule"
+    sections = {line.strip() for line in text.splitlines()}
+    if sections & _UNIT_FILE and f"[{_CONF}]" not in sections:
+        return "unit file"
     if path.endswith(".conf"):
         return "conf"
-    sections = {line.strip() for line in text.splitlines()}
     return "rule" if f"[{_RULE}]" in sections else "conf" if f"[{_CONF}]" in sections else "units"
 
 

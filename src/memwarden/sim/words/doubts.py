@@ -6,9 +6,14 @@ from typing import TYPE_CHECKING
 
 from memwarden.sim import scenario as sim
 from memwarden.sim.words import spots
+from memwarden.state.cgroup import ancestry
 from memwarden.units import MAX, size
+from memwarden.words.near import nearest
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from memwarden.sim.words.merge import Newcomer
     from memwarden.words.problems import Place
 
 
@@ -20,6 +25,21 @@ def say(scenario: sim.Scenario, place: Place) -> None:
         _group(group, spots.group(place, group.path))
     for program in scenario.programs:
         _program(program, scenario, spots.program(place, program.name))
+
+
+def newcomers(found: Iterable[Newcomer], scenario: sim.Scenario, place: Place) -> None:
+    """Note who is new in a text that extends another, and surely a slip: an empty cgroup, half a program."""
+    running = {path for one in scenario.programs for path in ancestry(one.cgroup)}
+    whole = {one.name for one in scenario.programs}
+    right = all(problem.warning for problem in place.problems)  # else a program may be left out
+    for one in found:
+        if one.section == "program" and one.name not in whole and (meant := nearest(one.name, one.there)):
+            spots.program(place, one.name).wrong(f"there is no such program in what is extended{meant}")
+        empty = one.section == "group" and one.name not in running
+        if empty and right and (meant := nearest(one.name, one.there)):
+            spots.group(place, one.name).wrong(
+                f"nothing runs in it, and there is no such cgroup in what is extended{meant}", warning=True
+            )
 
 
 def _whole(scenario: sim.Scenario, place: Place) -> None:

@@ -19,13 +19,7 @@ FULL: Final = "full"
 IGNORED: Final = "ignored"
 
 
-def _read_size(value: Any) -> int:
-    """A number without quotes lacks a unit, and what is below zero would be wrong with one, too."""
-    negative = isinstance(value, int | float) and value < 0
-    return quantities.read(str(value) if negative else value, SIZES, "512MiB")
-
-
-SIZE: Final = quantity('memory, as `"512MiB"`', SIZES, "512MiB")._replace(read=_read_size)
+SIZE: Final = quantity('memory, as `"512MiB"`', SIZES, "512MiB")
 
 
 def _or(kind: Kind, word: str, stands_for: Any) -> Kind:

@@ -61,10 +61,11 @@ def load(text: Text, *, name: str, fetch: Fetch = nothing_else, settings: Sequen
     ``settings`` go over all of it.
     """
     problems: list[Problem] = []
-    one, extends = merged(text, fetch, settings, problems)
+    one, extends, newcomers = merged(text, fetch, settings, problems)
     if not _right(problems):  # of what is not there nothing else is right either
         return Loaded(None, tuple(problems), extends)
     found = _Loading(one).scenario(name)
+    doubts.newcomers(newcomers, found, one.place)
     if _right(problems):
         doubts.say(found, one.place)
     files = list(dict.fromkeys(problem.origin.file for problem in problems))

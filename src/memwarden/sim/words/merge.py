@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
 from memwarden.errors import MemwardenError
+from memwarden.state.cgroup import ancestry
 from memwarden.words import document
 from memwarden.words.document import Document
 from memwarden.words.near import nearest
@@ -27,21 +28,32 @@ SECTIONS: Final = ("scenario", "machine", "group", "program", "change")
 THERE: Final = '[scenario], [machine], [group."/PATH"], [program.NAME] and [[change]]'
 
 
+class Newcomer(NamedTuple):
+    """A cgroup or program that a text adds to what it extends, and who is there already."""
+
+    section: str
+    name: str
+    there: tuple[str, ...]
+
+
 def merged(
     text: Text, fetch: Fetch, settings: Sequence[Setting], problems: list[Problem]
-) -> tuple[Document, tuple[str, ...]]:
-    """One document of all texts, and the names of those that it extends, nearest first.
+) -> tuple[Document, tuple[str, ...], tuple[Newcomer, ...]]:
+    """One document of all texts, the names of those that it extends, nearest first, and who is new over them.
 
     Tables go over tables key by key; of everything else, lists too, the later one holds.
     """
     chain = _chain(text, fetch, problems)
     whole = _Whole()
+    newcomers: list[Newcomer] = []
     for one in reversed(chain):
+        newcomers += whole.newcomers(one.tree)
         whole.over(one.tree, one.place.file, one.place.lines)
     place = Place(text.name, whole.lines, problems, files=whole.files)
     for setting in settings:
         whole.over(setting.tree, setting.said, {}, known=place)
-    return Document(whole.tree, place), tuple(one.place.file for one in chain[1:])
+    extends = tuple(one.place.file for one in chain[1:])
+    return Document(whole.tree, place), extends, tuple(newcomers)
 
 
 def _chain(text: Text, fetch: Fetch, problems: list[Problem]) -> list[Document]:
@@ -86,6 +98,15 @@ class _Whole:
             self._known(tree, known._replace(file=file))
         self._over(self.tree, tree, (), file, lines)
 
+    def newcomers(self, tree: Mapping[str, Any]) -> list[Newcomer]:
+        """Who is not there yet, where anybody is."""
+        found: list[Newcomer] = []
+        for section in ("group", "program"):
+            there = _named(self.tree, section)
+            names = tuple(there)
+            found += [Newcomer(section, one, names) for one in _named(tree, section) if one not in there]
+        return [one for one in found if one.there]
+
     def _known(self, tree: Mapping[str, Any], place: Place) -> None:
         for section in ("group", "program"):
             there = self.tree.get(section, {})
@@ -112,3 +133,12 @@ class _Whole:
                 self.lines.update((deep, lines[deep]) for deep in below)
                 self.files.update((deep, file) for deep in below)
             self.lines[path], self.files[path] = lines.get(path, 0), file
+
+
+def _named(tree: Mapping[str, Any], section: str) -> dict[str, None]:
+    """The cgroups, with those above them, or the programs that a document has."""
+    table = tree.get(section)
+    names = list(table) if isinstance(table, dict) else []
+    if section == "group":
+        names = [path for name in names for path in ancestry(name) if path != "/"]
+    return dict.fromkeys(names)
