@@ -121,7 +121,7 @@ def test_the_kernels_log_gets_a_line_where_that_is_asked_for(tmp_path):
     os.close(write_fd)
     ledger.decided(KILL, KILLED)
     ledger.flush()
-    assert (ledger.lost, ledger.error) == (1, "/dev/kmsg: Bad file descriptor")
+    assert ledger.lost == 1
     os.close(read_fd)
 
 

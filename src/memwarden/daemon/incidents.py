@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from memwarden.guard import ledger as documents
 from memwarden.guard.written import plain
 from memwarden.host import plain_json
-from memwarden.host.aside import HANGS, at_once
 from memwarden.state.intents import CgroupId
 from memwarden.units import SECOND_US
 
@@ -42,25 +41,14 @@ KILLS: Final = b"Killed process"
 
 
 class Incidents:
-    """Watches for deaths. ``latest`` gives the last bytes of the flight recorder, that many at most.
-
-    ``aside`` has an incident written; false where it has too much to write.
-    """
+    """Watches for deaths. ``latest`` gives the last bytes of the flight recorder, that many at most."""
 
     def __init__(
-        self,
-        folders: Folders,
-        latest: Callable[[int], Iterable[bytes]],
-        *,
-        boot: str,
-        since_us: int,
-        aside: Callable[[Callable[[], None]], bool] = at_once,
+        self, folders: Folders, latest: Callable[[int], Iterable[bytes]], *, boot: str, since_us: int
     ) -> None:
         """``since_us``: what the kernel's log said before, it had said before we came."""
         self._folders = folders
         self._latest = latest
-        self._aside = aside
-        self._wrong = ""
         self._boot = boot
         self._since_us = since_us
         self.dry = False
@@ -120,13 +108,8 @@ class Incidents:
             self._compare(self._seen, now)
             self._seen = None
         if self._began is None or now.monotonic_us - self._last_us < SETTLED_US:
-            return self.wrong()
+            return ""
         return self.close(now)
-
-    def wrong(self) -> str:
-        """What went wrong with writing since this was asked last."""
-        wrong, self._wrong = self._wrong, ""
-        return wrong
 
     def close(self, now: Instant) -> str:
         """Write what there is now."""
@@ -151,15 +134,11 @@ class Incidents:
         ]
         if log:
             files.append(("kernel.log", log))
-        if not self._aside(lambda: self._add(key, files)):
-            self._wrong = f"incident {key} cannot be written: {HANGS}"
-        return key, self.wrong()
-
-    def _add(self, key: str, files: list[tuple[str, Iterable[bytes]]]) -> None:
         try:
             self._folders.add(key, files)
         except OSError as error:
-            self._wrong = f"incident {key} cannot be written: {error.strerror}"
+            return key, f"incident {key} cannot be written: {error.strerror}"
+        return key, ""
 
     def _document(self, key: str, began: Instant, deaths: list[dict[str, Any]]) -> dict[str, Any]:
         earliest = began.monotonic_us - BEFORE_US

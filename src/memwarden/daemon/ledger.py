@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 from memwarden.guard import ledger as documents
 from memwarden.host import kmsg, plain_json
-from memwarden.host.aside import HANGS, at_once
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -29,10 +28,7 @@ WAITING: Final = 256
 
 
 class Ledger:
-    """``dropped`` counts entries that did not fit the queue, ``lost`` lines that could not be written.
-
-    ``aside`` has lines written; false where it has too many.
-    """
+    """``dropped`` counts entries that did not fit the queue, ``lost`` lines that could not be written."""
 
     def __init__(
         self,
@@ -41,21 +37,19 @@ class Ledger:
         lines: Lines | None = None,
         journald: Journald | None = None,
         kmsg_fd: int | None = None,
-        aside: Callable[[Callable[[], None]], bool] = at_once,
         waiting: int = WAITING,
     ) -> None:
         self.boot = boot
         self._lines = lines
         self._journald = journald
         self._kmsg_fd = kmsg_fd
-        self._aside = aside
         self.dry = False
         self._most = waiting
         self._waiting: list[Callable[[], tuple[dict[str, Any], dict[str, str]]]] = []
         self.dropped = 0
         self.lost = 0
         self.error = ""
-        """Why the last line was lost, until somebody has told it."""
+        """Why the last line was lost."""
 
     def decided(self, decision: Decision, outcomes: Sequence[Outcome]) -> None:
         """Keep a decision and what became of it at once."""
@@ -106,25 +100,17 @@ class Ledger:
             self._write(*make())
 
     def _write(self, document: dict[str, Any], fields: dict[str, str]) -> None:
-        lines = self._lines
-        if lines is not None:
+        if self._lines is not None:
             line = plain_json.dumps(document, separators=(",", ":")).encode() + b"\n"
-            if not self._aside(lambda: self._append(lines, line)):
-                self._lost(lines.name, HANGS)
+            try:
+                self._lines.append(line)
+            except OSError as error:
+                self.lost += 1
+                self.error = f"{self._lines.name}: {error.strerror}"
         if self._journald is not None:
             self._journald.send(fields)
         if self._kmsg_fd is not None:
             try:
                 kmsg.say(self._kmsg_fd, fields["MESSAGE"], int(fields["PRIORITY"]))
-            except OSError as error:
-                self._lost(kmsg.PATH, error.strerror or str(error))
-
-    def _append(self, lines: Lines, line: bytes) -> None:
-        try:
-            lines.append(line)
-        except OSError as error:
-            self._lost(lines.name, error.strerror or str(error))
-
-    def _lost(self, name: str, why: str) -> None:
-        self.lost += 1
-        self.error = f"{name}: {why}"
+            except OSError:
+                self.lost += 1

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from memwarden.host.aside import HANGS
 from memwarden.state.snapshot import Instant
 from memwarden.units import SECOND_US
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from memwarden.daemon.incidents import Incidents
     from memwarden.daemon.ledger import Ledger
@@ -33,8 +32,7 @@ TROUBLES: Final = 64
 class Keeper:
     """The loop's :class:`memwarden.daemon.loop.Memory`.
 
-    ``recorder`` and ``incidents`` are ``None`` where there is no disk to keep them on. ``settle`` waits until
-    what is written aside is written, not for ever; whether it is.
+    ``recorder`` and ``incidents`` are ``None`` where there is no disk to keep them on.
     """
 
     def __init__(
@@ -44,13 +42,11 @@ class Keeper:
         ledger: Ledger,
         recorder: Recorder | None = None,
         incidents: Incidents | None = None,
-        settle: Callable[[], bool] = lambda: True,
     ) -> None:
         self._clock = clock
         self._ledger = ledger
         self._recorder = recorder
         self._incidents = incidents
-        self._settle = settle
         self._told: dict[str, int] = {}
 
     def pretend(self, dry: bool) -> None:
@@ -109,9 +105,7 @@ class Keeper:
         if self._incidents is None or self._recorder is None:
             return "", "there is no flight recorder: its directory could not be used"
         self._recorder.flush()
-        name, wrong = self._incidents.dump(self._now())
-        settled = self._settle()
-        return name, wrong or self._incidents.wrong() or ("" if settled else f"{name}: {HANGS}")
+        return self._incidents.dump(self._now())
 
     def counts(self) -> dict[str, int]:
         """What did not fit, or could not be written, since the start."""
@@ -124,14 +118,13 @@ class Keeper:
 
     def flush(self) -> None:
         """Nothing is urgent now: write what waits."""
-        dropped = self._ledger.dropped
+        dropped, lost = self._ledger.dropped, self._ledger.lost
         self._ledger.flush()
         if dropped:
             self.trouble(f"{dropped} entries of the ledger were dropped: too many at once")
             self._ledger.dropped = 0
-        if self._ledger.error:
+        if self._ledger.lost > lost:
             self.trouble(f"the ledger cannot be written: {self._ledger.error}")
-            self._ledger.error = ""
         if self._recorder is not None:
             self._recorder.flush()
             if self._recorder.error:
@@ -143,11 +136,11 @@ class Keeper:
                 self.trouble(wrong)
 
     def close(self) -> None:
-        """Write everything, and close the files of the recorder, unless the disk hangs."""
+        """Write everything, and close the files of the recorder."""
         self.flush()
         if self._incidents is not None:
             self._incidents.close(self._now())
-        if self._settle() and self._recorder is not None:
+        if self._recorder is not None:
             self._recorder.close()
 
     def _now(self) -> Instant:

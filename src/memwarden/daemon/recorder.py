@@ -13,10 +13,9 @@ from memwarden.collect import flight_blocks
 from memwarden.collect.flight import Encoder
 from memwarden.collect.flight_blocks import BLOCK, Framer
 from memwarden.collect.woken import Woken
-from memwarden.host.aside import HANGS, at_once
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from memwarden.guard.pulse import Beat, Reply
     from memwarden.host.own_files import Blocks
@@ -29,21 +28,11 @@ WAITING: Final = 16
 
 
 class Recorder:
-    """``dropped`` counts what did not fit the queue or could not be written, ``error`` says why.
+    """``dropped`` counts what did not fit the queue or could not be written, ``error`` says why."""
 
-    ``aside`` has blocks written; false where it has too many.
-    """
-
-    def __init__(
-        self,
-        blocks: Blocks,
-        *,
-        size: int = SIZE,
-        aside: Callable[[Callable[[], None]], bool] = at_once,
-    ) -> None:
+    def __init__(self, blocks: Blocks, *, size: int = SIZE) -> None:
         """Goes on behind the last block of the guard before, which stays until it is overwritten."""
         self._blocks = blocks
-        self._aside = aside
         self._count = size // BLOCK
         self._framer = Framer(self._last() + 1)
         self._encoder = Encoder(key_every=size // 32)
@@ -88,17 +77,11 @@ class Recorder:
         waiting, self._waiting = self._waiting, []
         encoder = self._encoder
         records = [encoder.woken(one) if isinstance(one, Woken) else encoder.look(one) for one in waiting]
-        blocks = self._framer.add(records)
-        if not self._aside(lambda: self._write(blocks, len(records))):
-            self.dropped += len(records)
-            self.error = HANGS
-
-    def _write(self, blocks: list[tuple[int, bytes]], count: int) -> None:
         try:
-            for number, data in blocks:
+            for number, data in self._framer.add(records):
                 self._blocks.write(number % self._count * BLOCK, data)
         except OSError as error:
-            self.dropped += count
+            self.dropped += len(records)
             self.error = error.strerror or str(error)
 
     def latest(self, size: int) -> Iterator[bytes]:

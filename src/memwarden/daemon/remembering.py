@@ -12,7 +12,6 @@ from memwarden.daemon import incidents, ledger, recorder
 from memwarden.daemon.memory import Keeper
 from memwarden.errors import InputError
 from memwarden.host import kmsg, own_files
-from memwarden.host.aside import Aside
 from memwarden.host.journal import boot_id
 from memwarden.host.journald import Journald
 
@@ -38,26 +37,21 @@ def keeper(options: Options, clock: Clock, kind: type[Kind]) -> Kind:
         lines = own_files.Lines(state_fd, ledger.NAME)
     except OSError as error:
         raise InputError(f"{options.state}/{ledger.NAME}: cannot be written: {error.strerror}") from None
-    aside = Aside()
-    later = aside.do
     written = ledger.Ledger(
         boot=boot,
         lines=lines,
         journald=Journald(),
         kmsg_fd=kmsg_fd,
-        aside=later,
     )
     flight = kept = None
     try:
         blocks = own_files.Blocks(state_fd, recorder.NAME, size=recorder.SIZE)
-        flight = recorder.Recorder(blocks, aside=later)
+        flight = recorder.Recorder(blocks)
         folders = own_files.Folders(state_fd, incidents.NAME, most=incidents.MOST)
-        kept = incidents.Incidents(
-            folders, flight.latest, boot=boot, since_us=clock.monotonic_us(), aside=later
-        )
+        kept = incidents.Incidents(folders, flight.latest, boot=boot, since_us=clock.monotonic_us())
     except OSError as error:
         troubles.append(f"{options.state}: no flight recorder: {error.strerror}")
-    found = kind(clock=clock, ledger=written, recorder=flight, incidents=kept, settle=aside.settle)
+    found = kind(clock=clock, ledger=written, recorder=flight, incidents=kept)
     for sentence in troubles:
         found.trouble(sentence)
     return found

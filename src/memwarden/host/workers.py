@@ -7,8 +7,8 @@ every page the loop writes to has to be copied first, which takes memory at the 
 thread takes 16 KiB of kernel stack once, at start. What cannot be stopped is therefore cut into slices: a job
 looks between two of them whether it was given up.
 
-Nothing is started when it matters: the threads wait from the beginning, and when all are busy, and as many
-jobs wait as may, a job is refused and the caller told.
+Nothing is started when it matters: the threads wait from the beginning, and when all are busy a job is
+refused and the caller told.
 """
 
 from __future__ import annotations
@@ -38,11 +38,10 @@ class Job:
 
 
 class Workers:
-    """Some threads; ``fileno()`` can be read when jobs are over. ``waiting``: jobs that may wait for one."""
+    """Some threads; ``fileno()`` can be read when jobs are over."""
 
-    def __init__(self, count: int, waiting: int = 0) -> None:
-        self._count = count
-        self._most = self._idle = count + waiting
+    def __init__(self, count: int) -> None:
+        self._count = self._idle = count
         self._jobs: list[Job] = []
         self._over: list[Job] = []
         self._wanted = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_SEMAPHORE)
@@ -58,13 +57,8 @@ class Workers:
         """For ``poll``."""
         return self._ready
 
-    @property
-    def busy(self) -> bool:
-        """Whether there is a job that is not over, as far as was taken note of."""
-        return self._idle < self._most
-
     def start(self, job: Job) -> bool:
-        """Have it done; false where every worker is busy, and nothing more may wait."""
+        """Have it done; false where every worker is busy."""
         if not self._idle:
             return False
         self._idle -= 1
