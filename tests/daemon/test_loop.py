@@ -239,7 +239,7 @@ def test_a_steady_policy_looks_always_at_its_own_tick():
 @pytest.mark.parametrize(
     ("reply", "sleep_us"),
     [
-        (ALARM, 9 * 80_000),  # a tenth of a CPU while memory is not filling
+        (ALARM, 19 * 80_000),  # a twentieth of a CPU while memory is not filling
         (ALARM._replace(lasts_us=2 * S), 7 * 80_000),  # an eighth
         (ALARM._replace(mild=True), 2 * S),  # a fortieth would be 3.12 s
     ],

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from memwarden.errors import InputError
+from memwarden.kernel.swaps import SwapArea
 from memwarden.sim.first import first
-from memwarden.sim.scenario import Grow, KernelMemory, SwapDevice, Tmpfs, WorkingSet
+from memwarden.sim.scenario import Grow, KernelMemory, SwapDevice, Tmpfs, WorkingSet, Zswap
 from memwarden.sim.words.load import load
 from memwarden.state.cgroup import Cgroup
 from memwarden.state.process import Process
@@ -44,7 +45,8 @@ def test_what_is_measured_becomes_a_program_and_what_grew_goes_on():
     made = first([taken(0, 100), taken(10, 200)], "x")
     machine = made.machine
     assert (machine.ram_bytes, machine.cpus, machine.swappiness) == (4 * GIB, 3, 10)
-    assert (machine.min_free_bytes, machine.kernel_bytes, machine.swap) == (MIB, 50 * MIB, SwapDevice(GIB))
+    # 50 MiB of the kernel's, of which 3 are in web's cgroup.
+    assert (machine.min_free_bytes, machine.kernel_bytes, machine.swap) == (MIB, 47 * MIB, SwapDevice(GIB))
     web, others = made.programs
     assert (web.name, web.cgroup, web.oom_score_adj) == ("web", "/a/web.service", 200)
     # 8 MiB of file, of which 2 are shared memory; 100 MiB more in 10 s.
@@ -58,6 +60,43 @@ def test_what_is_measured_becomes_a_program_and_what_grew_goes_on():
     groups = {one.path: one for one in made.groups}
     assert list(groups) == ["/a", "/a/web.service", "/others"]
     assert (groups["/a"].max_bytes, groups["/a/web.service"].low_bytes) == (2 * GIB, MIB)
+
+
+def test_what_everybody_else_holds_is_page_cache_and_tmpfs_too_and_nothing_counts_twice():
+    last = taken(0, 100)
+    files = {"Active(file)": 30 * MIB, "Inactive(file)": 40 * MIB, "Shmem": 12 * MIB}
+    web = last.cgroups["/a/web.service"]
+    stat = {**web.stat, "kernel": 9 * MIB, "slab_reclaimable": 5 * MIB}
+    cgroups = {**last.cgroups, web.path: web._replace(stat=stat)}
+    made = first([last._replace(meminfo={**last.meminfo, **files}, cgroups=cgroups)], "x")
+    ours, others = made.programs
+    assert ours.parts[2:] == (KernelMemory("other", None, 4 * MIB), KernelMemory("dentries", None, 5 * MIB))
+    assert made.machine.kernel_bytes == 46 * MIB
+    # 70 MiB of page cache, of which 6 are web's, and 12 of tmpfs, of which 2.
+    asked = WorkingSet(400 * MIB, file_bytes=64 * MIB, requests_per_s=10.0)
+    assert others.parts == (asked, Tmpfs(None, 10 * MIB))
+
+
+@pytest.mark.parametrize(
+    ("areas", "ratio"),
+    [
+        ((("/dev/zram0", 700), ("/dev/vdb", 324)), 3.0),
+        ((("/dev/zram0", 400), ("/swapfile", 624)), None),
+        ((("/dev/mapper/zram0-not", 1024),), None),
+        (None, None),
+    ],
+)
+def test_swap_that_is_mostly_zram_is_zram(areas, ratio):
+    swaps = areas and tuple(SwapArea(path, "partition", size * MIB, 0, -2) for path, size in areas)
+    made = first([taken(0, 100)._replace(swaps=swaps)], "x")
+    assert made.machine.swap == SwapDevice(GIB, ram_ratio=ratio)
+
+
+def test_zswap_is_there_where_something_is_in_it():
+    last = taken(0, 100)
+    used = {"Zswap": 10 * MIB, "Zswapped": 25 * MIB}
+    assert first([last._replace(meminfo={**last.meminfo, **used})], "x").machine.zswap == Zswap(ratio=2.5)
+    assert first([last], "x").machine.zswap is None
 
 
 def test_one_snapshot_grows_nothing_and_names_are_told_apart():

@@ -7,6 +7,7 @@ snapshots what grew goes on growing. All of that is to be edited.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from typing import TYPE_CHECKING, Final
 
@@ -22,6 +23,7 @@ from memwarden.sim.scenario import (
     SwapDevice,
     Tmpfs,
     WorkingSet,
+    Zswap,
 )
 from memwarden.state.cgroup import parent_path
 from memwarden.units import GIB, MAX, MIB, SECOND_US
@@ -29,6 +31,7 @@ from memwarden.units import GIB, MAX, MIB, SECOND_US
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from memwarden.kernel.meminfo import Meminfo
     from memwarden.sim.scenario import Part
     from memwarden.state.cgroup import Cgroup
     from memwarden.state.snapshot import Snapshot
@@ -40,7 +43,10 @@ LEAST_GROWTH_BPS: Final = 16 << 10
 REQUESTS_PER_S: Final = 10.0
 OTHERS: Final = "/others"
 _UNIT_ENDS: Final = (".service", ".scope", ".slice")
-_OWN: Final = ("anon", "file", "shmem", "kernel", "sock")
+ZRAM: Final = re.compile(r"/dev/zram[0-9]+")
+ZRAM_RATIO: Final = 3.0
+"""What zram compresses to is in statistics that are not recorded: as zswap does where that is unknown."""
+_OWN: Final = ("anon", "file", "shmem", "kernel", "slab_reclaimable", "sock")
 
 
 def first(snapshots: Sequence[Snapshot], name: str, *, below: str = "/") -> Scenario:
@@ -58,15 +64,15 @@ def first(snapshots: Sequence[Snapshot], name: str, *, below: str = "/") -> Scen
     grown = _grown(snapshots, held)
     names: dict[str, int] = {}
     programs = [_program(last, one, held[one.path], grown.get(one.path, 0), names) for one in chosen]
-    rest = meminfo.get("AnonPages", 0) - sum(held[one.path]["anon"] for one in chosen)
+    counted = {key: sum(held[one.path][key] for one in chosen) for key in _OWN}
     groups = _groups(last, [one.path for one in chosen])
-    if rest >= LEAST:
+    others = _others(meminfo, counted)
+    if others:
         groups.append(Group(OTHERS))
-        asked = WorkingSet(anon_bytes=rest, requests_per_s=REQUESTS_PER_S)
-        programs.append(Program("others", OTHERS, (asked,)))
+        programs.append(Program("others", OTHERS, others))
     return Scenario(
         name=name,
-        machine=_machine(last),
+        machine=_machine(last, counted["kernel"]),
         groups=tuple(groups),
         programs=tuple(programs),
         text=f"what ran on {_name_of(last.host.hostname)} when it was looked at",
@@ -78,11 +84,25 @@ def _name_of(hostname: str | None) -> str:
     return hostname if hostname and hostname != "(none)" else "this machine"
 
 
-def _machine(snapshot: Snapshot) -> Machine:
+def _others(meminfo: Meminfo, counted: Mapping[str, int]) -> tuple[Part, ...]:
+    """What the machine holds and none of the programs: memory, page cache and tmpfs of everybody else."""
+    files = meminfo.get("Active(file)", 0) + meminfo.get("Inactive(file)", 0)
+    anon = max(0, meminfo.get("AnonPages", 0) - counted["anon"])
+    file = max(0, files - counted["file"])
+    shmem = max(0, meminfo.get("Shmem", 0) - counted["shmem"])
+    parts: list[Part] = []
+    if anon + file >= LEAST:
+        parts.append(WorkingSet(anon_bytes=anon, file_bytes=file, requests_per_s=REQUESTS_PER_S))
+    if shmem >= LEAST:
+        parts.append(Tmpfs(None, shmem))
+    return tuple(parts)
+
+
+def _machine(snapshot: Snapshot, counted_bytes: int) -> Machine:
+    """``counted_bytes`` of the kernel's memory are the programs'."""
     meminfo, default = snapshot.meminfo or {}, Machine()
-    swap = meminfo.get("SwapTotal", 0)
     held = (meminfo.get("SUnreclaim"), meminfo.get("KernelStack"), meminfo.get("PageTables"))
-    kernel = sum(one or 0 for one in held)
+    kernel = max(0, sum(one or 0 for one in held) - counted_bytes)
     min_free = snapshot.sysctl.get("min_free_kbytes")
     return Machine(
         ram_bytes=meminfo.get("MemTotal", 4 * GIB),
@@ -91,9 +111,25 @@ def _machine(snapshot: Snapshot) -> Machine:
         min_free_bytes=None if min_free is None else min_free << 10,
         watermark_scale_factor=snapshot.sysctl.get("watermark_scale_factor", default.watermark_scale_factor),
         swappiness=snapshot.sysctl.get("swappiness", default.swappiness),
-        swap=SwapDevice(swap, Disk()) if swap else None,
+        swap=_swap(snapshot),
+        zswap=_zswap(meminfo),
         traits=snapshot.traits._replace(basis=default.traits.basis),
     )
+
+
+def _swap(snapshot: Snapshot) -> SwapDevice | None:
+    """The swap areas as one device: zram where most of it is, since that is what compresses into memory."""
+    size = (snapshot.meminfo or {}).get("SwapTotal", 0)
+    if not size:
+        return None
+    zram = sum(one.size_bytes for one in snapshot.swaps or () if ZRAM.fullmatch(one.path))
+    return SwapDevice(size, Disk(), ram_ratio=ZRAM_RATIO if 2 * zram > size else None)
+
+
+def _zswap(meminfo: Meminfo) -> Zswap | None:
+    """Where something is in it; that it is on and empty is not seen."""
+    pool, kept = meminfo.get("Zswap", 0), meminfo.get("Zswapped", 0)
+    return Zswap(ratio=max(1.0, round(kept / pool, 2))) if pool else None
 
 
 def _own(snapshot: Snapshot, cgroup: Cgroup) -> dict[str, int]:
@@ -105,6 +141,7 @@ def _own(snapshot: Snapshot, cgroup: Cgroup) -> dict[str, int]:
             for key in _OWN:
                 found[key] = max(0, found[key] - _stat(child, key))
     found["file"] = max(0, found["file"] - found["shmem"])
+    found["kernel"] = max(0, found["kernel"] - found["slab_reclaimable"])
     return found
 
 
@@ -139,7 +176,7 @@ def _program(
         parts.append(Grow(float(growth_bps)))
     if own["shmem"] >= LEAST:
         parts.append(Tmpfs(None, own["shmem"]))
-    for kind, key in (("other", "kernel"), ("sock", "sock")):
+    for kind, key in (("other", "kernel"), ("dentries", "slab_reclaimable"), ("sock", "sock")):
         if own[key] >= LEAST:
             parts.append(KernelMemory(kind, None, own[key]))
     processes = [snapshot.processes[pid] for pid in cgroup.procs or () if pid in snapshot.processes]

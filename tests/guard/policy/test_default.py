@@ -170,8 +170,8 @@ def test_one_who_takes_all_that_is_free_in_a_moment_and_stops_is_left_alone():
 
 
 def test_nobody_dies_of_a_forecast_while_the_kernel_does_not_reclaim():
-    # 90 MiB at 10 MiB/s, as before: where nobody is known to be short, an action's own time and the way to the
-    # next look are waited for, 2.6 s.
+    # 90 MiB at 10 MiB/s, as before: where nobody is known to be short, that is an action's own time and the
+    # way to the next look, 2.6 s.
     machines = [leaking(at, rate=10, available=90, reclaims=False) for at in range(90)]
     at, rule, _ = first_kill(machines)
     assert rule == "memory ends"
