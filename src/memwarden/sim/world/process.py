@@ -205,8 +205,8 @@ class Task(ABC):
     """One part of a program at work. A subclass says in :meth:`work` what it does next."""
 
     __slots__ = (
-        "chance", "cpu", "faulted", "inside", "io", "over_high", "parked", "proc", "reclaim", "share",
-        "stalled", "stalled_for", "token", "vain", "wait", "world",
+        "chance", "cpu", "faulted", "inside", "io", "looks", "over_high", "parked", "proc", "reclaim",
+        "share", "stalled", "stalled_for", "token", "tries", "vain", "wait", "world",
     )  # fmt: skip
 
     def __init__(self, proc: Proc) -> None:
@@ -217,6 +217,10 @@ class Task(ABC):
         self.over_high = 0
         self.vain = 0
         """Passes of direct reclaim, one after the other, that freed nothing (``no_progress_loops``)."""
+        self.tries = 0
+        """Passes for the same charge at memory.max that freed nothing (of ``nr_retries`` those used up)."""
+        self.looks = 0
+        """Priorities of the pass it is in at which all that could go was still to be written."""
         self.share = 0.0
         self.stalled = self.parked = False
         self.inside = False
