@@ -88,6 +88,21 @@ def test_dirty_pages_of_the_machine_are_waited_for_too():
     assert result.samples[-1].groups["/g"].usage.anon == 900 * MIB
 
 
+@pytest.mark.parametrize(("write_bps", "dead"), [(50 * MIB, []), (1024, ["db", "w"])])
+def test_a_limit_below_what_is_dirty_waits_for_the_disk_and_kills_who_is_left(write_bps, dead):
+    disk = MACHINE._replace(disk=Disk(write_bps=write_bps))
+    programs = (
+        Program("w", "/w", (WriteFile("f", 100 * MIB, None, 1),)),
+        Program("db", "/w", (WorkingSet(20 * MIB, requests_per_s=10.0),)),
+    )
+    changes = (Change(1_000_000, "/w", "memory.max", 64 * MIB),)
+    _, result = play(*programs, groups=(Group("/w"),), machine=disk, changes=changes)
+    assert killed(result) == dead
+    # 17 rounds of 13 ticks
+    times = [event.time_us for event in result.events if event.kind is Kind.OOM]
+    assert times == pytest.approx([1_000_000 + 17 * 13 * 4_000] if dead else [], abs=5_000)
+
+
 def test_a_fast_hog_reclaims_itself_what_kswapd_cannot_free_in_time():
     slow = MACHINE._replace(reclaim_us=3.0)
     programs = (

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from memwarden.sim.memory.shrink import PRIORITIES
 from memwarden.sim.world.memcg import PAGE
@@ -37,20 +37,27 @@ AT_LEAST: Final = 32
 """Pages that a writer dirties between two looks at the thresholds at least: ``nr_dirtied_pause``, 128 KiB."""
 
 
-def look_again(task: Task, target: Memcg) -> bool:
+class Looker(Protocol):
+    """Who reclaims, and at how many priorities of this pass it found nothing but pages to be written."""
+
+    world: World
+    looks: int
+
+
+def look_again(looker: Looker, target: Memcg) -> bool:
     """A reclaim found nothing to free: where pages wait for the disk, ``Retry`` until it has looked often.
 
     At each priority it has the flusher woken and sleeps a tick at the most (``shrink_node``,
     ``reclaim_throttle``: ``VMSCAN_THROTTLE_CONGESTED``), whatever the disk is at. What was written by then is
     found at the next look, or was found by somebody else; with neither the pass was in vain: whether it was.
     """
-    world = task.world
-    if task.looks < PRIORITIES and unclean(target):
-        task.looks += 1
+    world = looker.world
+    if looker.looks < PRIORITIES and unclean(target):
+        looker.looks += 1
         world.flush()
         raise Retry(world.jiffy_us)
-    begun_us = world.now - task.looks * world.jiffy_us
-    task.looks = 0
+    begun_us = world.now - looker.looks * world.jiffy_us
+    looker.looks = 0
     return target.freed_us < begun_us or begun_us == world.now
 
 
