@@ -13,7 +13,7 @@ from memwarden.errors import UnsupportedError, UsageError
 from memwarden.guard.policy.load import load
 from memwarden.host.policy_files import read_policy
 from memwarden.present import plot, plot_sweep
-from memwarden.sim.result import Event, Kind, Usage
+from memwarden.sim.result import Event, Kind
 from memwarden.sim.run import simulate
 from memwarden.sim.sweep import Point, Sweep
 from memwarden.units import MAX, MIB, SECOND_US
@@ -216,13 +216,9 @@ def test_where_somebody_died_is_shown_before_who_has_a_limit(shifts):
 
 def test_among_equals_who_held_most_is_shown(shifts):
     first = shifts.samples[0]
-    groups = {
-        path: one._replace(
-            some_us=0, usage=Usage(anon=2 * MIB if path.endswith(("2.service", "9.service")) else MIB)
-        )
-        for path, one in first.groups.items()
-    }
-    shown = plot._paths(shifts._replace(samples=(first._replace(groups=groups),)))[0]
+    groups = {path: one._replace(some_us=0) for path, one in first.groups.items()}
+    peaks = {path: 2 * MIB if path.endswith(("2.service", "9.service")) else MIB for path in groups}
+    shown = plot._paths(shifts._replace(samples=(first._replace(groups=groups),), peaks=peaks))[0]
     assert [one[-9:] for one in shown if not one.endswith("0.service")] == ["2.service", "9.service"]
 
 

@@ -4,6 +4,7 @@ import pytest
 
 from memwarden.sim.result import Kind
 from memwarden.sim.scenario import Change, Forks, Group, Grow, Machine, Program, Scenario
+from memwarden.sim.summary import summary
 from memwarden.state.traits import KernelTraits
 from memwarden.units import GIB, MIB
 from tests.sim.conserved import run
@@ -28,6 +29,18 @@ def test_badness_of_a_64_mib_limit(adj, victim):
     spare = Program("spare", "/a", (Grow(1 * MIB),), oom_score_adj=-500, start_us=1_000_000)
     result = outcome(big, small, spare, groups=(Group("/a", max_bytes=64 * MIB),), seconds=60)
     assert killed(result)[0] == victim
+
+
+def test_the_peak_is_the_most_there_was_whatever_samples_saw():
+    # As memory.peak says it: the limit, though the victim's memory is back before the next sample.
+    big = Program("big", "/a", (Grow(None, 40 * MIB),))
+    late = Program("late", "/a", (Grow(None, 30 * MIB),), start_us=2_050_000, oom_score_adj=-1000)
+    result = outcome(big, late, groups=(Group("/a", max_bytes=64 * MIB),))
+    assert killed(result) == ["big"]
+    assert max(sample.groups["/a"].usage.total for sample in result.samples) == 40 * MIB
+    assert result.peaks["/a"] == 64 * MIB
+    assert next(one.peak_bytes for one in summary(result).groups if one.path == "/a") == 64 * MIB
+    assert result.peaks["/"] == MACHINE.kernel_bytes + 64 * MIB
 
 
 def test_a_group_dies_as_a_whole_and_is_counted_once_too_often():

@@ -27,7 +27,7 @@ def test_deaths_of_one_program_by_one_killer_stand_together():
         Event(3, Kind.OOM_KILL, "/a", "storm", 11, 50),
         Event(4, Kind.KILL, "/a", "storm", 12, 7),
     )
-    found = summary(Result(Scenario("s"), (), events, (WORK, WORK), {}))
+    found = summary(Result(Scenario("s"), (), events, (WORK, WORK), {}, {}))
     assert found.deaths == (
         Death("storm", "/a", KERNEL, 2, 3, 2, 150),
         Death("storm", "/a", GUARD, 4, 4, 1, 7),
@@ -63,8 +63,8 @@ def test_a_group_has_its_peak_and_the_limit_that_was_tighter_at_the_end():
         sample(1, {"/a": group(9, maximum=100)}),
         sample(2, {"/a": group(3, high=50, maximum=100, some=8, full=2)}, 9, 4),
     )
-    found = summary(Result(Scenario("s"), samples, (), (), {}))
-    assert found.groups == (GroupSum("/a", 9, 50, 8, 2), GroupSum("/b", 1, MAX, 0, 0))
+    found = summary(Result(Scenario("s"), samples, (), (), {}, {"/a": 11, "/b": 1}))
+    assert found.groups == (GroupSum("/a", 11, 50, 8, 2), GroupSum("/b", 1, MAX, 0, 0))
     assert found.full_us == 4
 
 

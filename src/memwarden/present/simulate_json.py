@@ -71,6 +71,7 @@ def schema() -> dict[str, Any]:
     limit = {"oneOf": [{"type": "integer"}, {"const": "max"}]}
     maybe = {"type": ["number", "null"], "description": "0 to 1 of what was asked for; null: nothing was"}
     some_us = {"type": ["integer", "null"]}
+    peak = {"type": "integer", "description": "memory.peak: the most there was, between samples too"}
 
     def several(item: dict[str, Any]) -> dict[str, Any]:
         return {"type": "array", "items": item}
@@ -82,7 +83,7 @@ def schema() -> dict[str, Any]:
         }
     )  # fmt: skip
     group = closed(
-        {"path": text, "peak_bytes": count, "limit_bytes": limit, "stalled_us": count, "full_us": count}
+        {"path": text, "peak_bytes": peak, "limit_bytes": limit, "stalled_us": count, "full_us": count}
     )
     work = closed(
         {

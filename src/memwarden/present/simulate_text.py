@@ -117,7 +117,7 @@ def _groups(result: Result, groups: Sequence[GroupSum], width: int, paint: Paint
 def _machine_row(result: Result, used: Sequence[int]) -> Row:
     ram = result.scenario.machine.ram_bytes
     stalled = result.samples[-1].some_us if result.samples else 0
-    peak = max(used, default=0)
+    peak = max(*used, result.peaks[said.MACHINE])
     chart = spark(used, ram, CHART)
     return Row(("the machine", short_size(peak), short_size(ram), _time(stalled), chart))
 

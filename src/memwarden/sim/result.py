@@ -122,11 +122,15 @@ class Note(NamedTuple):
 
 
 class Result(NamedTuple):
-    """One run. ``counters`` are the kernel's memory.events by cgroup."""
+    """One run. ``counters`` are the kernel's memory.events by cgroup, ``peaks`` its memory.peak.
+
+    ``peaks`` of ``/`` is what was used of RAM, without zram.
+    """
 
     scenario: Scenario
     samples: tuple[Sample, ...]
     events: tuple[Event, ...]
     work: tuple[Work, ...]
     counters: dict[str, dict[str, int]]
+    peaks: dict[str, int]
     notes: tuple[Note, ...] = ()

@@ -13,6 +13,7 @@ from memwarden.sim.parts.kinds import task_of
 from memwarden.sim.parts.text import Text
 from memwarden.sim.result import Kind, Result, Sample
 from memwarden.sim.view import snapshot
+from memwarden.sim.world.memcg import PAGE
 from memwarden.sim.world.process import Proc
 from memwarden.sim.world.tally import Tally
 from memwarden.sim.world.world import World
@@ -86,6 +87,8 @@ class Run:
             work=tuple(tally.work(end) for tally in world.tallies.values()),
             counters={path: dict(memcg.events) for path, memcg in world.groups.items() if path != "/"},
             notes=tuple(self.notes),
+            peaks={path: memcg.peak * PAGE for path, memcg in world.groups.items()}
+            | {"/": (world.kernel + world.root.peak) * PAGE},
         )
 
     def _sample(self, _token: int) -> None:

@@ -8,7 +8,7 @@ from memwarden.sim.result import Kind
 from memwarden.units import Limit, least
 
 if TYPE_CHECKING:
-    from memwarden.sim.result import Event, Result, Sample, Work
+    from memwarden.sim.result import Event, Result, Work
 
 DEATHS: Final = (Kind.OOM_KILL, Kind.KILL, Kind.TERM)
 """What may end a process against its will."""
@@ -44,7 +44,11 @@ class Death(NamedTuple):
 
 
 class GroupSum(NamedTuple):
-    """One cgroup over all of it. ``limit_bytes`` is the tighter of memory.high and memory.max at the end."""
+    """One cgroup over all of it.
+
+    ``peak_bytes`` is memory.peak, the most there ever was. ``limit_bytes`` is the tighter of memory.high and
+    memory.max at the end.
+    """
 
     path: str
     peak_bytes: int
@@ -72,7 +76,7 @@ def summary(result: Result) -> Summary:
     found = deaths(result.events)
     return Summary(
         deaths=found,
-        groups=_groups(result.samples),
+        groups=_groups(result),
         stalled_us=sum(one.stalled_us for one in result.work),
         throttled_us=sum(one.throttled_us for one in result.work),
         full_us=last.full_us if last else 0,
@@ -126,19 +130,13 @@ def _ended(events: tuple[Event, ...]) -> dict[int, int]:
     return ended
 
 
-def _groups(samples: tuple[Sample, ...]) -> tuple[GroupSum, ...]:
-    if not samples:
-        return ()
-    peaks: dict[str, int] = {}
-    for sample in samples:
-        for path, group in sample.groups.items():
-            peaks[path] = max(peaks.get(path, 0), group.usage.total)
-    found = []
-    for path, peak in peaks.items():
-        last = next(one.groups[path] for one in reversed(samples) if path in one.groups)
-        limit = least(last.high_bytes, last.max_bytes)
-        found.append(GroupSum(path, peak, limit, last.some_us, last.full_us))
-    return tuple(found)
+def _groups(result: Result) -> tuple[GroupSum, ...]:
+    """Samples have what was there at their time only: between two of them it may have come and gone."""
+    lasts = {path: group for sample in result.samples for path, group in sample.groups.items()}
+    return tuple(
+        GroupSum(path, result.peaks[path], least(one.high_bytes, one.max_bytes), one.some_us, one.full_us)
+        for path, one in lasts.items()
+    )
 
 
 class Told(NamedTuple):
