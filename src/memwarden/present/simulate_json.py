@@ -33,6 +33,7 @@ def _run(label: str, result: Result) -> dict[str, Any]:
         "seed": result.scenario.seed,
         "deaths": [one._asdict() for one in found.deaths],
         "kills": found.kills,
+        "panic_us": found.panic_us,
         "stalled_us": found.stalled_us,
         "throttled_us": found.throttled_us,
         "full_us": found.full_us,
@@ -116,8 +117,8 @@ def schema() -> dict[str, Any]:
     run = closed(
         {
             "label": text, "scenario": text, "toml": text, "duration_us": count, "seed": count,
-            "deaths": several(death), "kills": count, "stalled_us": count, "throttled_us": count,
-            "full_us": count, "lost_share": maybe, "groups": several(group),
+            "deaths": several(death), "kills": count, "panic_us": some_us, "stalled_us": count,
+            "throttled_us": count, "full_us": count, "lost_share": maybe, "groups": several(group),
             "programs": several(work), "events": several(event),
             "decisions": several(closed({"time_us": count, "id": text, "rule": text, "text": text})),
             "counters": {

@@ -19,6 +19,7 @@ class Kind(Enum):
     DIRECT = "direct reclaim"  # below the min watermark
     OOM = "oom"  # the OOM killer was called
     OOM_KILL = "oom kill"  # who it killed
+    PANIC = "panic"  # the machine's OOM killer found nobody that may be killed: the end of the simulation
     KILL = "kill"  # by the guard, or by a supervisor that lost patience
     TERM = "term"
     GONE = "gone"  # a process's memory came back

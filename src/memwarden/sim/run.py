@@ -70,15 +70,16 @@ class Run:
             world.at(0, self._look)
 
     def run(self, progress: Callable[[int], None] | None) -> Result:
-        """Until the scenario's end."""
+        """Until the scenario's end, or until the kernel panics."""
         world, end = self.world, self.scenario.duration_us
         told = 0
         while world.advance(end):
             if progress is not None and world.now - told >= SLICE_US:
                 told = world.now
                 progress(told)
-        world.now = end
-        if self.samples[-1].time_us < end:
+        if not world.panicked:
+            world.now = end
+        if self.samples[-1].time_us < world.now:
             self.samples.append(timeline.sample(world))
         return Result(
             scenario=self.scenario,

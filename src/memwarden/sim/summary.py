@@ -15,6 +15,8 @@ DEATHS: Final = (Kind.OOM_KILL, Kind.KILL, Kind.TERM)
 KERNEL: Final = "the kernel"
 GUARD: Final = "the guard"
 SUPERVISOR: Final = "its supervisor"
+PANIC: Final = "the machine"
+"""Who dies of a panic, where programs are named."""
 TOLD: Final = (
     Kind.RECLAIM,
     Kind.THROTTLED,
@@ -58,7 +60,10 @@ class GroupSum(NamedTuple):
 
 
 class Summary(NamedTuple):
-    """All figures. Shares are of what was asked for, 0 to 1; ``None`` where nothing was."""
+    """All figures. Shares are of what was asked for, 0 to 1; ``None`` where nothing was.
+
+    ``panic_us``: when the kernel panicked since nobody might be killed, if it did.
+    """
 
     deaths: tuple[Death, ...]
     groups: tuple[GroupSum, ...]
@@ -67,6 +72,7 @@ class Summary(NamedTuple):
     full_us: int
     lost: float | None
     kills: int
+    panic_us: int | None = None
 
 
 def summary(result: Result) -> Summary:
@@ -82,6 +88,7 @@ def summary(result: Result) -> Summary:
         full_us=last.full_us if last else 0,
         lost=sum(asked) / len(asked) if asked else None,
         kills=sum(one.processes for one in found),
+        panic_us=next((one.time_us for one in result.events if one.kind is Kind.PANIC), None),
     )
 
 

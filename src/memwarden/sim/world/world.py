@@ -58,6 +58,7 @@ class World:
         self.now = 0
         self.events: list[Event] = []
         self.wakes = 0
+        self.panicked = False
         self._said: dict[tuple[Kind, str, str], int] = {}
         self._queue: list[tuple[int, int, Callable[[int], None], int]] = []
         self._number = 0
@@ -191,8 +192,8 @@ class World:
         heappush(self._queue, (time_us, self._number, do, token))
 
     def advance(self, until_us: int) -> bool:
-        """Do the next thing that is due by then; whether there was one."""
-        if not self._queue or self._queue[0][0] > until_us:
+        """Do the next thing that is due by then; whether there was one. After a panic there is none."""
+        if self.panicked or not self._queue or self._queue[0][0] > until_us:
             return False
         time_us, _, do, token = heappop(self._queue)
         self.now = time_us
