@@ -92,7 +92,10 @@ def _machine(snapshot: Snapshot) -> Machine:
         watermark_scale_factor=snapshot.sysctl.get("watermark_scale_factor", default.watermark_scale_factor),
         swappiness=snapshot.sysctl.get("swappiness", default.swappiness),
         swap=SwapDevice(swap, Disk()) if swap else None,
-        traits=snapshot.traits._replace(basis=default.traits.basis),
+        # Pages of another size are not simulated (sim/words/doubts.py).
+        traits=snapshot.traits._replace(
+            basis=default.traits.basis, page_size_bytes=default.traits.page_size_bytes
+        ),
     )
 
 
