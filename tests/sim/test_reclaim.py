@@ -132,6 +132,19 @@ def test_dentries_are():
     assert usage(result).kernel == pytest.approx(60 * MIB, rel=0.02)
 
 
+def test_dentries_outlive_who_made_them_until_somebody_needs_the_room():
+    groups = (Group("/a", max_bytes=60 * MIB),)
+    gone = Program("gone", "/a", (KernelMemory("dentries", None, 30 * MIB),), stop_us=2_000_000)
+    late = Program("late", "/a", (Grow(None, 50 * MIB),), start_us=5_000_000)
+    _, result = run(scenario(gone, late, groups=groups))
+    assert (
+        next(one for one in result.samples if one.time_us >= 4_000_000).groups["/a"].usage.kernel == 30 * MIB
+    )
+    assert result.counters["/a"]["oom_kill"] == 0
+    assert usage(result).anon == 50 * MIB
+    assert usage(result).kernel <= 10 * MIB
+
+
 def test_a_tmpfs_outlives_who_filled_it_and_goes_to_swap_only():
     groups = (Group("/a", max_bytes=60 * MIB),)
     program = Program("p", "/a", (Tmpfs(20 * MIB, 80 * MIB),))

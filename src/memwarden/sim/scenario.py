@@ -172,7 +172,10 @@ class Mlock(NamedTuple):
 
 
 class KernelMemory(NamedTuple):
-    """Memory that the kernel holds for the process: ``sock``, ``dentries`` (reclaimable) or ``other``."""
+    """Memory that the kernel holds for the process: ``sock``, ``dentries`` (reclaimable) or ``other``.
+
+    Dentries outlive it, as a tmpfs does.
+    """
 
     kind: str
     rate_bps: float | None

@@ -45,7 +45,7 @@ def problems(text, **more):
         ("[machine]\ntraits = { hz = 25 }", "s.toml:2: [machine]: traits: hz: 25 is not a whole number, 100"),
         (
             "[machine]\ntraits = { page_size = '64KiB' }",
-            "s.toml:2: [machine]: traits: page_size: only pages of 4.00 KiB are simulated, none of 64.0 KiB; leave",
+            "s.toml:2: [machine]: traits: page_size: only pages of 4.00 KiB are simulated, none of 64",
         ),
         # Units.
         ("[machine]\nram = 5", 's.toml:2: [machine]: ram: 5 has no unit; write it as "512MiB"'),

@@ -243,7 +243,12 @@ PARTS: Final = (
         "kernel",
         sim.KernelMemory,
         (
-            Key("kind", "kind", one_of("sock", "dentries", "other"), "sockets; reclaimable slab; the rest"),
+            Key(
+                "kind",
+                "kind",
+                one_of("sock", "dentries", "other"),
+                "sockets; reclaimable slab, which stays; the rest",
+            ),
             Key("rate", "rate_bps", FLOW, "how fast"),
             Key("limit", "limit_bytes", SIZE, "until it has so much"),
         ),
