@@ -4,6 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from memwarden.present import simulate_words
 from memwarden.rules.protection import effective_protections
 from memwarden.sim.memory.protected import protections
 from memwarden.sim.memory.shrink import shrink
@@ -26,6 +27,7 @@ from memwarden.sim.scenario import (
     Tmpfs,
     WorkingSet,
 )
+from memwarden.sim.summary import Told
 from memwarden.sim.view import snapshot
 from memwarden.sim.world.memcg import NO_LIMIT
 from memwarden.state.traits import KernelTraits
@@ -113,6 +115,9 @@ def test_with_swap_it_goes_there_until_swap_max():
     # 50 in memory and 30 in swap are full after 80 MiB at 20 MiB/s
     assert kill.time_us == pytest.approx(4_000_000, rel=0.05)
     assert kill.amount_bytes == 50 * MIB
+    assert kill.swap_bytes == 30 * MIB
+    said = simulate_words.event(Told(kill, 0), result)
+    assert said == "the kernel kills p (pid 1000) in /a, which has 50.0 MiB and 30.0 MiB in swap"
 
 
 @pytest.mark.parametrize(

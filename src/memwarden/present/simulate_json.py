@@ -98,6 +98,7 @@ def schema() -> dict[str, Any]:
         {
             "time_us": count, "kind": {"enum": [one.value for one in Kind]}, "cgroup": text,
             "program": text, "pid": count, "amount_bytes": count, "detail": text,
+            "swap_bytes": count,
         }
     )  # fmt: skip
     usage = closed({**dict.fromkeys(Usage._fields, count), "total": count})

@@ -98,7 +98,8 @@ def _oom(one: Event, result: Result) -> str:
 
 
 def _oom_kill(one: Event, result: Result) -> str:
-    return f"the kernel kills {_who(one)} in {escape(one.cgroup)}, which has {size(one.amount_bytes)}"
+    held = size(one.amount_bytes) + (f" and {size(one.swap_bytes)} in swap" if one.swap_bytes else "")
+    return f"the kernel kills {_who(one)} in {escape(one.cgroup)}, which has {held}"
 
 
 def _panic(one: Event, result: Result) -> str:

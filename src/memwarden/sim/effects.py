@@ -118,7 +118,8 @@ class Effects:
     def _kill(self, target: Target) -> int:
         procs = self._procs(target)
         for proc in procs:
-            self._world.say(Kind.KILL, proc.memcg.path, proc=proc, amount=proc.resident)
+            held = proc.resident, proc.swapped
+            self._world.say(Kind.KILL, proc.memcg.path, proc=proc, amount=held[0], swap=held[1])
             proc.kill()
         return len(procs)
 

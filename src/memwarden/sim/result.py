@@ -30,7 +30,10 @@ class Kind(Enum):
 
 
 class Event(NamedTuple):
-    """Something that happened. ``cgroup`` is whose limit or whose process it was; ``/`` is the machine."""
+    """Something that happened. ``cgroup`` is whose limit or whose process it was; ``/`` is the machine.
+
+    Of who is killed ``amount_bytes`` is in memory, and ``swap_bytes`` in swap: both count in its badness.
+    """
 
     time_us: int
     kind: Kind
@@ -39,6 +42,7 @@ class Event(NamedTuple):
     pid: int = 0
     amount_bytes: int = 0
     detail: str = ""
+    swap_bytes: int = 0
 
 
 class Usage(NamedTuple):

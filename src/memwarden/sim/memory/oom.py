@@ -103,5 +103,6 @@ def _kill(world: World, proc: Proc, over: Memcg | None) -> None:
     world.oom_kills += 1
     if not proc.dying:
         where = over.path if over else "/"
-        world.say(Kind.OOM_KILL, proc.memcg.path, proc=proc, amount=proc.resident, detail=where)
+        held = proc.resident, proc.swapped
+        world.say(Kind.OOM_KILL, proc.memcg.path, proc=proc, amount=held[0], detail=where, swap=held[1])
         proc.kill()

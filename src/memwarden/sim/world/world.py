@@ -214,9 +214,10 @@ class World:
         proc: Proc | None = None,
         amount: int = 0,
         detail: str = "",
+        swap: int = 0,
         stretch: bool = False,
     ) -> None:
-        """Write an event down; ``stretch``: only the first of many. ``amount`` in pages."""
+        """Write an event down; ``stretch``: only the first of many. ``amount`` and ``swap`` in pages."""
         if stretch:
             key = (kind, cgroup, detail if kind is Kind.THROTTLED else "")
             last = self._said.get(key)
@@ -224,4 +225,4 @@ class World:
             if last is not None and self.now - last < STRETCH_US:
                 return
         name, pid = (proc.program.name, proc.pid) if proc else ("", 0)
-        self.events.append(Event(self.now, kind, cgroup, name, pid, amount * PAGE, detail))
+        self.events.append(Event(self.now, kind, cgroup, name, pid, amount * PAGE, detail, swap * PAGE))
