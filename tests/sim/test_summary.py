@@ -91,3 +91,14 @@ def test_of_what_happens_again_and_again_the_first_is_told():
         Event(5, Kind.CHANGED, "/a", detail="memory.high"),
     )
     assert [(one.event.time_us, one.again) for one in told(events)] == [(1, 1), (3, 0), (4, 0), (5, 0)]
+
+
+def test_ends_of_one_program_are_told_once_as_its_deaths_are():
+    events = (
+        Event(1, Kind.STOPPED, "/a", "p", 10),
+        Event(1, Kind.STOPPED, "/a", "p", 11),
+        Event(2, Kind.STOPPED, "/a", "q", 12),
+        Event(3, Kind.OOM_KILL, "/a", "p", 13),
+        Event(4, Kind.OOM_KILL, "/a", "p", 14),
+    )
+    assert [(one.event.time_us, one.again) for one in told(events)] == [(1, 1), (2, 0), (3, 1)]

@@ -26,6 +26,8 @@ TOLD: Final = (
     Kind.OOM,
 )
 """Kinds that come in stretches: the first is told and the others are counted."""
+FOLDED: Final = (*TOLD, *DEATHS, Kind.STOPPED)
+"""All kinds of which one stands for the like of the same cgroup and program."""
 STRETCHES: Final = tuple(one for one in TOLD if one is not Kind.THROTTLED)
 """Those whose detail makes no difference."""
 
@@ -162,7 +164,7 @@ def told(events: tuple[Event, ...]) -> tuple[Told, ...]:
             continue
         key = (one.kind, one.cgroup, one.program, "" if one.kind in STRETCHES else one.detail)
         number = at.get(key)
-        if number is None or one.kind not in (*TOLD, *DEATHS):
+        if number is None or one.kind not in FOLDED:
             at[key] = len(found)
             found.append(Told(one, 0))
         else:
