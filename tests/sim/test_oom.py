@@ -80,6 +80,7 @@ def test_a_machine_on_which_nobody_may_be_killed_panics_and_that_is_the_end():
     assert panic.kind is Kind.PANIC
     assert 9_000_000 < panic.time_us < 9_500_000
     assert result.samples[-1].time_us == panic.time_us
+    assert result.work[0].deaths == 1
     found = summary(result)
     assert (found.deaths, found.kills, found.panic_us) == ((), 0, panic.time_us)
     assert headline(found) == "The kernel panics at 9.2 s: there the simulation ends."

@@ -75,6 +75,11 @@ def test_a_group_has_its_peak_and_the_limit_that_was_tighter_at_the_end():
         (WORK._replace(moved_bytes=75, wanted_bytes=100), 0.25),
         (WORK._replace(moved_bytes=75, wanted_bytes=100, requests=1, requests_due=2), 0.5),
         (WORK._replace(moved_bytes=101, wanted_bytes=100), 0.0),
+        # Killed: what it did not do is lost, and of who had done all nothing is known, but that it died.
+        (WORK._replace(moved_bytes=75, wanted_bytes=100, deaths=1), 0.25),
+        (WORK._replace(moved_bytes=100, wanted_bytes=100, deaths=1), None),
+        (WORK._replace(moved_bytes=101, wanted_bytes=100, deaths=1), None),
+        (WORK._replace(requests=2, requests_due=2, deaths=1), 0.0),
     ],
 )
 def test_what_was_lost(work, share):

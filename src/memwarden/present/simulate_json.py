@@ -70,7 +70,10 @@ def schema() -> dict[str, Any]:
     text, count = {"type": "string"}, {"type": "integer"}
     number = {"type": "number"}
     limit = {"oneOf": [{"type": "integer"}, {"const": "max"}]}
-    maybe = {"type": ["number", "null"], "description": "0 to 1 of what was asked for; null: nothing was"}
+    maybe = {
+        "type": ["number", "null"],
+        "description": "0 to 1 of what was asked for; null: nothing was, or it died when all was moved",
+    }
     some_us = {"type": ["integer", "null"]}
     peak = {"type": "integer", "description": "memory.peak: the most there was, between samples too"}
 

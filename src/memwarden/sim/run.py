@@ -77,7 +77,10 @@ class Run:
             if progress is not None and world.now - told >= SLICE_US:
                 told = world.now
                 progress(told)
-        if not world.panicked:
+        if world.panicked:
+            for proc in world.procs.values():
+                proc.tally.deaths += not proc.ended
+        else:
             world.now = end
         if self.samples[-1].time_us < world.now:
             self.samples.append(timeline.sample(world))

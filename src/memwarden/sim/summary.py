@@ -95,11 +95,16 @@ def summary(result: Result) -> Summary:
 
 
 def lost(work: Work) -> float | None:
-    """The share of what a program was to do that it did not do: requests if it has any, else bytes."""
-    done, due = (
-        (work.requests, work.requests_due) if work.requests_due else (work.moved_bytes, work.wanted_bytes)
-    )
-    return max(0.0, 1 - done / due) if due else None
+    """The share of what a program was to do that it did not do: requests if it has any, else bytes.
+
+    ``None`` where nothing was asked for, and of who died when all its bytes were moved, or moved some again
+    after it was started again: what that cost is not known, and not nothing.
+    """
+    if work.requests_due:
+        return max(0.0, 1 - work.requests / work.requests_due)
+    if not work.wanted_bytes or (work.deaths and work.moved_bytes >= work.wanted_bytes):
+        return None
+    return max(0.0, 1 - work.moved_bytes / work.wanted_bytes)
 
 
 def deaths(events: tuple[Event, ...]) -> tuple[Death, ...]:
