@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from memwarden.rules.watermarks import min_free_bytes, watermarks, zones
 from memwarden.sim.result import Event, Kind
-from memwarden.sim.scenario import Group
+from memwarden.sim.scenario import BATCH, HZ, Group
 from memwarden.sim.world.device import Device
 from memwarden.sim.world.holding import File
 from memwarden.sim.world.memcg import PAGE, Memcg
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from memwarden.sim.world.process import Proc, Task
     from memwarden.sim.world.tally import Tally
 
-HZ: Final = 250
-BATCH: Final = 64
 STRETCH_US: Final = 5 * SECOND_US
 """What happens again within so long of the last time is the same stretch, and said once."""
 FIRST_INODE: Final = 1000
