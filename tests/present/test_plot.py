@@ -240,6 +240,14 @@ def test_who_is_told_to_end_is_marked_as_such(draw, tmp_path):
     assert "supervisor" not in said
 
 
+def test_pressure_names_a_cgroup_by_its_path_as_its_panel_does(shifts):
+    labels = panel(shifts, "pressure").get_legend_handles_labels()[1]
+    shown = plot._paths(shifts)[0]
+    assert [one for one in labels if one.startswith("some, ")] == [f"some, {path}" for path in shown]
+    assert all(path.count("/") == 2 for path in shown)
+    assert plot._named("/", 32) == "the machine"
+
+
 @pytest.mark.parametrize("times", [1, 2, 3])
 def test_the_legend_is_as_wide_as_the_picture_at_the_most(times):
     pytest.importorskip("matplotlib")

@@ -272,6 +272,10 @@ memory.max = '2G'
             + GROW,
             r's.toml:2: warning: [group."/a\"b"]: memory.high is not below',
         ),
+        (
+            f"{WEB}{RUN}{GROW}[machine]\nzswap = {{ pool = '20%' }}",
+            "s.toml:6: warning: [machine]: zswap: compresses nothing where there is no swap",
+        ),
         ("", "s.toml: warning: [scenario]: nothing runs in it"),
     ],
 )

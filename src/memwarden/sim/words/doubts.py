@@ -64,6 +64,12 @@ def _machine(machine: sim.Machine, place: Place) -> None:
             f"page_size: only pages of {size(PAGE)} are simulated, none of {size(page)}; leave it out"
         )
     _disk(machine.disk, place.under("disk"))
+    if machine.zswap is not None and machine.swap is None:
+        place.at("zswap").wrong(
+            "zswap: compresses nothing where there is no swap, since each of its pages needs a slot there; "
+            'give the machine one, swap = { size = "1GiB" }',
+            warning=True,
+        )
     if machine.swap is not None:
         _disk(machine.swap.disk, place.under("swap").under("disk"))
 
