@@ -298,8 +298,9 @@ def test_of_one_node_the_bar_is_not_all_of_the_picture(tmp_path):
 def test_seeds_are_whole_numbers_and_no_marker_is_cut_off(tmp_path):
     pytest.importorskip("matplotlib")
     (tmp_path / "s.toml").write_text(SMALL)
-    points = [Point(at, str(at), 400_000, 0, 0, lost, 1, ()) for at, lost in ((1, 0.1634), (2, 0.162))]
-    swept = Sweep("seed", (1, 2), ("1", "2"))
+    shares = ((1, None), (2, 0.1634), (3, 0.162))
+    points = [Point(at, str(at), 400_000, 0, 0, lost, 1, ()) for at, lost in shares]
+    swept = Sweep("seed", (1, 2, 3), ("1", "2", "3"))
     drawn = plot_sweep._draw(scenario(str(tmp_path / "s.toml"), ()), swept, points)
     drawn.draw_without_rendering()
     stalls, losses, kills = drawn.axes
@@ -308,6 +309,7 @@ def test_seeds_are_whole_numbers_and_no_marker_is_cut_off(tmp_path):
     assert ticks == [round(one) for one in ticks]
     assert {1.0, 2.0} <= set(ticks)
     assert losses.get_ylim() == pytest.approx((0, 1.08 * 16.34))
+    assert [isnan(value) for value in losses.lines[0].get_ydata()] == [True, False, False]
     assert not any(one.get_clip_on() for one in (*stalls.lines, *losses.lines))  # those at 0, too
 
 
