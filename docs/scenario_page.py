@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from memwarden.cli.simulate import scenario
 from memwarden.host import scenario_files
+from memwarden.sim.scenario import LEFT_OUT
 from memwarden.sim.words.kinds import FLOW
 from memwarden.sim.words.words import (
     CHANGE,
@@ -89,7 +90,7 @@ def _block(title: str, word: Word, level: str = "##") -> str:
 
 
 def _default(word: Word, key: Key) -> str:
-    default = default_of(word, key)
+    default = getattr(LEFT_OUT, key.field) if word is TRAITS else default_of(word, key)
     if default is REQUIRED:
         return "is needed"
     if default in ("", ()) or (default is None and key.kind != FLOW):

@@ -13,7 +13,7 @@ from memwarden.errors import UnsupportedError, UsageError
 from memwarden.guard.policy.load import load
 from memwarden.host.policy_files import read_policy
 from memwarden.present import plot, plot_sweep
-from memwarden.sim.result import Event, Kind, Usage
+from memwarden.sim.result import Event, Kind
 from memwarden.sim.run import simulate
 from memwarden.sim.sweep import Point, Sweep
 from memwarden.units import MAX, MIB, SECOND_US
@@ -216,13 +216,9 @@ def test_where_somebody_died_is_shown_before_who_has_a_limit(shifts):
 
 def test_among_equals_who_held_most_is_shown(shifts):
     first = shifts.samples[0]
-    groups = {
-        path: one._replace(
-            some_us=0, usage=Usage(anon=2 * MIB if path.endswith(("2.service", "9.service")) else MIB)
-        )
-        for path, one in first.groups.items()
-    }
-    shown = plot._paths(shifts._replace(samples=(first._replace(groups=groups),)))[0]
+    groups = {path: one._replace(some_us=0) for path, one in first.groups.items()}
+    peaks = {path: 2 * MIB if path.endswith(("2.service", "9.service")) else MIB for path in groups}
+    shown = plot._paths(shifts._replace(samples=(first._replace(groups=groups),), peaks=peaks))[0]
     assert [one[-9:] for one in shown if not one.endswith("0.service")] == ["2.service", "9.service"]
 
 
@@ -242,6 +238,14 @@ def test_who_is_told_to_end_is_marked_as_such(draw, tmp_path):
     said = draw("a.svg", "--policy", str(policy), "--set", "/max/memory.max=max").decode()
     assert "SIGTERM by the guard" in said
     assert "supervisor" not in said
+
+
+def test_pressure_names_a_cgroup_by_its_path_as_its_panel_does(shifts):
+    labels = panel(shifts, "pressure").get_legend_handles_labels()[1]
+    shown = plot._paths(shifts)[0]
+    assert [one for one in labels if one.startswith("some, ")] == [f"some, {path}" for path in shown]
+    assert all(path.count("/") == 2 for path in shown)
+    assert plot._named("/", 32) == "the machine"
 
 
 @pytest.mark.parametrize("times", [1, 2, 3])
@@ -294,8 +298,9 @@ def test_of_one_node_the_bar_is_not_all_of_the_picture(tmp_path):
 def test_seeds_are_whole_numbers_and_no_marker_is_cut_off(tmp_path):
     pytest.importorskip("matplotlib")
     (tmp_path / "s.toml").write_text(SMALL)
-    points = [Point(at, str(at), 400_000, 0, 0, lost, 1, ()) for at, lost in ((1, 0.1634), (2, 0.162))]
-    swept = Sweep("seed", (1, 2), ("1", "2"))
+    shares = ((1, None), (2, 0.1634), (3, 0.162))
+    points = [Point(at, str(at), 400_000, 0, 0, lost, 1, ()) for at, lost in shares]
+    swept = Sweep("seed", (1, 2, 3), ("1", "2", "3"))
     drawn = plot_sweep._draw(scenario(str(tmp_path / "s.toml"), ()), swept, points)
     drawn.draw_without_rendering()
     stalls, losses, kills = drawn.axes
@@ -304,6 +309,7 @@ def test_seeds_are_whole_numbers_and_no_marker_is_cut_off(tmp_path):
     assert ticks == [round(one) for one in ticks]
     assert {1.0, 2.0} <= set(ticks)
     assert losses.get_ylim() == pytest.approx((0, 1.08 * 16.34))
+    assert [isnan(value) for value in losses.lines[0].get_ydata()] == [True, False, False]
     assert not any(one.get_clip_on() for one in (*stalls.lines, *losses.lines))  # those at 0, too
 
 

@@ -88,6 +88,21 @@ def test_dirty_pages_of_the_machine_are_waited_for_too():
     assert result.samples[-1].groups["/g"].usage.anon == 900 * MIB
 
 
+@pytest.mark.parametrize(("write_bps", "dead"), [(50 * MIB, []), (1024, ["db", "w"])])
+def test_a_limit_below_what_is_dirty_waits_for_the_disk_and_kills_who_is_left(write_bps, dead):
+    disk = MACHINE._replace(disk=Disk(write_bps=write_bps))
+    programs = (
+        Program("w", "/w", (WriteFile("f", 100 * MIB, None, 1),)),
+        Program("db", "/w", (WorkingSet(20 * MIB, requests_per_s=10.0),)),
+    )
+    changes = (Change(1_000_000, "/w", "memory.max", 64 * MIB),)
+    _, result = play(*programs, groups=(Group("/w"),), machine=disk, changes=changes)
+    assert killed(result) == dead
+    # 17 rounds of 13 ticks
+    times = [event.time_us for event in result.events if event.kind is Kind.OOM]
+    assert times == pytest.approx([1_000_000 + 17 * 13 * 4_000] if dead else [], abs=5_000)
+
+
 def test_a_fast_hog_reclaims_itself_what_kswapd_cannot_free_in_time():
     slow = MACHINE._replace(reclaim_us=3.0)
     programs = (
@@ -176,3 +191,45 @@ def test_min_free_kbytes_can_be_said():
     _, result = play(Program("p", "/a", (Grow(None),)), machine=machine, seconds=2)
     kill = next(event for event in result.events if event.kind is Kind.OOM_KILL)
     assert kill.amount_bytes == pytest.approx(GIB - 100 * MIB - 64 * MIB, abs=64 * 4096)
+
+
+STUCK = Machine(ram_bytes=GIB, thp=False, disk=Disk(write_bps=1024))
+
+
+def test_a_disk_that_hangs_saves_nobody_at_memory_max():
+    programs = (
+        Program("w", "/a", (WriteFile("f", MIB, None, 1),)),
+        Program("leak", "/a", (Grow(100 * MIB),), start_us=1_000_000),
+    )
+    _, result = play(*programs, groups=(Group("/a", max_bytes=200 * MIB),), machine=STUCK)
+    assert killed(result) == ["leak"]
+    # 18 passes, 13 priorities each, and a tick of 4 ms at each of those: 0.94 s after 199 MiB are there.
+    (oom,) = [event.time_us for event in result.events if event.kind is Kind.OOM]
+    assert oom == pytest.approx(2_990_000 + 18 * 13 * 4_000, rel=0.01)
+    assert result.counters["/a"]["max"] == 18
+    assert result.counters["/a"]["oom"] == 1
+
+
+def test_a_disk_that_hangs_saves_nobody_on_a_full_machine():
+    programs = (
+        Program("w", "/w", (WriteFile("f", MIB, None, 1),)),
+        Program("leak", "/a", (Grow(400 * MIB),), start_us=1_000_000),
+    )
+    _, result = play(*programs, machine=STUCK)
+    assert killed(result) == ["leak"]
+    assert [sample.groups["/w"].usage.dirty for sample in result.samples][-1] > 0
+    full = next(event.time_us for event in result.events if event.kind is Kind.DIRECT)
+    oom = next(event.time_us for event in result.events if event.kind is Kind.OOM)
+    # 16 loops, and the one after them
+    assert oom - full == pytest.approx(16 * 13 * 4_000, abs=20_000)
+
+
+def test_who_waits_for_its_own_pages_does_not_wait_for_those_of_others_first():
+    slow = MACHINE._replace(disk=Disk(write_bps=4 * MIB))
+    programs = (
+        Program("other", "/b", (WriteFile("g", 80 * MIB, None, 1),)),
+        Program("w", "/a", (WriteFile("f", 10 * MIB, None, 1), Grow(None, 57 * MIB)), start_us=1_000_000),
+    )
+    _, result = play(*programs, groups=(Group("/a", max_bytes=60 * MIB), Group("/b")), machine=slow)
+    assert not killed(result)
+    assert result.samples[-1].groups["/a"].usage.anon == 57 * MIB

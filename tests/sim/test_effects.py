@@ -6,7 +6,7 @@ from memwarden.sim.effects import Effects
 from memwarden.sim.guarded import Reply
 from memwarden.sim.result import Kind
 from memwarden.sim.run import Run, simulate
-from memwarden.sim.scenario import Change, Group, Grow, Machine, Program, ReadFile, Scenario
+from memwarden.sim.scenario import Change, Disk, Group, Grow, Machine, Program, ReadFile, Scenario, WriteFile
 from memwarden.sim.view import snapshot
 from memwarden.state.intents import (
     CgroupId,
@@ -31,8 +31,8 @@ GROW = Program("grower", "/s/a.service", (Grow(10 * MIB),))
 class Stage:
     """A world at a time, and what becomes of an intent."""
 
-    def __init__(self, *programs, until_s=2, **keys):
-        self.run = Run(Scenario("effects", MACHINE, (), programs or (GROW,), duration_us=100_000_000, **keys))
+    def __init__(self, *programs, until_s=2, machine=MACHINE, **keys):
+        self.run = Run(Scenario("effects", machine, (), programs or (GROW,), duration_us=100_000_000, **keys))
         self.world = self.run.world
         self.effects = Effects(self.world)
         self.until(until_s)
@@ -149,6 +149,17 @@ def test_memory_high_is_set_and_reclaimed_for_and_throttles():
     stage.do(SetHigh(stage.cgroup(), MAX))
     stage.until(15)
     assert stage.usage() - before > 40 * MIB
+
+
+def test_memory_high_below_what_is_dirty_is_done_when_it_was_written():
+    writer = Program("w", "/s/a.service", (WriteFile("f", 60 * MIB, None, 1),))
+    machine = MACHINE._replace(disk=Disk(write_bps=20 * MIB))
+    stage = Stage(writer, until_s=1, machine=machine)
+    assert stage.usage() >= 60 * MIB
+    outcome = stage.do(SetHigh(stage.cgroup(), 20 * MIB), wait_s=5)
+    assert outcome.done
+    assert outcome.took_us == pytest.approx(2_000_000, rel=0.05)
+    assert stage.usage() <= 20 * MIB
 
 
 def test_a_unit_is_restarted():

@@ -99,6 +99,12 @@ def test_zswap_is_there_where_something_is_in_it():
     assert first([last], "x").machine.zswap is None
 
 
+def test_a_machine_of_larger_pages_is_simulated_with_small_ones():
+    seen = taken(0, 100)
+    made = first([seen._replace(traits=seen.traits._replace(page_size_bytes=65536, hz=100))], "x")
+    assert (made.machine.traits.page_size_bytes, made.machine.traits.hz) == (4096, 100)
+
+
 def test_one_snapshot_grows_nothing_and_names_are_told_apart():
     made = first([taken(0, 100)], "x", below="/a")
     assert [type(one) for one in made.programs[0].parts] == [WorkingSet, Tmpfs, KernelMemory]

@@ -5,7 +5,10 @@ import pytest
 from memwarden.rules.watermarks import watermarks
 from memwarden.sim.memory.machine import allocate
 from memwarden.sim.result import Kind
+from memwarden.sim.run import simulate
 from memwarden.sim.scenario import (
+    LEFT_OUT,
+    Forks,
     Group,
     Grow,
     Machine,
@@ -15,8 +18,10 @@ from memwarden.sim.scenario import (
     SwapDevice,
     Tmpfs,
     WorkingSet,
+    WriteFile,
 )
 from memwarden.sim.view import snapshot
+from memwarden.state.traits import KernelTraits
 from memwarden.units import GIB, KIB, MIB
 from tests.sim.conserved import run
 
@@ -30,6 +35,32 @@ def scenario(*programs, groups=(), machine=MACHINE, seconds=10):
 
 def first(result, kind):
     return next(event for event in result.events if event.kind is kind)
+
+
+def test_traits_that_are_left_out_are_those_that_the_reference_says():
+    assert None not in LEFT_OUT
+    programs = (
+        Program("w", "/a", (WriteFile("f", 40 * MIB), ReadFile("g", 80 * MIB)), instances=2),
+        Program("p", "/a/b", (Grow(40 * MIB),), instances=3, restart_us=1_000_000),
+        Program("q", "/a/c", (Forks(20, 10.0, 6 * MIB),)),
+        Program("r", "/r", (ReadFile("h", 300 * MIB), Grow(20 * MIB, 150 * MIB))),
+        Program("twin1", "/d", (Grow(None, 20 * MIB),)),
+        Program("twin2", "/d", (Grow(None, 20 * MIB),)),
+        Program("last", "/d", (Grow(1 * MIB),), start_us=100_000),
+    )
+    groups = (
+        Group("/a", max_bytes=220 * MIB, min_bytes=100 * MIB),
+        Group("/a/b", high_bytes=180 * MIB, low_bytes=20 * MIB),
+        Group("/a/c"),
+        Group("/d", max_bytes=45 * MIB, swap_max_bytes=0),
+    )
+    machine = Machine(ram_bytes=512 * MIB, swap=SwapDevice(64 * MIB))
+    left_out, said = (
+        simulate(Scenario("s", machine._replace(traits=traits), groups, programs, duration_us=8_000_000))
+        for traits in (KernelTraits(), LEFT_OUT)
+    )
+    assert [event for event in said.events if event.kind is Kind.OOM_KILL]
+    assert left_out[1:] == said[1:]
 
 
 def test_of_what_is_free_the_high_watermark_is_not_available():

@@ -2,8 +2,13 @@
 
 import pytest
 
+from memwarden.present.simulate_compare import text as compared
+from memwarden.present.simulate_text import text
+from memwarden.present.simulate_words import headline
 from memwarden.sim.result import Kind
 from memwarden.sim.scenario import Change, Forks, Group, Grow, Machine, Program, Scenario
+from memwarden.sim.summary import summary
+from memwarden.sim.sweep import point
 from memwarden.state.traits import KernelTraits
 from memwarden.units import GIB, MIB
 from tests.sim.conserved import run
@@ -30,6 +35,18 @@ def test_badness_of_a_64_mib_limit(adj, victim):
     assert killed(result)[0] == victim
 
 
+def test_the_peak_is_the_most_there_was_whatever_samples_saw():
+    # As memory.peak says it: the limit, though the victim's memory is back before the next sample.
+    big = Program("big", "/a", (Grow(None, 40 * MIB),))
+    late = Program("late", "/a", (Grow(None, 30 * MIB),), start_us=2_050_000, oom_score_adj=-1000)
+    result = outcome(big, late, groups=(Group("/a", max_bytes=64 * MIB),))
+    assert killed(result) == ["big"]
+    assert max(sample.groups["/a"].usage.total for sample in result.samples) == 40 * MIB
+    assert result.peaks["/a"] == 64 * MIB
+    assert next(one.peak_bytes for one in summary(result).groups if one.path == "/a") == 64 * MIB
+    assert result.peaks["/"] == MACHINE.kernel_bytes + 64 * MIB
+
+
 def test_a_group_dies_as_a_whole_and_is_counted_once_too_often():
     programs = (Program("p", "/a", (Grow(50 * MIB),)), Program("q", "/a", (Grow(None, 5 * MIB),)))
     result = outcome(*programs, groups=(Group("/a", max_bytes=60 * MIB, oom_group=True),))
@@ -54,6 +71,31 @@ def test_nobody_to_kill_spins_and_counts():
     assert counts["max"] == 18 * counts["oom"]
     assert counts["oom_kill"] == 0
     assert result.work[0].stalled_us == pytest.approx(4_600_000, rel=0.01)
+
+
+def test_a_machine_on_which_nobody_may_be_killed_panics_and_that_is_the_end():
+    program = Program("p", "/a", (Grow(100 * MIB),), oom_score_adj=-1000)
+    result = outcome(program, groups=(), seconds=20)
+    panic = result.events[-1]
+    assert panic.kind is Kind.PANIC
+    assert 9_000_000 < panic.time_us < 9_500_000
+    assert result.samples[-1].time_us == panic.time_us
+    assert result.work[0].deaths == 1
+    found = summary(result)
+    assert (found.deaths, found.kills, found.panic_us) == ((), 0, panic.time_us)
+    assert headline(found) == "The kernel panics at 9.2 s: there the simulation ends."
+    assert point(1, "1", found)[-2:] == (1, ("the machine",))
+    assert '("System is deadlocked on memory"): nobody may be killed' in text(result, width=100)
+    (row,) = compared([("the kernel alone", result)], width=100).splitlines()[1:]
+    assert row.split("  ")[1] == "the machine"
+
+
+def test_a_machine_may_panic_after_others_died():
+    stays = Program("p", "/a", (Grow(100 * MIB),), oom_score_adj=-1000)
+    found = summary(outcome(Program("q", "/a", (Grow(None, 50 * MIB),)), stays, groups=(), seconds=20))
+    said = headline(found)
+    assert said.startswith("1 process dies: q at ")
+    assert said.endswith("s by the kernel. The kernel panics at 9.2 s: there the simulation ends.")
 
 
 def test_of_equals_the_youngest_dies():

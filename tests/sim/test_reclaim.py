@@ -4,6 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from memwarden.present import simulate_words
 from memwarden.rules.protection import effective_protections
 from memwarden.sim.memory.protected import protections
 from memwarden.sim.memory.shrink import shrink
@@ -26,6 +27,7 @@ from memwarden.sim.scenario import (
     Tmpfs,
     WorkingSet,
 )
+from memwarden.sim.summary import Told
 from memwarden.sim.view import snapshot
 from memwarden.sim.world.memcg import NO_LIMIT
 from memwarden.state.traits import KernelTraits
@@ -113,6 +115,9 @@ def test_with_swap_it_goes_there_until_swap_max():
     # 50 in memory and 30 in swap are full after 80 MiB at 20 MiB/s
     assert kill.time_us == pytest.approx(4_000_000, rel=0.05)
     assert kill.amount_bytes == 50 * MIB
+    assert kill.swap_bytes == 30 * MIB
+    said = simulate_words.event(Told(kill, 0), result)
+    assert said == "the kernel kills p (pid 1000) in /a, which has 50.0 MiB and 30.0 MiB in swap"
 
 
 @pytest.mark.parametrize(
@@ -130,6 +135,19 @@ def test_dentries_are():
     _, result = run(scenario(program, groups=groups))
     assert result.counters["/a"]["oom_kill"] == 0
     assert usage(result).kernel == pytest.approx(60 * MIB, rel=0.02)
+
+
+def test_dentries_outlive_who_made_them_until_somebody_needs_the_room():
+    groups = (Group("/a", max_bytes=60 * MIB),)
+    gone = Program("gone", "/a", (KernelMemory("dentries", None, 30 * MIB),), stop_us=2_000_000)
+    late = Program("late", "/a", (Grow(None, 50 * MIB),), start_us=5_000_000)
+    _, result = run(scenario(gone, late, groups=groups))
+    assert (
+        next(one for one in result.samples if one.time_us >= 4_000_000).groups["/a"].usage.kernel == 30 * MIB
+    )
+    assert result.counters["/a"]["oom_kill"] == 0
+    assert usage(result).anon == 50 * MIB
+    assert usage(result).kernel <= 10 * MIB
 
 
 def test_a_tmpfs_outlives_who_filled_it_and_goes_to_swap_only():

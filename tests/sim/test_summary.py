@@ -27,7 +27,7 @@ def test_deaths_of_one_program_by_one_killer_stand_together():
         Event(3, Kind.OOM_KILL, "/a", "storm", 11, 50),
         Event(4, Kind.KILL, "/a", "storm", 12, 7),
     )
-    found = summary(Result(Scenario("s"), (), events, (WORK, WORK), {}))
+    found = summary(Result(Scenario("s"), (), events, (WORK, WORK), {}, {}))
     assert found.deaths == (
         Death("storm", "/a", KERNEL, 2, 3, 2, 150),
         Death("storm", "/a", GUARD, 4, 4, 1, 7),
@@ -63,8 +63,8 @@ def test_a_group_has_its_peak_and_the_limit_that_was_tighter_at_the_end():
         sample(1, {"/a": group(9, maximum=100)}),
         sample(2, {"/a": group(3, high=50, maximum=100, some=8, full=2)}, 9, 4),
     )
-    found = summary(Result(Scenario("s"), samples, (), (), {}))
-    assert found.groups == (GroupSum("/a", 9, 50, 8, 2), GroupSum("/b", 1, MAX, 0, 0))
+    found = summary(Result(Scenario("s"), samples, (), (), {}, {"/a": 11, "/b": 1}))
+    assert found.groups == (GroupSum("/a", 11, 50, 8, 2), GroupSum("/b", 1, MAX, 0, 0))
     assert found.full_us == 4
 
 
@@ -75,6 +75,11 @@ def test_a_group_has_its_peak_and_the_limit_that_was_tighter_at_the_end():
         (WORK._replace(moved_bytes=75, wanted_bytes=100), 0.25),
         (WORK._replace(moved_bytes=75, wanted_bytes=100, requests=1, requests_due=2), 0.5),
         (WORK._replace(moved_bytes=101, wanted_bytes=100), 0.0),
+        # Killed: what it did not do is lost, and of who had done all nothing is known, but that it died.
+        (WORK._replace(moved_bytes=75, wanted_bytes=100, deaths=1), 0.25),
+        (WORK._replace(moved_bytes=100, wanted_bytes=100, deaths=1), None),
+        (WORK._replace(moved_bytes=101, wanted_bytes=100, deaths=1), None),
+        (WORK._replace(requests=2, requests_due=2, deaths=1), 0.0),
     ],
 )
 def test_what_was_lost(work, share):
@@ -91,3 +96,14 @@ def test_of_what_happens_again_and_again_the_first_is_told():
         Event(5, Kind.CHANGED, "/a", detail="memory.high"),
     )
     assert [(one.event.time_us, one.again) for one in told(events)] == [(1, 1), (3, 0), (4, 0), (5, 0)]
+
+
+def test_ends_of_one_program_are_told_once_as_its_deaths_are():
+    events = (
+        Event(1, Kind.STOPPED, "/a", "p", 10),
+        Event(1, Kind.STOPPED, "/a", "p", 11),
+        Event(2, Kind.STOPPED, "/a", "q", 12),
+        Event(3, Kind.OOM_KILL, "/a", "p", 13),
+        Event(4, Kind.OOM_KILL, "/a", "p", 14),
+    )
+    assert [(one.event.time_us, one.again) for one in told(events)] == [(1, 1), (2, 0), (3, 1)]

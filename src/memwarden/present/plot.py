@@ -173,7 +173,7 @@ def _usage(axis: Any, result: Result, path: str) -> None:
     )  # fmt: skip
     _limits(axis, result, path, times)
     _swap(axis, result, path, times)
-    axis.set_title("the machine" if path == MACHINE else cut(escape(path), 60))
+    axis.set_title(_named(path, 60))
     axis.set_ylabel("MiB")
     axis.margins(x=0)
 
@@ -285,6 +285,10 @@ def _inside(cgroup: str, path: str) -> bool:
     return path in (MACHINE, cgroup) or cgroup.startswith(f"{path}/")
 
 
+def _named(path: str, columns: int) -> str:
+    return "the machine" if path == MACHINE else cut(escape(path), columns)
+
+
 def _pressure(axis: Any, result: Result, paths: Sequence[str]) -> None:
     """Share of the time that some tasks stalled, from one sample to the next, and the machine's avg10."""
     times = _times(result)
@@ -294,7 +298,7 @@ def _pressure(axis: Any, result: Result, paths: Sequence[str]) -> None:
               label="full avg10 of the machine")  # fmt: skip
     for path in paths:
         axis.plot(times, _stalls(result.samples, path), linewidth=0.8, alpha=0.8)
-        axis.lines[-1].set_label(f"some, {cut(escape(path.rpartition('/')[2]), 24)}")
+        axis.lines[-1].set_label(f"some, {_named(path, 32)}")
     axis.set_title("pressure")
     axis.set_ylabel("% of time")
     axis.set_xlabel("seconds")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from html import escape as html_escape
 from itertools import pairwise
+from math import isnan, nan
 from typing import TYPE_CHECKING, Any
 
 from memwarden.present.explain_page import END, head
@@ -54,7 +55,8 @@ def _draw(scenario: Scenario, swept: Sweep, points: Sequence[Point], policy: str
                 color="#e69f00", label="of it, throttled at memory.high")  # fmt: skip
     stalls.set_ylabel("seconds, all programs")
     _from_nothing(stalls)
-    losses.plot(xs, [100 * (one.lost or 0.0) for one in points], marker="o", markersize=3, color="#d55e00")
+    shares = [nan if one.lost is None else 100 * one.lost for one in points]  # a gap where it is not known
+    losses.plot(xs, shares, marker="o", markersize=3, color="#d55e00")
     losses.set_ylabel("% lost of what\nwas asked for")
     _from_nothing(losses)
     kills.bar(xs, [one.kills for one in points], width=_width(xs), color="#b3261e")
@@ -76,7 +78,8 @@ def _draw(scenario: Scenario, swept: Sweep, points: Sequence[Point], policy: str
 
 def _from_nothing(axis: Any) -> None:
     """Begin at 0 with the highest marker whole: lines that are all but flat leave next to no margin."""
-    highest = max(max(line.get_ydata()) for line in axis.lines)
+    known = [value for line in axis.lines for value in line.get_ydata() if not isnan(value)]
+    highest = max(known, default=0.0)
     axis.set_ylim(0, 1.08 * highest or 1)
     for line in axis.lines:
         line.set_clip_on(False)

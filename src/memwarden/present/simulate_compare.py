@@ -8,7 +8,7 @@ from memwarden.present.colour import PLAIN
 from memwarden.present.simulate_words import share
 from memwarden.present.table import Column, Row, render
 from memwarden.present.text import ABSENT, duration, escape
-from memwarden.sim.summary import summary
+from memwarden.sim.summary import PANIC, summary
 from memwarden.units import SECOND_US
 
 if TYPE_CHECKING:
@@ -33,9 +33,12 @@ def text(runs: Sequence[tuple[str, Result]], *, width: int, paint: Paint = PLAIN
     rows = []
     for label, result in runs:
         found = summary(result)
-        who = ", ".join(dict.fromkeys(escape(one.program) for one in found.deaths)) or NOBODY
-        at = f"{found.deaths[0].first_us / SECOND_US:.1f} s" if found.deaths else ABSENT
+        ends = [(escape(one.program), one.first_us) for one in found.deaths]
+        if found.panic_us is not None:
+            ends.append((PANIC, found.panic_us))
+        who = ", ".join(dict.fromkeys(name for name, _ in ends)) or NOBODY
+        at = f"{ends[0][1] / SECOND_US:.1f} s" if ends else ABSENT
         lost = ABSENT if found.lost is None else share(found.lost)
         figures = (duration(found.stalled_us), duration(found.throttled_us), lost)
-        rows.append(Row((escape(label), who, at, *figures), {1: ("red",)} if found.deaths else {}))
+        rows.append(Row((escape(label), who, at, *figures), {1: ("red",)} if ends else {}))
     return "\n".join(render(COLUMNS, rows, width, paint)) + "\n"

@@ -33,6 +33,7 @@ def _run(label: str, result: Result) -> dict[str, Any]:
         "seed": result.scenario.seed,
         "deaths": [one._asdict() for one in found.deaths],
         "kills": found.kills,
+        "panic_us": found.panic_us,
         "stalled_us": found.stalled_us,
         "throttled_us": found.throttled_us,
         "full_us": found.full_us,
@@ -69,8 +70,12 @@ def schema() -> dict[str, Any]:
     text, count = {"type": "string"}, {"type": "integer"}
     number = {"type": "number"}
     limit = {"oneOf": [{"type": "integer"}, {"const": "max"}]}
-    maybe = {"type": ["number", "null"], "description": "0 to 1 of what was asked for; null: nothing was"}
+    maybe = {
+        "type": ["number", "null"],
+        "description": "0 to 1 of what was asked for; null: nothing was, or it died when all was moved",
+    }
     some_us = {"type": ["integer", "null"]}
+    peak = {"type": "integer", "description": "memory.peak: the most there was, between samples too"}
 
     def several(item: dict[str, Any]) -> dict[str, Any]:
         return {"type": "array", "items": item}
@@ -82,7 +87,7 @@ def schema() -> dict[str, Any]:
         }
     )  # fmt: skip
     group = closed(
-        {"path": text, "peak_bytes": count, "limit_bytes": limit, "stalled_us": count, "full_us": count}
+        {"path": text, "peak_bytes": peak, "limit_bytes": limit, "stalled_us": count, "full_us": count}
     )
     work = closed(
         {
@@ -96,6 +101,7 @@ def schema() -> dict[str, Any]:
         {
             "time_us": count, "kind": {"enum": [one.value for one in Kind]}, "cgroup": text,
             "program": text, "pid": count, "amount_bytes": count, "detail": text,
+            "swap_bytes": count,
         }
     )  # fmt: skip
     usage = closed({**dict.fromkeys(Usage._fields, count), "total": count})
@@ -115,8 +121,8 @@ def schema() -> dict[str, Any]:
     run = closed(
         {
             "label": text, "scenario": text, "toml": text, "duration_us": count, "seed": count,
-            "deaths": several(death), "kills": count, "stalled_us": count, "throttled_us": count,
-            "full_us": count, "lost_share": maybe, "groups": several(group),
+            "deaths": several(death), "kills": count, "panic_us": some_us, "stalled_us": count,
+            "throttled_us": count, "full_us": count, "lost_share": maybe, "groups": several(group),
             "programs": several(work), "events": several(event),
             "decisions": several(closed({"time_us": count, "id": text, "rule": text, "text": text})),
             "counters": {

@@ -26,7 +26,7 @@ EVENTS: Final = 12
 GROUPS: Final = 12
 CHART: Final = 24
 """Cells of a chart in a table."""
-FIRST: Final = (*DEATHS, Kind.OOM, Kind.DECISION, Kind.THROTTLED, Kind.MAX, Kind.CHANGED)
+FIRST: Final = (*DEATHS, Kind.PANIC, Kind.OOM, Kind.DECISION, Kind.THROTTLED, Kind.MAX, Kind.CHANGED)
 """What is told before everything else where there is too much."""
 
 GROUP_COLUMNS: Final = (
@@ -52,9 +52,10 @@ def text(result: Result, *, width: int, paint: Paint = PLAIN, policy: str | None
     scenario, found = result.scenario, summary(result)
     title = f"{scenario.name}: {scenario.text}" if scenario.text else scenario.name
     verdict = wrap(said.headline(found), width)
+    bad = found.deaths or found.panic_us is not None
     blocks = [
         [*wrap(escape(title), width), *wrap(said.machine_line(result) + _acted(policy, result), width)],
-        [paint(line, "bold", *(["red"] if found.deaths else [])) for line in verdict],
+        [paint(line, "bold", *(["red"] if bad else [])) for line in verdict],
         _events(result, width, paint),
         _groups(result, found.groups, width, paint),
         _work(result.work, width, paint),
@@ -73,7 +74,7 @@ def _events(result: Result, width: int, paint: Paint) -> list[str]:
     shown = _shown(every)
     lines: list[str] = []
     for one in shown:
-        style = ("red",) if one.event.kind in DEATHS else ()
+        style = ("red",) if one.event.kind in (*DEATHS, Kind.PANIC) else ()
         first = f"{said.at(one.event.time_us)}  "
         lines += [paint(line, *style) for line in wrap(said.event(one, result), width, first=first)]
     if len(every) > len(shown):
@@ -117,7 +118,7 @@ def _groups(result: Result, groups: Sequence[GroupSum], width: int, paint: Paint
 def _machine_row(result: Result, used: Sequence[int]) -> Row:
     ram = result.scenario.machine.ram_bytes
     stalled = result.samples[-1].some_us if result.samples else 0
-    peak = max(used, default=0)
+    peak = max(*used, result.peaks[said.MACHINE])
     chart = spark(used, ram, CHART)
     return Row(("the machine", short_size(peak), short_size(ram), _time(stalled), chart))
 

@@ -38,10 +38,13 @@ def share(value: float) -> str:
 
 def headline(found: Summary) -> str:
     """Who died, and when."""
-    if not found.deaths:
-        return "Nobody dies."
-    whole = [_death(one) for one in found.deaths]
-    return f"{counted(found.kills, 'process dies', 'processes die')}: {'; '.join(whole)}."
+    whole = []
+    if found.deaths:
+        named = "; ".join(_death(one) for one in found.deaths)
+        whole.append(f"{counted(found.kills, 'process dies', 'processes die')}: {named}.")
+    if found.panic_us is not None:
+        whole.append(f"The kernel panics at {found.panic_us / SECOND_US:.1f} s: there the simulation ends.")
+    return " ".join(whole) or "Nobody dies."
 
 
 def _death(death: Death) -> str:
@@ -95,7 +98,12 @@ def _oom(one: Event, result: Result) -> str:
 
 
 def _oom_kill(one: Event, result: Result) -> str:
-    return f"the kernel kills {_who(one)} in {escape(one.cgroup)}, which has {size(one.amount_bytes)}"
+    held = size(one.amount_bytes) + (f" and {size(one.swap_bytes)} in swap" if one.swap_bytes else "")
+    return f"the kernel kills {_who(one)} in {escape(one.cgroup)}, which has {held}"
+
+
+def _panic(one: Event, result: Result) -> str:
+    return 'the kernel panics ("System is deadlocked on memory"): nobody may be killed; the simulation ends'
 
 
 def _kill(one: Event, result: Result) -> str:
@@ -130,6 +138,7 @@ _WORDS: Final = {
     Kind.DIRECT: _direct,
     Kind.OOM: _oom,
     Kind.OOM_KILL: _oom_kill,
+    Kind.PANIC: _panic,
     Kind.KILL: _kill,
     Kind.TERM: _term,
     Kind.CHANGED: _changed,

@@ -47,12 +47,18 @@ class Effects:
     def apply(self, intent: Intent, report: Callable[[Outcome], None]) -> None:
         """Do it, and report what became of it."""
         try:
+            if isinstance(intent, SetHigh):
+                self._set_high(intent, report)
+                return
             outcome = self._do(intent)
         except Refused as reason:
             report(Outcome(intent, done=False, error=str(reason)))
             return
-        if outcome.took_us:
-            self._world.at(self._world.now + outcome.took_us, lambda _token: report(outcome))
+        self._tell(outcome, outcome.took_us, report)
+
+    def _tell(self, outcome: Outcome, in_us: int, report: Callable[[Outcome], None]) -> None:
+        if in_us:
+            self._world.at(self._world.now + in_us, lambda _token: report(outcome))
         else:
             report(outcome)
 
@@ -63,13 +69,6 @@ class Effects:
                 return Outcome(intent, done=True)
             case Reclaim(cgroup, amount, swappiness):
                 return self._reclaim(intent, self._memcg(cgroup), amount // PAGE, swappiness)
-            case SetHigh(cgroup, high):
-                memcg = self._memcg(cgroup)
-                memcg.high = pages_of(high)
-                writer = knobs.Writer()
-                world.say(Kind.CHANGED, memcg.path, detail=f"memory.high={high}")
-                knobs.reclaim_to(world, memcg, memcg.high, writer)
-                return Outcome(intent, done=True, took_us=int(writer.took_us))
             case Freeze(cgroup) | Thaw(cgroup):
                 knobs.freeze(world, self._memcg(cgroup), frozen=isinstance(intent, Freeze))
                 return Outcome(intent, done=True)
@@ -83,6 +82,19 @@ class Effects:
                 return Outcome(intent, done=True, signalled=self._restart(unit))
             case _:
                 raise Refused("a simulated machine does not panic")
+
+    def _set_high(self, intent: SetHigh, report: Callable[[Outcome], None]) -> None:
+        """Done when what is above was reclaimed, or could not be: that may take the disk a while."""
+
+        def lowered(writer: knobs.Lowering) -> None:
+            rest_us = int(writer.took_us)
+            outcome = Outcome(intent, done=True, took_us=writer.passed_us + rest_us)
+            self._tell(outcome, rest_us, report)
+
+        memcg = self._memcg(intent.cgroup)
+        memcg.high = pages_of(intent.high_bytes)
+        self._world.say(Kind.CHANGED, memcg.path, detail=f"memory.high={intent.high_bytes}")
+        knobs.Lowering(self._world, memcg, memcg.high, lowered).go_on()
 
     def _reclaim(self, intent: Intent, memcg: Memcg, want: int, swappiness: int | None) -> Outcome:
         """``memory.reclaim``: EAGAIN where less than asked for was freed."""
@@ -106,7 +118,8 @@ class Effects:
     def _kill(self, target: Target) -> int:
         procs = self._procs(target)
         for proc in procs:
-            self._world.say(Kind.KILL, proc.memcg.path, proc=proc, amount=proc.resident)
+            held = proc.resident, proc.swapped
+            self._world.say(Kind.KILL, proc.memcg.path, proc=proc, amount=held[0], swap=held[1])
             proc.kill()
         return len(procs)
 

@@ -113,7 +113,10 @@ def _machine(snapshot: Snapshot, counted_bytes: int) -> Machine:
         swappiness=snapshot.sysctl.get("swappiness", default.swappiness),
         swap=_swap(snapshot),
         zswap=_zswap(meminfo),
-        traits=snapshot.traits._replace(basis=default.traits.basis),
+        # Pages of another size are not simulated (sim/words/doubts.py).
+        traits=snapshot.traits._replace(
+            basis=default.traits.basis, page_size_bytes=default.traits.page_size_bytes
+        ),
     )
 
 

@@ -11,10 +11,14 @@ from typing import TYPE_CHECKING, Final
 
 from memwarden.sim.memory import oom
 from memwarden.sim.memory.shrink import shrink
+from memwarden.sim.memory.writeback import look_again
 from memwarden.sim.result import Kind
 from memwarden.sim.world.memcg import Memcg, pages_of
+from memwarden.sim.world.process import Retry
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from memwarden.sim.scenario import Change
     from memwarden.sim.world.world import World
 
@@ -41,40 +45,59 @@ class Writer:
 
     @property
     def took_us(self) -> float:
-        """How long it was at it."""
+        """How long it was at it, of what has not passed yet."""
         return self.reclaim + self.wait
 
 
-def write(world: World, change: Change) -> Writer:
-    """Write a knob; what the writer paid."""
+class Lowering(Writer):
+    """Reclaims until usage is down to so many pages, or 17 rounds were in vain, and then goes on.
+
+    Where pages wait for the disk a round waits for them, as long as one of a charge does.
+    """
+
+    def __init__(self, world: World, memcg: Memcg, pages: int, then: Callable[[Lowering], None]) -> None:
+        super().__init__()
+        self.world = world
+        self.looks = 0
+        self.passed_us = 0
+        """How long it was at it so far."""
+        self._memcg = memcg
+        self._pages = pages
+        self._tries = 0
+        self._then = then
+
+    def go_on(self, _token: int = 0) -> None:
+        """From its start, or from where it had to wait."""
+        memcg = self._memcg
+        while memcg.usage > self._pages and self._tries <= ROUNDS:
+            if shrink(self.world, memcg, memcg.usage - self._pages, self):
+                self.looks = 0
+                continue
+            try:
+                self._tries += look_again(self, memcg)
+            except Retry as retry:
+                took_us = int(self.took_us + retry.wait_us)
+                self.passed_us += took_us
+                self.reclaim = self.wait = 0.0
+                self.world.at(self.world.now + took_us, self.go_on)
+                return
+        self._then(self)
+
+
+def write(world: World, change: Change) -> None:
+    """Write a knob."""
     memcg = world.groups[change.cgroup]
     field, value = FIELDS[change.knob], change.value
-    writer = Writer()
     world.say(Kind.CHANGED, memcg.path, detail=f"{change.knob}={change.value}")
     if field == "frozen":
         freeze(world, memcg, frozen=bool(value))
-        return writer
+        return
     setattr(memcg, field, bool(value) if field == "oom_group" else pages_of(value))
     world.note_protection()
     if field == "high":
-        reclaim_to(world, memcg, memcg.high, writer)
+        Lowering(world, memcg, memcg.high, lambda _: None).go_on()
     elif field == "max":
-        reclaim_to(world, memcg, memcg.max, writer)
-        _oom_loop(world, memcg)
-    return writer
-
-
-def reclaim_to(world: World, memcg: Memcg, pages: int, writer: Writer) -> int:
-    """Reclaim until usage is down to so many pages, or 17 rounds were in vain; how many were freed."""
-    tries, freed = ROUNDS, 0
-    while memcg.usage > pages:
-        got = shrink(world, memcg, memcg.usage - pages, writer)
-        freed += got
-        if not got:
-            if not tries:
-                break
-            tries -= 1
-    return freed
+        Lowering(world, memcg, memcg.max, lambda _: _oom_loop(world, memcg)).go_on()
 
 
 def _oom_loop(world: World, memcg: Memcg, _token: int = 0) -> None:

@@ -19,6 +19,7 @@ class Kind(Enum):
     DIRECT = "direct reclaim"  # below the min watermark
     OOM = "oom"  # the OOM killer was called
     OOM_KILL = "oom kill"  # who it killed
+    PANIC = "panic"  # the machine's OOM killer found nobody that may be killed: the end of the simulation
     KILL = "kill"  # by the guard, or by a supervisor that lost patience
     TERM = "term"
     GONE = "gone"  # a process's memory came back
@@ -29,7 +30,10 @@ class Kind(Enum):
 
 
 class Event(NamedTuple):
-    """Something that happened. ``cgroup`` is whose limit or whose process it was; ``/`` is the machine."""
+    """Something that happened. ``cgroup`` is whose limit or whose process it was; ``/`` is the machine.
+
+    Of who is killed ``amount_bytes`` is in memory, and ``swap_bytes`` in swap: both count in its badness.
+    """
 
     time_us: int
     kind: Kind
@@ -38,6 +42,7 @@ class Event(NamedTuple):
     pid: int = 0
     amount_bytes: int = 0
     detail: str = ""
+    swap_bytes: int = 0
 
 
 class Usage(NamedTuple):
@@ -122,11 +127,15 @@ class Note(NamedTuple):
 
 
 class Result(NamedTuple):
-    """One run. ``counters`` are the kernel's memory.events by cgroup."""
+    """One run. ``counters`` are the kernel's memory.events by cgroup, ``peaks`` its memory.peak.
+
+    ``peaks`` of ``/`` is what was used of RAM, without zram.
+    """
 
     scenario: Scenario
     samples: tuple[Sample, ...]
     events: tuple[Event, ...]
     work: tuple[Work, ...]
     counters: dict[str, dict[str, int]]
+    peaks: dict[str, int]
     notes: tuple[Note, ...] = ()

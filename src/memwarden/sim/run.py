@@ -13,6 +13,7 @@ from memwarden.sim.parts.kinds import task_of
 from memwarden.sim.parts.text import Text
 from memwarden.sim.result import Kind, Result, Sample
 from memwarden.sim.view import snapshot
+from memwarden.sim.world.memcg import PAGE
 from memwarden.sim.world.process import Proc
 from memwarden.sim.world.tally import Tally
 from memwarden.sim.world.world import World
@@ -69,15 +70,19 @@ class Run:
             world.at(0, self._look)
 
     def run(self, progress: Callable[[int], None] | None) -> Result:
-        """Until the scenario's end."""
+        """Until the scenario's end, or until the kernel panics."""
         world, end = self.world, self.scenario.duration_us
         told = 0
         while world.advance(end):
             if progress is not None and world.now - told >= SLICE_US:
                 told = world.now
                 progress(told)
-        world.now = end
-        if self.samples[-1].time_us < end:
+        if world.panicked:
+            for proc in world.procs.values():
+                proc.tally.deaths += not proc.ended
+        else:
+            world.now = end
+        if self.samples[-1].time_us < world.now:
             self.samples.append(timeline.sample(world))
         return Result(
             scenario=self.scenario,
@@ -86,6 +91,8 @@ class Run:
             work=tuple(tally.work(end) for tally in world.tallies.values()),
             counters={path: dict(memcg.events) for path, memcg in world.groups.items() if path != "/"},
             notes=tuple(self.notes),
+            peaks={path: memcg.peak * PAGE for path, memcg in world.groups.items()}
+            | {"/": (world.kernel + world.root.peak) * PAGE},
         )
 
     def _sample(self, _token: int) -> None:

@@ -3,10 +3,30 @@
 Data only; ``sim.words`` reads it from TOML.
 """
 
-from typing import NamedTuple, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
 from memwarden.state.traits import KernelTraits
 from memwarden.units import GIB, MAX, MIB, Limit
+
+HZ: Final = 250
+BATCH: Final = 64
+LEFT_OUT: Final = KernelTraits(
+    hz=HZ,
+    charge_batch_pages=BATCH,
+    mglru=False,
+    mglru_proportional_protection=False,
+    recursive_protection=False,
+    stale_protection_bug=False,
+    local_events=False,
+    hugetlb_accounting=False,
+    approximate_rss=False,
+    last_of_equals=True,
+    sacrifice_child=False,
+    over_kill=False,
+    stale_dirty_counts=False,
+    stat_itemises_kernel=False,
+)
+"""What holds where a scenario says nothing of a trait."""
 
 
 class Disk(NamedTuple):
@@ -172,7 +192,10 @@ class Mlock(NamedTuple):
 
 
 class KernelMemory(NamedTuple):
-    """Memory that the kernel holds for the process: ``sock``, ``dentries`` (reclaimable) or ``other``."""
+    """Memory that the kernel holds for the process: ``sock``, ``dentries`` (reclaimable) or ``other``.
+
+    Dentries outlive it, as a tmpfs does.
+    """
 
     kind: str
     rate_bps: float | None

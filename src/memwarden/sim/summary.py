@@ -8,13 +8,15 @@ from memwarden.sim.result import Kind
 from memwarden.units import Limit, least
 
 if TYPE_CHECKING:
-    from memwarden.sim.result import Event, Result, Sample, Work
+    from memwarden.sim.result import Event, Result, Work
 
 DEATHS: Final = (Kind.OOM_KILL, Kind.KILL, Kind.TERM)
 """What may end a process against its will."""
 KERNEL: Final = "the kernel"
 GUARD: Final = "the guard"
 SUPERVISOR: Final = "its supervisor"
+PANIC: Final = "the machine"
+"""Who dies of a panic, where programs are named."""
 TOLD: Final = (
     Kind.RECLAIM,
     Kind.THROTTLED,
@@ -24,6 +26,8 @@ TOLD: Final = (
     Kind.OOM,
 )
 """Kinds that come in stretches: the first is told and the others are counted."""
+FOLDED: Final = (*TOLD, *DEATHS, Kind.STOPPED)
+"""All kinds of which one stands for the like of the same cgroup and program."""
 STRETCHES: Final = tuple(one for one in TOLD if one is not Kind.THROTTLED)
 """Those whose detail makes no difference."""
 
@@ -44,7 +48,11 @@ class Death(NamedTuple):
 
 
 class GroupSum(NamedTuple):
-    """One cgroup over all of it. ``limit_bytes`` is the tighter of memory.high and memory.max at the end."""
+    """One cgroup over all of it.
+
+    ``peak_bytes`` is memory.peak, the most there ever was. ``limit_bytes`` is the tighter of memory.high and
+    memory.max at the end.
+    """
 
     path: str
     peak_bytes: int
@@ -54,7 +62,10 @@ class GroupSum(NamedTuple):
 
 
 class Summary(NamedTuple):
-    """All figures. Shares are of what was asked for, 0 to 1; ``None`` where nothing was."""
+    """All figures. Shares are of what was asked for, 0 to 1; ``None`` where nothing was.
+
+    ``panic_us``: when the kernel panicked since nobody might be killed, if it did.
+    """
 
     deaths: tuple[Death, ...]
     groups: tuple[GroupSum, ...]
@@ -63,6 +74,7 @@ class Summary(NamedTuple):
     full_us: int
     lost: float | None
     kills: int
+    panic_us: int | None = None
 
 
 def summary(result: Result) -> Summary:
@@ -72,21 +84,27 @@ def summary(result: Result) -> Summary:
     found = deaths(result.events)
     return Summary(
         deaths=found,
-        groups=_groups(result.samples),
+        groups=_groups(result),
         stalled_us=sum(one.stalled_us for one in result.work),
         throttled_us=sum(one.throttled_us for one in result.work),
         full_us=last.full_us if last else 0,
         lost=sum(asked) / len(asked) if asked else None,
         kills=sum(one.processes for one in found),
+        panic_us=next((one.time_us for one in result.events if one.kind is Kind.PANIC), None),
     )
 
 
 def lost(work: Work) -> float | None:
-    """The share of what a program was to do that it did not do: requests if it has any, else bytes."""
-    done, due = (
-        (work.requests, work.requests_due) if work.requests_due else (work.moved_bytes, work.wanted_bytes)
-    )
-    return max(0.0, 1 - done / due) if due else None
+    """The share of what a program was to do that it did not do: requests if it has any, else bytes.
+
+    ``None`` where nothing was asked for, and of who died when all its bytes were moved, or moved some again
+    after it was started again: what that cost is not known, and not nothing.
+    """
+    if work.requests_due:
+        return max(0.0, 1 - work.requests / work.requests_due)
+    if not work.wanted_bytes or (work.deaths and work.moved_bytes >= work.wanted_bytes):
+        return None
+    return max(0.0, 1 - work.moved_bytes / work.wanted_bytes)
 
 
 def deaths(events: tuple[Event, ...]) -> tuple[Death, ...]:
@@ -126,19 +144,13 @@ def _ended(events: tuple[Event, ...]) -> dict[int, int]:
     return ended
 
 
-def _groups(samples: tuple[Sample, ...]) -> tuple[GroupSum, ...]:
-    if not samples:
-        return ()
-    peaks: dict[str, int] = {}
-    for sample in samples:
-        for path, group in sample.groups.items():
-            peaks[path] = max(peaks.get(path, 0), group.usage.total)
-    found = []
-    for path, peak in peaks.items():
-        last = next(one.groups[path] for one in reversed(samples) if path in one.groups)
-        limit = least(last.high_bytes, last.max_bytes)
-        found.append(GroupSum(path, peak, limit, last.some_us, last.full_us))
-    return tuple(found)
+def _groups(result: Result) -> tuple[GroupSum, ...]:
+    """Samples have what was there at their time only: between two of them it may have come and gone."""
+    lasts = {path: group for sample in result.samples for path, group in sample.groups.items()}
+    return tuple(
+        GroupSum(path, result.peaks[path], least(one.high_bytes, one.max_bytes), one.some_us, one.full_us)
+        for path, one in lasts.items()
+    )
 
 
 class Told(NamedTuple):
@@ -157,7 +169,7 @@ def told(events: tuple[Event, ...]) -> tuple[Told, ...]:
             continue
         key = (one.kind, one.cgroup, one.program, "" if one.kind in STRETCHES else one.detail)
         number = at.get(key)
-        if number is None or one.kind not in (*TOLD, *DEATHS):
+        if number is None or one.kind not in FOLDED:
             at[key] = len(found)
             found.append(Told(one, 0))
         else:

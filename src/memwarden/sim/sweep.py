@@ -16,6 +16,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from memwarden.errors import UsageError
+from memwarden.sim.summary import PANIC
 from memwarden.sim.words.kinds import FREQUENCIES, SIZES
 from memwarden.words import quantities
 from memwarden.words.quantities import WrongError
@@ -44,7 +45,10 @@ class Sweep(NamedTuple):
 
 
 class Point(NamedTuple):
-    """One value and what came of it; ``deaths`` names who was killed, each program once."""
+    """One value and what came of it; ``deaths`` names who was killed, each program once.
+
+    A panic is the death of the machine, and counts as one kill.
+    """
 
     value: int
     text: str
@@ -58,10 +62,11 @@ class Point(NamedTuple):
 
 def point(value: int, text: str, found: Summary) -> Point:
     """What a sweep keeps of one run."""
-    names = tuple(dict.fromkeys(one.program for one in found.deaths))
-    return Point(
-        value, text, found.stalled_us, found.throttled_us, found.full_us, found.lost, found.kills, names
-    )
+    ends = [one.program for one in found.deaths]
+    if found.panic_us is not None:
+        ends.append(PANIC)
+    names, kills = tuple(dict.fromkeys(ends)), found.kills + (found.panic_us is not None)
+    return Point(value, text, found.stalled_us, found.throttled_us, found.full_us, found.lost, kills, names)
 
 
 def sweep(said: str) -> Sweep:

@@ -43,6 +43,10 @@ def problems(text, **more):
         ),
         ("[machine]\nswap = { siez = '1G' }", 's.toml:2: [machine]: swap: "siez" is no key of swap (did you'),
         ("[machine]\ntraits = { hz = 25 }", "s.toml:2: [machine]: traits: hz: 25 is not a whole number, 100"),
+        (
+            "[machine]\ntraits = { page_size = '64KiB' }",
+            "s.toml:2: [machine]: traits: page_size: only pages of 4.00 KiB are simulated, none of 64",
+        ),
         # Units.
         ("[machine]\nram = 5", 's.toml:2: [machine]: ram: 5 has no unit; write it as "512MiB"'),
         (f'{WEB}memory.high = "5x"', 's.toml:2: [group."/web"]: memory.high: "5x": the unit is not one of'),
@@ -267,6 +271,10 @@ memory.max = '2G'
             '[group.\'/a"b\']\nmemory.high = "2G"\nmemory.max = "2G"\n[program.p]\ncgroup = \'/a"b\'\n'
             + GROW,
             r's.toml:2: warning: [group."/a\"b"]: memory.high is not below',
+        ),
+        (
+            f"{WEB}{RUN}{GROW}[machine]\nzswap = {{ pool = '20%' }}",
+            "s.toml:6: warning: [machine]: zswap: compresses nothing where there is no swap",
         ),
         ("", "s.toml: warning: [scenario]: nothing runs in it"),
     ],

@@ -11,15 +11,18 @@ from typing import TYPE_CHECKING, Final
 from memwarden.sim.memory import high, oom
 from memwarden.sim.memory.machine import allocate
 from memwarden.sim.memory.shrink import CLUSTER, shrink
+from memwarden.sim.memory.writeback import look_again
 from memwarden.sim.result import Kind
-from memwarden.sim.world.process import Retry
 
 if TYPE_CHECKING:
     from memwarden.sim.world.memcg import Memcg
     from memwarden.sim.world.process import Task
 
 RETRIES: Final = 16
-"""``MAX_RECLAIM_RETRIES``; with the first pass and the one after draining the stocks, 18 before an OOM."""
+"""``MAX_RECLAIM_RETRIES``; with the first pass and the one after draining the stocks, 18 before an OOM.
+
+Only those that freed nothing are counted, however long each of them waited for pages to be written.
+"""
 HUGE: Final = 512
 """Pages of a huge page."""
 NEAR: Final = 8
@@ -48,6 +51,7 @@ def take(task: Task, memcg: Memcg, want: int, *, huge: bool = False) -> int:
             return _slow(task, memcg, (min(want, max(unit, bulk)), want), huge=unit == HUGE)
         want = min(want, max(unit, room // NEAR // unit * unit))
     world.charge(memcg, want)
+    task.tries = task.looks = 0
     return want
 
 
@@ -79,13 +83,13 @@ def _fit(task: Task, memcg: Memcg, want: int, goal: int, *, huge: bool) -> int:
     A reclaim may free more than was asked for. Who did it goes on with that, up to its ``goal``: nobody else
     runs meanwhile.
     """
-    world, pages, drained, tries = task.world, want, False, RETRIES
-    freed = 0
+    world, pages, freed = task.world, want, 0
     while True:
         over = next((above for above in memcg.chain if above.usage + pages > above.max), None)
         if over is None:
             if pages < min(freed, goal):
                 pages = min(freed, goal, *[above.max - above.usage for above in memcg.chain])
+            task.tries = task.looks = 0
             return pages
         if huge:
             # A huge page is charged with __GFP_NORETRY: one pass, then small ones.
@@ -102,20 +106,19 @@ def _fit(task: Task, memcg: Memcg, want: int, goal: int, *, huge: bool) -> int:
         times = pages // CLUSTER if pages > world.batch else 1
         freed = _pass(task, over, pages if times > 1 else CLUSTER, times)
         if freed or over.usage < over.max:
+            task.looks = 0
             continue
-        if any(below.writeback or below.dirty for below in over.subtree):
-            world.flush()
-            raise Retry(world.jiffy_us)
-        if not drained:
-            drained = True
-        elif tries:
-            tries -= 1
-        else:
+        if not look_again(task, over):
+            continue
+        if task.tries > RETRIES:
+            task.tries = 0
             oom.memcg(task, over)
+        task.tries += 1
 
 
 def _pass(task: Task, over: Memcg, pages: int, times: int = 1) -> int:
     """One attempt (or several at once): the event, and reclaim below the cgroup that is full."""
-    over.count("max", times)
-    task.world.say(Kind.MAX, over.path, proc=task.proc, stretch=True)
+    if not task.looks:
+        over.count("max", times)
+        task.world.say(Kind.MAX, over.path, proc=task.proc, stretch=True)
     return shrink(task.world, over, pages, task, times=times)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from memwarden.sim.memory import oom
 from memwarden.sim.memory.shrink import CLUSTER, shrink
+from memwarden.sim.memory.writeback import look_again
 from memwarden.sim.result import Kind
 from memwarden.sim.world.process import Retry
 
@@ -36,13 +37,10 @@ def allocate(task: Task, pages: int) -> int:
     while (room := world.free - world.marks.min_pages) < min(pages, CLUSTER):
         world.say(Kind.DIRECT, proc=task.proc, stretch=True)
         if shrink(world, world.root, max(pages, CLUSTER), task):
-            task.vain = 0
-        elif any(memcg.writeback or memcg.dirty for memcg in world.root.subtree):
-            world.flush()
-            raise Retry(world.jiffy_us)
+            task.vain = task.looks = 0
         elif task.vain < RETRIES and _reclaimable(world) + world.free > world.marks.min_pages:
             # A pass in vain takes its time, in which others read back what they need: that is progress again.
-            task.vain += 1
+            task.vain += look_again(task, world.root)
             raise Retry(0.0, spins=True)
         else:
             task.vain = 0
@@ -51,8 +49,8 @@ def allocate(task: Task, pages: int) -> int:
 
 
 def _reclaimable(world: World) -> int:
-    """``zone_reclaimable_pages``: file lists, and anonymous ones if swap has room."""
-    file = sum([m.inactive_file + m.active_file for m in world.root.subtree])
+    """``zone_reclaimable_pages``: file lists, dirty or not, and anonymous ones if swap has room."""
+    file = world.unclean + sum([m.inactive_file + m.active_file for m in world.root.subtree])
     anon = sum([m.anon - m.locked + m.shmem for m in world.root.subtree])
     return file + world.arriving + min(anon, world.swap_free)
 

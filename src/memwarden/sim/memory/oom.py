@@ -33,8 +33,7 @@ def memcg(task: Task, over: Memcg) -> NoReturn:
     over.count("oom")
     if any(_seen(proc) for proc in _dying(over.subtree)):
         raise Retry(world.jiffy_us, spins=True)
-    killed = kill(world, over)
-    _after(task, killed, SPIN_US)
+    _after(task, kill(world, over))
 
 
 def machine(task: Task) -> NoReturn:
@@ -42,17 +41,22 @@ def machine(task: Task) -> NoReturn:
 
     While a victim is on its way out, ``out_of_memory`` says that there is progress, and direct reclaim is
     tried from the start again (``__alloc_pages_slowpath``: ``no_progress_loops = 0``), without a sleep.
+    Where nobody may be killed the kernel panics ("System is deadlocked on memory"): nothing happens any more.
     """
     world = task.world
     if any(_dying(world.root.subtree)):
         raise Retry(world.jiffy_us, spins=True)
-    _after(task, kill(world, None), SPIN_US)
+    killed = kill(world, None)
+    if not killed:
+        world.panicked = True
+        world.say(Kind.PANIC)
+    _after(task, killed)
 
 
-def _after(task: Task, killed: list[Proc], spin_us: float) -> NoReturn:
+def _after(task: Task, killed: list[Proc]) -> NoReturn:
     if task.proc in killed:
         raise Died
-    raise Retry(KILL_US if killed else spin_us, spins=True)
+    raise Retry(KILL_US if killed else SPIN_US, spins=True)
 
 
 def _dying(domain: tuple[Memcg, ...]) -> Iterator[Proc]:
@@ -99,5 +103,6 @@ def _kill(world: World, proc: Proc, over: Memcg | None) -> None:
     world.oom_kills += 1
     if not proc.dying:
         where = over.path if over else "/"
-        world.say(Kind.OOM_KILL, proc.memcg.path, proc=proc, amount=proc.resident, detail=where)
+        held = proc.resident, proc.swapped
+        world.say(Kind.OOM_KILL, proc.memcg.path, proc=proc, amount=held[0], detail=where, swap=held[1])
         proc.kill()

@@ -69,6 +69,8 @@ def shrink(
     freed, rounds = _passes(world, target, (want, times), payer, swappiness)
     payer.reclaim += world.machine.pass_us * rounds / PRIORITIES * times
     if freed:
+        for above in target.chain:
+            above.freed_us = world.now
         world.say(Kind.RECLAIM, target.path, amount=freed, stretch=True)
     return freed
 

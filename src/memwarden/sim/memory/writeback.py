@@ -6,9 +6,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
+from memwarden.sim.memory.shrink import PRIORITIES
 from memwarden.sim.world.memcg import PAGE
+from memwarden.sim.world.process import Retry
 from memwarden.units import SECOND_US
 
 if TYPE_CHECKING:
@@ -33,6 +35,35 @@ COUNT_US: Final = 2 * SECOND_US
 """``FLUSH_TIME``: a cgroup's statistics are added up so often, here in the even seconds."""
 AT_LEAST: Final = 32
 """Pages that a writer dirties between two looks at the thresholds at least: ``nr_dirtied_pause``, 128 KiB."""
+
+
+class Looker(Protocol):
+    """Who reclaims, and at how many priorities of this pass it found nothing but pages to be written."""
+
+    world: World
+    looks: int
+
+
+def look_again(looker: Looker, target: Memcg) -> bool:
+    """A reclaim found nothing to free: where pages wait for the disk, ``Retry`` until it has looked often.
+
+    At each priority it has the flusher woken and sleeps a tick at the most (``shrink_node``,
+    ``reclaim_throttle``: ``VMSCAN_THROTTLE_CONGESTED``), whatever the disk is at. What was written by then is
+    found at the next look, or was found by somebody else; with neither the pass was in vain: whether it was.
+    """
+    world = looker.world
+    if looker.looks < PRIORITIES and unclean(target):
+        looker.looks += 1
+        world.flush()
+        raise Retry(world.jiffy_us)
+    begun_us = world.now - looker.looks * world.jiffy_us
+    looker.looks = 0
+    return target.freed_us < begun_us or begun_us == world.now
+
+
+def unclean(target: Memcg) -> bool:
+    """Whether pages below a cgroup have to be written before they can be freed."""
+    return any(below.writeback or below.dirty for below in target.subtree)
 
 
 def balance_dirty_pages(task: Task, pages: int) -> None:
@@ -138,16 +169,23 @@ class Flusher:
         part.memcg.dirty -= pages
         part.writeback += pages
         part.memcg.writeback += pages
+        part.memcg.flushed_us = world.now
         took = int(world.disk.write_us(world.now, pages * PAGE)) + 1
         world.at(world.now + took, lambda token: self._written(part, pages, token))
 
     def _next(self, parts: list[FilePages]) -> FilePages | None:
-        """The file that has been dirty for longest, if anything needs to be written."""
+        """The file that has been dirty for longest, if anything needs to be written.
+
+        Where somebody waits every cgroup is written in turn: each has a flusher of its own
+        (``wakeup_flusher_threads``, ``wb_start_writeback``), so that who waits for its own pages gets some.
+        """
         if not parts:
             return None
+        if self.asked:
+            return min(parts, key=lambda part: (part.memcg.flushed_us, part.since_us))
         oldest = min(parts, key=lambda part: part.since_us)
         world = self.world
-        if self.asked or world.now - oldest.since_us >= EXPIRE_US:
+        if world.now - oldest.since_us >= EXPIRE_US:
             return oldest
         for memcg in (world.root, *dict.fromkeys(part.memcg for part in parts)):
             if memcg is world.root and _little(world):

@@ -106,10 +106,11 @@ class Kernel(Taking):
         self.pool = POOLS[part.kind]
 
     def put(self, pages: int) -> None:
-        """Sockets, dentries or other slab."""
+        """Sockets, dentries or other slab. Dentries are nobody's: they stay until they are reclaimed."""
         memcg = self.proc.memcg
         setattr(memcg, self.pool, getattr(memcg, self.pool) + pages)
-        setattr(self.proc, self.pool, getattr(self.proc, self.pool) + pages)
+        if self.pool != "slab":
+            setattr(self.proc, self.pool, getattr(self.proc, self.pool) + pages)
 
 
 class Forking(Task):

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from memwarden.sim import scenario as sim
 from memwarden.sim.words import spots
+from memwarden.sim.world.memcg import PAGE
 from memwarden.state.cgroup import ancestry
 from memwarden.units import MAX, size
 from memwarden.words.near import nearest
@@ -57,7 +58,18 @@ def _machine(machine: sim.Machine, place: Place) -> None:
             f"ram: {size(machine.ram_bytes)} is no more than what the kernel holds and keeps free "
             f"({size(held)}); give it more"
         )
+    page = machine.traits.page_size_bytes
+    if page != PAGE:
+        place.under("traits").at("page_size").wrong(
+            f"page_size: only pages of {size(PAGE)} are simulated, none of {size(page)}; leave it out"
+        )
     _disk(machine.disk, place.under("disk"))
+    if machine.zswap is not None and machine.swap is None:
+        place.at("zswap").wrong(
+            "zswap: compresses nothing where there is no swap, since each of its pages needs a slot there; "
+            'give the machine one, swap = { size = "1GiB" }',
+            warning=True,
+        )
     if machine.swap is not None:
         _disk(machine.swap.disk, place.under("swap").under("disk"))
 

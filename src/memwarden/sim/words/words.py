@@ -104,7 +104,7 @@ TRAITS: Final = Word(
     "traits",
     KernelTraits,
     (
-        Key("page_size", "page_size_bytes", SIZE, "of a page"),
+        Key("page_size", "page_size_bytes", SIZE, "of a page; no other than 4 KiB is simulated"),
         Key("badness", "badness", BADNESS, "how victims are chosen"),
         Key("hz", "hz", count(100, 1000), "ticks a second (CONFIG_HZ)"),
         Key("charge_batch", "charge_batch_pages", count(1), "pages charged at a time (MEMCG_CHARGE_BATCH)"),
@@ -243,7 +243,12 @@ PARTS: Final = (
         "kernel",
         sim.KernelMemory,
         (
-            Key("kind", "kind", one_of("sock", "dentries", "other"), "sockets; reclaimable slab; the rest"),
+            Key(
+                "kind",
+                "kind",
+                one_of("sock", "dentries", "other"),
+                "sockets; reclaimable slab, which stays; the rest",
+            ),
             Key("rate", "rate_bps", FLOW, "how fast"),
             Key("limit", "limit_bytes", SIZE, "until it has so much"),
         ),

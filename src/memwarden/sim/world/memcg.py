@@ -41,6 +41,8 @@ class Memcg:
         "dirty",
         "events",
         "files",
+        "flushed_us",
+        "freed_us",
         "frozen",
         "high",
         "holdings",
@@ -115,6 +117,10 @@ class Memcg:
         )  # fmt: skip
         self.counted = (NOT_COUNTED, 0, 0)
         """When its page cache was last counted, in periods; how much that was, and how much was unclean."""
+        self.flushed_us = -1
+        """When pages of its files were last given to the disk."""
+        self.freed_us = -1
+        """When a reclaim last freed pages for it, or for one below."""
         self.pressure = pressure
         self.stale_min = 0
         """Effective min as a reclaim from above last saw it: what old kernels compare the target with."""

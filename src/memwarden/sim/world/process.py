@@ -74,7 +74,7 @@ class Proc:
 
     __slots__ = (
         "chance", "dying", "ended", "hidden", "holdings", "kernel", "memcg", "parent_pid", "pid", "program",
-        "returned", "slab", "sock", "stalled", "start_us", "stopping", "tally", "tasks", "throttled",
+        "returned", "sock", "stalled", "start_us", "stopping", "tally", "tasks", "throttled",
         "unmapping", "world",
     )  # fmt: skip
 
@@ -91,7 +91,7 @@ class Proc:
         end_us = world.scenario.duration_us
         self.stalled = Spans(tally, "stalled_us", end_us)
         self.throttled = Spans(tally, "throttled_us", end_us)
-        self.slab = self.kernel = self.sock = 0
+        self.kernel = self.sock = 0
         self.tasks: list[Task] = []
         self.dying = False
         self.unmapping = False
@@ -167,14 +167,12 @@ class Proc:
         return seen_us, seen_us + (unmap_us - turn_us) * world.slow
 
     def _gone(self) -> None:
-        """``exit_mmap``: give everything back but what outlives a process: page cache and tmpfs."""
+        """``exit_mmap``: give everything back but what outlives a process: page cache, tmpfs and dentries."""
         world, memcg, before = self.world, self.memcg, self.memcg.usage
         for held in self.holdings:
             release(world, held, held.resident, held.swapped)
             memcg.holdings.remove(held)
-        self.slab = min(self.slab, memcg.slab)  # of dentries some may have been reclaimed
-        world.uncharge(memcg, self.slab + self.kernel + self.sock)
-        memcg.slab -= self.slab
+        world.uncharge(memcg, self.kernel + self.sock)
         memcg.kernel -= self.kernel
         memcg.sock -= self.sock
         memcg.procs.remove(self)
@@ -205,8 +203,8 @@ class Task(ABC):
     """One part of a program at work. A subclass says in :meth:`work` what it does next."""
 
     __slots__ = (
-        "chance", "cpu", "faulted", "inside", "io", "over_high", "parked", "proc", "reclaim", "share",
-        "stalled", "stalled_for", "token", "vain", "wait", "world",
+        "chance", "cpu", "faulted", "inside", "io", "looks", "over_high", "parked", "proc", "reclaim",
+        "share", "stalled", "stalled_for", "token", "tries", "vain", "wait", "world",
     )  # fmt: skip
 
     def __init__(self, proc: Proc) -> None:
@@ -217,6 +215,10 @@ class Task(ABC):
         self.over_high = 0
         self.vain = 0
         """Passes of direct reclaim, one after the other, that freed nothing (``no_progress_loops``)."""
+        self.tries = 0
+        """Passes for the same charge at memory.max that freed nothing (of ``nr_retries`` those used up)."""
+        self.looks = 0
+        """Priorities of the pass it is in at which all that could go was still to be written."""
         self.share = 0.0
         self.stalled = self.parked = False
         self.inside = False

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from memwarden.rules.watermarks import min_free_bytes, watermarks, zones
 from memwarden.sim.result import Event, Kind
-from memwarden.sim.scenario import Group
+from memwarden.sim.scenario import BATCH, HZ, Group
 from memwarden.sim.world.device import Device
 from memwarden.sim.world.holding import File
 from memwarden.sim.world.memcg import PAGE, Memcg
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from memwarden.sim.world.process import Proc, Task
     from memwarden.sim.world.tally import Tally
 
-HZ: Final = 250
-BATCH: Final = 64
 STRETCH_US: Final = 5 * SECOND_US
 """What happens again within so long of the last time is the same stretch, and said once."""
 FIRST_INODE: Final = 1000
@@ -58,6 +56,7 @@ class World:
         self.now = 0
         self.events: list[Event] = []
         self.wakes = 0
+        self.panicked = False
         self._said: dict[tuple[Kind, str, str], int] = {}
         self._queue: list[tuple[int, int, Callable[[int], None], int]] = []
         self._number = 0
@@ -191,8 +190,8 @@ class World:
         heappush(self._queue, (time_us, self._number, do, token))
 
     def advance(self, until_us: int) -> bool:
-        """Do the next thing that is due by then; whether there was one."""
-        if not self._queue or self._queue[0][0] > until_us:
+        """Do the next thing that is due by then; whether there was one. After a panic there is none."""
+        if self.panicked or not self._queue or self._queue[0][0] > until_us:
             return False
         time_us, _, do, token = heappop(self._queue)
         self.now = time_us
@@ -213,9 +212,10 @@ class World:
         proc: Proc | None = None,
         amount: int = 0,
         detail: str = "",
+        swap: int = 0,
         stretch: bool = False,
     ) -> None:
-        """Write an event down; ``stretch``: only the first of many. ``amount`` in pages."""
+        """Write an event down; ``stretch``: only the first of many. ``amount`` and ``swap`` in pages."""
         if stretch:
             key = (kind, cgroup, detail if kind is Kind.THROTTLED else "")
             last = self._said.get(key)
@@ -223,4 +223,4 @@ class World:
             if last is not None and self.now - last < STRETCH_US:
                 return
         name, pid = (proc.program.name, proc.pid) if proc else ("", 0)
-        self.events.append(Event(self.now, kind, cgroup, name, pid, amount * PAGE, detail))
+        self.events.append(Event(self.now, kind, cgroup, name, pid, amount * PAGE, detail, swap * PAGE))
