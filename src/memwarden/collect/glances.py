@@ -15,6 +15,7 @@ from memwarden.collect.cgroup_survey import Surveyor
 from memwarden.collect.cgroup_v2 import USAGE
 from memwarden.collect.leniency import PASSING, gap
 from memwarden.errors import ReadError
+from memwarden.state import looked
 from memwarden.state.cgroup import ancestry
 from memwarden.state.gaps import Gap, GapReason
 from memwarden.units import SECOND_US, Max
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from memwarden.collect.leniency import Reading
     from memwarden.collect.source import Directory
     from memwarden.state.cgroup import Cgroup
+    from memwarden.state.looked import Looked
     from memwarden.units import Limit
 
 WHOLE_US: Final = 2 * SECOND_US
@@ -156,6 +158,8 @@ class Glances:
         self._now_us = 0
         self._cgroups: dict[str, Cgroup] = {}
         """All by path, in the order of a walk."""
+        self._looked = looked.of({})
+        """The same, as the last look had them."""
         self._read: list[_Node] = []
         """Whose figures may be others than there."""
         self._pinned: list[_Node] = []
@@ -169,7 +173,7 @@ class Glances:
         for node in self._root.walk() if self._root is not None else ():
             node.whole_us = _NEVER
 
-    def read(self, reading: Reading, now_us: int, closely: frozenset[str] = frozenset()) -> dict[str, Cgroup]:
+    def read(self, reading: Reading, now_us: int, closely: frozenset[str] = frozenset()) -> Looked:
         """All cgroups by path, pre-order, children in the order of their names.
 
         Those that are looked at ``closely`` are read, moved or not: who dies has given its memory back before
@@ -180,19 +184,26 @@ class Glances:
         self._now_us = now_us
         root = self._top(reading)
         if root is None:
-            return {}
+            return looked.of({})
         read = self._look(reading, root)
         for node in (*self._pinned, *map(self._at, closely)):
             if node is not None and node not in read:
                 read.add(node)
                 self._again(reading, node)
                 node.directory.release()
-        if self._changed:
-            self._list_all(root)
-        else:
-            self._cgroups.update([(node.known.cgroup.path, node.known.cgroup) for node in self._read])
+        self._looked = looked.of(self._list_all(root)) if self._changed else self._updated()
         self._read.clear()
-        return self._cgroups.copy()
+        return self._looked
+
+    def _updated(self) -> Looked:
+        """The cgroups of this look: the same as in the last one, some of them others."""
+        changed = []
+        for node in self._read:
+            cgroup = node.known.cgroup
+            if self._cgroups.get(cgroup.path) is not cgroup:
+                self._cgroups[cgroup.path] = cgroup
+                changed.append(cgroup.path)
+        return self._looked.after(self._cgroups, changed) if changed else self._looked
 
     def refresh(self, reading: Reading, paths: frozenset[str]) -> dict[str, Cgroup]:
         """Some cgroups, and those above and below them, with everything as it is now; those still there.
@@ -408,10 +419,11 @@ class Glances:
         self._changed = True
         return _Node(directory, known, parent, watched=self._watched(path), hot=self._hot)
 
-    def _list_all(self, root: _Node) -> None:
+    def _list_all(self, root: _Node) -> dict[str, Cgroup]:
         self._changed = False
         self._cgroups = {node.known.cgroup.path: node.known.cgroup for node in root.walk()}
         self._pinned = [node for node in root.walk() if node.pinned()]
+        return self._cgroups
 
 
 def _passes(data: bytes | ReadError | None) -> bool:

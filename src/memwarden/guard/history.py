@@ -19,7 +19,8 @@ from memwarden.guard.held import held_bytes, held_on_machine
 from memwarden.guard.shape import EMPTY, Shape, shape
 from memwarden.kernel.deferred import some
 from memwarden.rules.reclaimable import MACHINE
-from memwarden.state.cgroup import ancestry, others
+from memwarden.state.cgroup import ancestry
+from memwarden.state.looked import others
 from memwarden.units import SECOND_US
 
 if TYPE_CHECKING:
