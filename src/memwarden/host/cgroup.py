@@ -2,7 +2,7 @@
 
 What a cgroup holds is asked for most often and stays open first, then the files that change all the time,
 then the others, as far as the allowance goes; what may not stay open is opened through the directory at each
-read. An open file of a cgroup costs the kernel more than a page, so a caller that has to be frugal allows few.
+read. An open file of a cgroup costs the kernel more than a page, so a caller that is frugal allows few.
 """
 
 from __future__ import annotations
