@@ -34,8 +34,9 @@ if TYPE_CHECKING:
 ACT_US: Final = 5 * SECOND_US // 2
 """How long a kill is taken to need until it helps, where none took longer yet.
 
-In the arena it is up to 1 s. What is left of memory at the end is no help meanwhile: the kernel begins to
-reclaim when all but 2 % is taken, and whoever runs then stalls.
+In the arena it is half a second in the middle, and up to 2 s for a storm of processes. What is left of memory
+at the end is no help meanwhile: the kernel begins to reclaim when all but 2 % is taken, and whoever runs then
+stalls.
 """
 NEXT_US: Final = SECOND_US // 4
 """The next look is taken to be as far away as the last one was, but not further than so."""
