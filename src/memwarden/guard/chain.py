@@ -85,6 +85,11 @@ class Chain:
         """Whether its last action ended its chain a short time ago."""
         return now_us < self._rests.get(self._sleeper, now_us)
 
+    def rest_like(self, before: Chain | None) -> None:
+        """Rest for as long as another one: that of the same cgroup before it was made anew."""
+        if before is not None:
+            self._rests[self._sleeper] = before._rests[before._sleeper]
+
     def shift(self, by_us: int) -> None:
         """The clock has gone back by so much: what was waited for is still, what was seen begins anew."""
         self._groups = _compiled(self.rule)

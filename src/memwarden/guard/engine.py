@@ -262,18 +262,24 @@ class Engine:
         if not view.snapshot.cgroups:  # they were not read
             return []
         alive: dict[tuple[int, str, int], Chain] = {}
+        resting = {key[:2]: chain for key, chain in self._scoped.items() if chain.resting(self._now_us)}
         for number, rule in enumerate(self.policy.rules):
             for cgroup in view.matches(rule.per_cgroup) if rule.per_cgroup else ():
                 if rule.xattr_filter is None or rule.xattr_filter in (cgroup.marks or ()):
                     key = (number, cgroup.path, cgroup.inode)
-                    alive[key] = self._scoped.get(key) or self._chain(rule, cgroup.path)
+                    chain = self._scoped.get(key)
+                    if chain is None:
+                        # Who comes back under its name, as a service does, rests as the one before.
+                        chain = self._chain(rule, cgroup.path)
+                        chain.rest_like(resting.get((number, cgroup.path)))
+                    alive[key] = chain
         # Who rests goes on resting, also when its cgroup was not to be seen for a moment.
-        resting = {
+        unseen = {
             key: chain
             for key, chain in self._scoped.items()
             if key not in alive and chain.resting(self._now_us)
         }
-        self._scoped = {**alive, **resting}
+        self._scoped = {**alive, **unseen}
         return list(alive.values())
 
     def _chain(self, rule: Rule, scope: str | None = None) -> Chain:
