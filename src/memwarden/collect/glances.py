@@ -2,9 +2,10 @@
 
 A page is charged to a cgroup and all above it, so that a cgroup whose ``memory.current`` is what it was has
 nothing below it that took or gave memory. Only where it moved are the other figures read, and one goes
-further down; what moves seldom, such as limits, marks and who is below, is read there too when that was long
-ago. Those that a limit of their own holds up, or that are watched by name, are read at each look, since they
-may stall at a steady size. All others have their turn in time, a few after each look.
+further down, and asks whether somebody came or went below; what moves seldom, such as limits and marks, is
+read there too when that was long ago. Those that a limit of their own holds up, or that are watched by name,
+are read at each look, since they may stall at a steady size. All others have their turn in time, a few after
+each look.
 """
 
 from __future__ import annotations
@@ -30,8 +31,10 @@ if TYPE_CHECKING:
     from memwarden.state.looked import Looked
     from memwarden.units import Limit
 
-WHOLE_US: Final = 2 * SECOND_US
+WHOLE_US: Final = 6 * SECOND_US
 """How old what moves seldom may be in a cgroup that takes or gives memory, or is held at its limit."""
+FRESH_US: Final = 2 * SECOND_US
+"""The same where somebody is to be chosen among all."""
 OLDEST_US: Final = 30 * SECOND_US
 """The same for the others, as far as their turn comes:"""
 TURNS: Final = 4
@@ -65,7 +68,8 @@ class _Node:
     """
 
     __slots__ = (
-        "below", "directory", "hot", "known", "names", "parent", "partly", "usage", "watched", "whole_us",
+        "below", "directory", "hot", "known", "links", "names", "parent", "partly", "usage", "watched",
+        "whole_us",
     )  # fmt: skip
 
     def __init__(
@@ -82,6 +86,8 @@ class _Node:
         self.below: dict[str, _Node] = {}
         self.watched = watched
         self.whole_us = _NEVER
+        self.links = 0
+        """Of its directory, when those below were listed."""
         self.take(known, hot)
 
     def take(self, known: Known, hot: frozenset[str]) -> None:
@@ -212,7 +218,7 @@ class Glances:
         look is not read again, nor is, of the whole machine (``/``), what was a short time ago.
         """
         asked: list[_Node] = []
-        age_us = WHOLE_US if "/" in paths else 1
+        age_us = FRESH_US if "/" in paths else 1
         for path in dict.fromkeys(above for one in paths for above in ancestry(one)):
             node = self._at(path)
             if node is None:
@@ -311,6 +317,10 @@ class Glances:
         there = not gone and (datas == known.datas or known.update(datas))
         if failed or not there:
             self._lost(node)
+        elif node.directory.links() != node.links:
+            whole_us = node.whole_us
+            self._list(reading, node)
+            node.whole_us = min(node.whole_us, whole_us)  # of itself not all was read
         return there
 
     def _lost(self, node: _Node) -> None:
@@ -371,7 +381,7 @@ class Glances:
         waiting = [top]
         while waiting:
             node = waiting.pop()
-            node.whole_us = self._now_us
+            node.whole_us, node.links = self._now_us, node.directory.links()
             below: dict[str, _Node] = {}
             for name, directory in self._children(reading, node):
                 one = node.below.get(name)

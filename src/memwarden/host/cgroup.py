@@ -185,6 +185,13 @@ class CgroupDirectory:
                 self.children.pop(name).close()
         return found
 
+    def links(self) -> int:
+        """One for each cgroup here, and :data:`LEAF_LINKS`; 0 when it is gone."""
+        try:
+            return os.fstat(self._open()).st_nlink
+        except OSError:
+            return 0
+
     def child(self, name: str) -> CgroupDirectory:
         """A cgroup here: the one already held, as far as the last listing knew, or a newly opened one."""
         child = self.children.get(name)
