@@ -136,6 +136,23 @@ def test_where_memory_moves_all_is_read_when_that_was_long_ago(tmp_path):
     assert here.look(WHOLE_US)["/a.slice/x"].max_bytes == 1 << 20
 
 
+def test_who_came_or_went_is_seen_at_once_where_memory_moved(tmp_path):
+    here = Watched(tmp_path)
+    here.look()
+    here.group("a.slice/new")
+    assert "/a.slice/new" not in here.look()  # nothing says so
+    here.group("a.slice", current=12288, memory_max=1 << 20)
+    found = here.look()
+    assert found["/a.slice"].children == ("/a.slice/new", "/a.slice/x", "/a.slice/y")
+    assert found["/a.slice/new"].current_bytes == 8192
+    assert found["/a.slice"].max_bytes == MAX  # of itself not all is read for that
+    shutil.rmtree(here.root.path / TOP / "a.slice/x")
+    here.group("a.slice", current=16384, memory_max=1 << 20)
+    assert [path for path in here.look() if path[:2] == "/a"] == ["/a.slice", "/a.slice/new", "/a.slice/y"]
+    here.group("a.slice", current=20480, memory_max=1 << 20)
+    assert here.look(WHOLE_US)["/a.slice"].max_bytes == 1 << 20
+
+
 def test_a_subtree_that_comes_is_met_with_all_below_it(tmp_path):
     here = Watched(tmp_path)
     here.look()

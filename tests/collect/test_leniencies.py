@@ -76,9 +76,12 @@ def test_not_recorded():
 def test_vanished_cgroup(live_cgroup):
     source = Live(keep=100)
     directory = source.cgroups(str(live_cgroup.parent)).child(live_cgroup.name)
-    directory.read("memory.stat")  # stays open
+    usage = next(
+        name for name in ("memory.current", "memory.usage_in_bytes") if (live_cgroup / name).exists()
+    )
+    directory.read(usage)  # stays open
     remove(live_cgroup)
-    error = error_of(lambda: directory.read("memory.stat"))
+    error = error_of(lambda: directory.read(usage))
     live_cgroup.mkdir()  # for the fixture to remove
     assert forgiven("vanished-cgroup", error).reason is GapReason.GONE
     assert not directory.alive()

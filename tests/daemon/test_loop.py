@@ -237,15 +237,18 @@ def test_a_steady_policy_looks_always_at_its_own_tick():
 
 
 @pytest.mark.parametrize(
-    ("reply", "sleep_us"),
+    ("reply", "look_us", "sleep_us"),
     [
-        (ALARM, 19 * 80_000),  # a twentieth of a CPU while memory is not filling
-        (ALARM._replace(lasts_us=2 * S), 7 * 80_000),  # an eighth
-        (ALARM._replace(mild=True), 2 * S),  # a fortieth would be 3.12 s
+        (ALARM, 10_000, TICK + 290_000),  # a fortieth of a CPU while memory is not filling
+        (ALARM, 80_000, 2 * S),  # it would be 3.12 s
+        (ALARM, 300_000, 2_100_000),  # an eighth in any case
+        (ALARM._replace(lasts_us=2 * S), 80_000, 7 * 80_000),
+        (ALARM._replace(mild=True), 10_000, 790_000),  # an 80th
+        (ALARM._replace(mild=True), 80_000, 2 * S),
     ],
 )
-def test_looking_does_not_take_the_cpu_that_others_need(reply, sleep_us):
-    world = World([reply], look_us=80_000)
+def test_looking_does_not_take_the_cpu_that_others_need(reply, look_us, sleep_us):
+    world = World([reply], look_us=look_us)
     world.loop.turn()
     world.loop.turn()
     assert world.slept == [0, sleep_us]
@@ -320,8 +323,8 @@ def test_who_is_throttled_or_frozen_is_looked_after_however_calm_it_is():
 @pytest.mark.parametrize(
     ("lasts_us", "sleep_us"),
     [
-        (60 * S, LONGEST_TICK_US),  # a tenth would be six seconds
-        (5 * S, S // 2),
+        (60 * S, LONGEST_TICK_US),  # a sixth would be ten seconds
+        (6 * S, S),
         (S // 2, TICK),
         (100_000, TICK // 2),  # half of what is left, and not less than half a tick
     ],

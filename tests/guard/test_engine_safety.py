@@ -462,6 +462,21 @@ def test_a_rule_per_cgroup_goes_on_resting_when_nothing_could_be_read():
         assert engine.step(snapshot).decisions == ()
 
 
+def test_a_rule_per_cgroup_rests_when_its_cgroup_was_made_anew():
+    """As a service that is started again comes back under its name."""
+    kill = ir.DoKill(ir.Choice((".",), "matched", ir.Ranking((ir.Weight("size"),))), even_without_need=True)
+    rule = ir.Rule("each", (ir.Group("g", (ALWAYS,)),), (kill,), 10 * S, per_cgroup=("/app.slice/*",))
+    world, engine = World(), Engine(ir.Policy("each", (rule,), wait_for_death=False), GUARDED)
+    killed = []
+    for second in range(21):
+        snapshot = world.snapshot()
+        anew = snapshot.cgroups[LEAK]._replace(inode=1000 + second)
+        step = engine.step(snapshot._replace(cgroups={**snapshot.cgroups, LEAK: anew}))
+        killed += [second for one in targets(step.decisions) if one == LEAK]
+        world.go(S)
+    assert killed == [0, 10, 20]
+
+
 def test_who_could_not_be_killed_and_is_gone_since_is_forgotten():
     world, engine = World(), Engine(policy(KILL), GUARDED)
     calm(engine, world)

@@ -158,3 +158,12 @@ def test_what_cannot_be_listed(folder, monkeypatch):
         read_policy(str(folder))
     with pytest.raises(InputError, match=r"policy.d: cannot be read: Permission denied; try with sudo"):
         read_policy(f"{folder}/policy.toml")
+
+
+def test_a_link_to_a_folder_of_another_tools_files_is_left_out(tmp_path):
+    (tmp_path / "oomd.conf.d").mkdir()
+    (tmp_path / "oomd.conf.d/10.conf").write_text("[OOM]\n")
+    for name in ("a.d", "b.d"):  # each leads to what is above, and so to both again
+        (tmp_path / "oomd.conf.d" / name).symlink_to(tmp_path)
+    found = policy_files.read_folder(str(tmp_path))
+    assert found == ((f"{tmp_path}/oomd.conf.d/10.conf", "[OOM]\n"),)

@@ -4,7 +4,7 @@ import pytest
 
 from memwarden.errors import ParseError
 from memwarden.kernel import memory_numa_stat, memory_stat
-from memwarden.kernel.deferred import Deferred, Figures, Later, some
+from memwarden.kernel.deferred import Deferred, Figures, Later, known, some
 
 
 def counted(calls):
@@ -174,3 +174,12 @@ def test_what_is_malformed_is_refused_when_it_is_read(maker, before, text, where
 @pytest.mark.parametrize("key", sorted(memory_stat.KEYS))
 def test_no_key_has_a_digit_so_that_one_with_a_digit_is_no_other(key):
     assert not any(char.isdigit() for char in key)
+
+
+def test_of_several_figures_those_that_are_there():
+    later = flat()
+    later("anon 10\nfile 7\n")
+    found = later("anon 930\nfile 5\n")
+    assert isinstance(found, Figures)
+    assert known(found, ("anon", "gone")) == {"anon": 930}
+    assert known({"anon": 3}, ("gone", "anon")) == {"anon": 3}

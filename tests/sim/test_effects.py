@@ -71,6 +71,16 @@ def test_a_kill_gives_the_memory_back():
     assert [e.kind for e in stage.world.events] == [Kind.STARTED, Kind.KILL, Kind.GONE]
 
 
+def test_of_who_hangs_process_mrelease_takes_the_memory_at_once():
+    for release in (True, False):
+        stage = Stage(GROW._replace(exit_held_us=20_000_000))
+        stage.do(Kill(stage.cgroup("/s"), release=release))
+        stage.until(2.1)
+        assert (stage.usage() == 0) is release
+        stage.until(10)
+        assert (stage.usage() == 0) is release  # the OOM reaper comes to those alone that the kernel kills
+
+
 def test_a_process_is_killed_by_its_identity():
     stage = Stage()
     target = stage.process()

@@ -1,7 +1,8 @@
 import pytest
 
-from memwarden.state.cgroup import Cgroup, ancestry, others, parent_path
+from memwarden.state.cgroup import Cgroup, ancestry, parent_path
 from memwarden.state.gaps import Gap, GapReason
+from memwarden.state.looked import others
 from memwarden.state.process import PF_KTHREAD, Process
 from memwarden.state.snapshot import Instant, Snapshot
 from memwarden.state.traits import Basis, KernelTraits

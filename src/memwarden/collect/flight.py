@@ -8,6 +8,8 @@ difference is in pages of 4 KiB where its second lowest bit is set, for most are
 
 from __future__ import annotations
 
+from itertools import compress
+from operator import ne
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
@@ -144,9 +146,8 @@ def _put_text(out: bytearray, text: str) -> None:
 def _put_row(out: bytearray, before: Row, now: Row, averages: frozenset[int]) -> None:
     last = -1
     append = out.append
-    for at, (value, old) in enumerate(zip(now, before, strict=True)):
-        if value == old:
-            continue
+    for at in compress(range(len(now)), map(ne, now, before)):
+        value, old = now[at], before[at]
         append(at - last)
         last = at
         if value is None:

@@ -17,6 +17,7 @@ from memwarden.collect.leniency import NOT_NOW, Reading, decode
 from memwarden.collect.processes import ProcessReader
 from memwarden.errors import InputError, ParseError, ReadError
 from memwarden.kernel import cgroup_procs, meminfo, pid_cgroup, psi, vmstat
+from memwarden.state.looked import Looked
 from memwarden.state.snapshot import CgroupMode, HostFacts, Snapshot
 
 if TYPE_CHECKING:
@@ -119,7 +120,7 @@ class Focused:
             cpu_pressure=pressures[1],
             io_pressure=pressures[2],
             sysctl=survey.sysctl,
-            cgroups=MappingProxyType(cgroups),
+            cgroups=cgroups if isinstance(cgroups, Looked) else MappingProxyType(cgroups),
             gaps=tuple(reading.gaps),
         )
 
@@ -131,10 +132,13 @@ class Focused:
         """
         reading = Reading(self._source)
         survey = self._survey or self._surveyed(reading)
-        cgroups = dict(snapshot.cgroups)
+        looked, cgroups = snapshot.cgroups, dict(snapshot.cgroups)
+        changed: list[str] = []
         if isinstance(survey.reader, Glances):
             # Marks and limits of who is to be judged may be older than the look.
-            cgroups.update(survey.reader.refresh(reading, paths))
+            fresh = survey.reader.refresh(reading, paths)
+            changed += fresh
+            cgroups.update(fresh)
         reader = ProcessReader(reading, survey.found, cgroups)
         now = snapshot._replace(cgroups=MappingProxyType(cgroups))
         pids = None if "/" in paths else self._members(survey.found, now, paths)
@@ -142,9 +146,12 @@ class Focused:
         if any(one.detail == NOT_NOW and one.path.startswith("/proc/") for one in reading.gaps):
             # Who is not seen may be somebody who is to be spared.
             raise InputError("the processes cannot be told at this moment, and nobody is chosen of them")
-        membership.settle(cgroups, found)
+        changed += membership.settle(cgroups, found)
+        met: Mapping[str, Cgroup] = MappingProxyType(cgroups)
+        if isinstance(looked, Looked) and len(cgroups) == len(looked):  # else somebody came
+            met = looked.after(cgroups, dict.fromkeys(changed))
         return snapshot._replace(
-            cgroups=MappingProxyType(cgroups),
+            cgroups=met,
             processes=MappingProxyType(found),
             gaps=(*snapshot.gaps, *reading.gaps),
         )

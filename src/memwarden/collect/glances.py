@@ -2,9 +2,10 @@
 
 A page is charged to a cgroup and all above it, so that a cgroup whose ``memory.current`` is what it was has
 nothing below it that took or gave memory. Only where it moved are the other figures read, and one goes
-further down; what moves seldom, such as limits, marks and who is below, is read there too when that was long
-ago. Those that a limit of their own holds up, or that are watched by name, are read at each look, since they
-may stall at a steady size. All others have their turn in time, a few after each look.
+further down, and asks whether somebody came or went below; what moves seldom, such as limits and marks, is
+read there too when that was long ago. Those that a limit of their own holds up, or that are watched by name,
+are read at each look, since they may stall at a steady size. All others have their turn in time, a few after
+each look.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from memwarden.collect.cgroup_survey import Surveyor
 from memwarden.collect.cgroup_v2 import USAGE
 from memwarden.collect.leniency import PASSING, gap
 from memwarden.errors import ReadError
+from memwarden.state import looked
 from memwarden.state.cgroup import ancestry
 from memwarden.state.gaps import Gap, GapReason
 from memwarden.units import SECOND_US, Max
@@ -26,10 +28,13 @@ if TYPE_CHECKING:
     from memwarden.collect.leniency import Reading
     from memwarden.collect.source import Directory
     from memwarden.state.cgroup import Cgroup
+    from memwarden.state.looked import Looked
     from memwarden.units import Limit
 
-WHOLE_US: Final = 2 * SECOND_US
+WHOLE_US: Final = 6 * SECOND_US
 """How old what moves seldom may be in a cgroup that takes or gives memory, or is held at its limit."""
+FRESH_US: Final = 2 * SECOND_US
+"""The same where somebody is to be chosen among all."""
 OLDEST_US: Final = 30 * SECOND_US
 """The same for the others, as far as their turn comes:"""
 TURNS: Final = 4
@@ -63,7 +68,8 @@ class _Node:
     """
 
     __slots__ = (
-        "below", "directory", "hot", "known", "names", "parent", "partly", "usage", "watched", "whole_us",
+        "below", "directory", "hot", "known", "links", "names", "parent", "partly", "usage", "watched",
+        "whole_us",
     )  # fmt: skip
 
     def __init__(
@@ -80,6 +86,8 @@ class _Node:
         self.below: dict[str, _Node] = {}
         self.watched = watched
         self.whole_us = _NEVER
+        self.links = 0
+        """Of its directory, when those below were listed."""
         self.take(known, hot)
 
     def take(self, known: Known, hot: frozenset[str]) -> None:
@@ -156,6 +164,8 @@ class Glances:
         self._now_us = 0
         self._cgroups: dict[str, Cgroup] = {}
         """All by path, in the order of a walk."""
+        self._looked = looked.of({})
+        """The same, as the last look had them."""
         self._read: list[_Node] = []
         """Whose figures may be others than there."""
         self._pinned: list[_Node] = []
@@ -169,7 +179,7 @@ class Glances:
         for node in self._root.walk() if self._root is not None else ():
             node.whole_us = _NEVER
 
-    def read(self, reading: Reading, now_us: int, closely: frozenset[str] = frozenset()) -> dict[str, Cgroup]:
+    def read(self, reading: Reading, now_us: int, closely: frozenset[str] = frozenset()) -> Looked:
         """All cgroups by path, pre-order, children in the order of their names.
 
         Those that are looked at ``closely`` are read, moved or not: who dies has given its memory back before
@@ -180,19 +190,26 @@ class Glances:
         self._now_us = now_us
         root = self._top(reading)
         if root is None:
-            return {}
+            return looked.of({})
         read = self._look(reading, root)
         for node in (*self._pinned, *map(self._at, closely)):
             if node is not None and node not in read:
                 read.add(node)
                 self._again(reading, node)
                 node.directory.release()
-        if self._changed:
-            self._list_all(root)
-        else:
-            self._cgroups.update([(node.known.cgroup.path, node.known.cgroup) for node in self._read])
+        self._looked = looked.of(self._list_all(root)) if self._changed else self._updated()
         self._read.clear()
-        return self._cgroups.copy()
+        return self._looked
+
+    def _updated(self) -> Looked:
+        """The cgroups of this look: the same as in the last one, some of them others."""
+        changed = []
+        for node in self._read:
+            cgroup = node.known.cgroup
+            if self._cgroups.get(cgroup.path) is not cgroup:
+                self._cgroups[cgroup.path] = cgroup
+                changed.append(cgroup.path)
+        return self._looked.after(self._cgroups, changed) if changed else self._looked
 
     def refresh(self, reading: Reading, paths: frozenset[str]) -> dict[str, Cgroup]:
         """Some cgroups, and those above and below them, with everything as it is now; those still there.
@@ -201,7 +218,7 @@ class Glances:
         look is not read again, nor is, of the whole machine (``/``), what was a short time ago.
         """
         asked: list[_Node] = []
-        age_us = WHOLE_US if "/" in paths else 1
+        age_us = FRESH_US if "/" in paths else 1
         for path in dict.fromkeys(above for one in paths for above in ancestry(one)):
             node = self._at(path)
             if node is None:
@@ -300,6 +317,10 @@ class Glances:
         there = not gone and (datas == known.datas or known.update(datas))
         if failed or not there:
             self._lost(node)
+        elif node.directory.links() != node.links:
+            whole_us = node.whole_us
+            self._list(reading, node)
+            node.whole_us = min(node.whole_us, whole_us)  # of itself not all was read
         return there
 
     def _lost(self, node: _Node) -> None:
@@ -360,7 +381,7 @@ class Glances:
         waiting = [top]
         while waiting:
             node = waiting.pop()
-            node.whole_us = self._now_us
+            node.whole_us, node.links = self._now_us, node.directory.links()
             below: dict[str, _Node] = {}
             for name, directory in self._children(reading, node):
                 one = node.below.get(name)
@@ -408,10 +429,11 @@ class Glances:
         self._changed = True
         return _Node(directory, known, parent, watched=self._watched(path), hot=self._hot)
 
-    def _list_all(self, root: _Node) -> None:
+    def _list_all(self, root: _Node) -> dict[str, Cgroup]:
         self._changed = False
         self._cgroups = {node.known.cgroup.path: node.known.cgroup for node in root.walk()}
         self._pinned = [node for node in root.walk() if node.pinned()]
+        return self._cgroups
 
 
 def _passes(data: bytes | ReadError | None) -> bool:

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from memwarden.state.process import Process
 
 
-def settle(cgroups: dict[str, Cgroup], processes: Mapping[int, Process]) -> None:
-    """Make ``procs`` of the cgroups agree with the processes, in place."""
+def settle(cgroups: dict[str, Cgroup], processes: Mapping[int, Process]) -> set[str]:
+    """Make ``procs`` of the cgroups agree with the processes, in place; the paths of those that did not."""
     leave: dict[str, set[int]] = {}
     join: dict[str, list[int]] = {}
     away = {
@@ -36,9 +36,11 @@ def settle(cgroups: dict[str, Cgroup], processes: Mapping[int, Process]) -> None
             leave.setdefault(listed[pid], set()).add(pid)
         if process.state not in DEAD or (process.threads or 0) > 1:
             join.setdefault(home, []).append(pid)
-    for path in {*leave, *join}:
+    changed = {*leave, *join}
+    for path in changed:
         stay = [pid for pid in cgroups[path].procs or () if pid not in leave.get(path, ())]
         cgroups[path] = cgroups[path]._replace(procs=(*stay, *join.get(path, ())))
+    return changed
 
 
 def _home(cgroups: Mapping[str, Cgroup], process: Process) -> str | None:

@@ -128,6 +128,10 @@ class RecordedDirectory:
         """The directories here; they are kept when they are opened."""
         return self._directory.subdirectories()
 
+    def links(self) -> int:
+        """Its links."""
+        return self._directory.links()
+
     def child(self, name: str) -> Directory:
         """Open and keep a directory here."""
         return self._recorder.opened(f"{self.path}/{name}", self._directory.child, name)

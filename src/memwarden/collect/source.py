@@ -39,6 +39,9 @@ class Directory(Protocol):
     def subdirectories(self) -> list[tuple[str, int]]:
         """Names and inode numbers of the directories in this one, in no particular order."""
 
+    def links(self) -> int:
+        """Its links: another number where a directory here came or went; 0 where nobody can tell."""
+
     def child(self, name: str) -> Directory:
         """A directory in this one; links are not followed."""
 

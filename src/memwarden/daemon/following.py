@@ -25,7 +25,7 @@ KILLS: Final = frozenset(("oom", "oom_kill", "oom_group_kill"))
 """Counters that matter in any case."""
 EVENTS: Final = "memory.events"
 EVERY_US: Final = 2_000_000
-"""Cgroups are not looked for more often: so often all of them are read (``collect.glances.WHOLE_US``)."""
+"""Cgroups are not looked for more often."""
 ABSENT_US: Final = 10_000_000
 """How often the cgroups are read on a calm machine while a service with an objective is not there."""
 MOST: Final = 128

@@ -31,14 +31,15 @@ UNKNOWN_US: Final = 1_000_000
 
 GREED: Final = 7
 """Sleep at least so many times as long as a look took."""
-PATIENCE: Final = 19
+PATIENCE: Final = 39
 """The same while memory is not filling."""
-SLACK: Final = 39
-"""The same while tasks stall but little, and up to :data:`LONGEST_SLACK_US`."""
-LONGEST_SLACK_US: Final = 2_000_000
-LOOKS: Final = 10
+SLACK: Final = 79
+"""The same while tasks stall but little."""
+LONGEST_REST_US: Final = 2_000_000
+"""No rest is longer for the sake of these two."""
+LOOKS: Final = 6
 """Looks that there shall be before memory ends."""
-LONGEST_TICK_US: Final = 1_000_000
+LONGEST_TICK_US: Final = 2_000_000
 CHANGED_US: Final = 1_000_000
 """The longest sleep while somebody is throttled or frozen by us: that is to end in time."""
 PRESSING_US: Final = 300_000
@@ -266,14 +267,14 @@ class Loop:
     def _rest(self, step: Step, reply: Reply) -> int:
         """How long to sleep in trouble: a tick, less often while memory lasts, and never for all of a CPU.
 
-        A shortage is often a shortage of CPU too, so that looking takes at most an eighth of one, a 20th
-        while memory is not filling, and a fortieth while tasks stall but little: beside a backup they do for
+        A shortage is often a shortage of CPU too, so that looking takes at most an eighth of one, a fortieth
+        while memory is not filling, and an 80th while tasks stall but little: beside a backup they do for
         hours. Not so when memory ends sooner than that lets us look again.
         """
-        if reply.mild and not step.busy:
-            return max(step.sleep_us, PATIENCE * self._took_us, min(SLACK * self._took_us, LONGEST_SLACK_US))
-        if reply.lasts_us is None:
-            return max(step.sleep_us, PATIENCE * self._took_us)
+        if reply.lasts_us is None or (reply.mild and not step.busy):
+            patience = SLACK if reply.mild and not step.busy else PATIENCE
+            rest_us = max(min(patience * self._took_us, LONGEST_REST_US), GREED * self._took_us)
+            return max(step.sleep_us, rest_us)
         wanted = max(step.sleep_us, min(reply.lasts_us // LOOKS, LONGEST_TICK_US))
         return min(max(wanted, GREED * self._took_us), max(reply.lasts_us // 2, step.sleep_us // 2))
 

@@ -57,7 +57,7 @@ class Process:
         # Each cgroup keeps several files open, and a service of systemd gets 1,024 unless it asks for more.
         ourselves.raise_file_limit()
         policy, self.notes = policies.read(options.policy, bug_compatible=options.bug_compatible)
-        self.source = Live(options.proc, keep=FILES, clock=self.clock)
+        self.source = Live(options.proc, keep=FILES, hot_only=True, clock=self.clock)
         self.eyes = self._eyes(policy)
         first = self.eyes.look()
         self.root = first.cgroup_root

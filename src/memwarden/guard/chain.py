@@ -85,6 +85,15 @@ class Chain:
         """Whether its last action ended its chain a short time ago."""
         return now_us < self._rests.get(self._sleeper, now_us)
 
+    @property
+    def rests_until_us(self) -> int:
+        """Until when it rests, or rested last; 0 where it never did."""
+        return self._rests.get(self._sleeper, 0)
+
+    def rest_until(self, time_us: int) -> None:
+        """Rest, as the one of the same cgroup did before that was made anew."""
+        self._rests[self._sleeper] = time_us
+
     def shift(self, by_us: int) -> None:
         """The clock has gone back by so much: what was waited for is still, what was seen begins anew."""
         self._groups = _compiled(self.rule)

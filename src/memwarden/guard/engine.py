@@ -34,8 +34,9 @@ if TYPE_CHECKING:
 ACT_US: Final = 5 * SECOND_US // 2
 """How long a kill is taken to need until it helps, where none took longer yet.
 
-In the arena it is up to 1 s. What is left of memory at the end is no help meanwhile: the kernel begins to
-reclaim when all but 2 % is taken, and whoever runs then stalls.
+In the arena it is half a second in the middle, and up to 2 s for a storm of processes. What is left of memory
+at the end is no help meanwhile: the kernel begins to reclaim when all but 2 % is taken, and whoever runs then
+stalls.
 """
 NEXT_US: Final = SECOND_US // 4
 """The next look is taken to be as far away as the last one was, but not further than so."""
@@ -261,18 +262,26 @@ class Engine:
         if not view.snapshot.cgroups:  # they were not read
             return []
         alive: dict[tuple[int, str, int], Chain] = {}
+        now_us = self._now_us
+        resting = {key[:2]: one.rests_until_us for key, one in self._scoped.items() if one.resting(now_us)}
         for number, rule in enumerate(self.policy.rules):
             for cgroup in view.matches(rule.per_cgroup) if rule.per_cgroup else ():
                 if rule.xattr_filter is None or rule.xattr_filter in (cgroup.marks or ()):
                     key = (number, cgroup.path, cgroup.inode)
-                    alive[key] = self._scoped.get(key) or self._chain(rule, cgroup.path)
+                    chain = self._scoped.get(key)
+                    if chain is None:
+                        # Who comes back under its name, as a service does, rests as the one before.
+                        chain = self._chain(rule, cgroup.path)
+                        if (number, cgroup.path) in resting:
+                            chain.rest_until(resting[number, cgroup.path])
+                    alive[key] = chain
         # Who rests goes on resting, also when its cgroup was not to be seen for a moment.
-        resting = {
+        unseen = {
             key: chain
             for key, chain in self._scoped.items()
             if key not in alive and chain.resting(self._now_us)
         }
-        self._scoped = {**alive, **resting}
+        self._scoped = {**alive, **unseen}
         return list(alive.values())
 
     def _chain(self, rule: Rule, scope: str | None = None) -> Chain:

@@ -7,7 +7,8 @@ workload takes and not what the kernel does about it.
 
 from typing import TYPE_CHECKING, Final, cast
 
-from memwarden.rules.accounting import kernel_bytes
+from memwarden.kernel.deferred import known
+from memwarden.rules.accounting import KERNEL_KEYS, kernel_bytes
 from memwarden.state.cgroup import Cgroup
 from memwarden.state.snapshot import Snapshot
 
@@ -23,6 +24,8 @@ _ON_MACHINE: Final = (
     "SecPageTables",
     "Percpu",
 )
+PARTS: Final = ("anon", "shmem", "swapcached", "zswap", *KERNEL_KEYS)
+"""The statistics that it is made of."""
 
 
 def held_bytes(cgroup: Cgroup) -> int | None:
@@ -34,7 +37,11 @@ def held_bytes(cgroup: Cgroup) -> int | None:
     """
     if cgroup.stat is None:
         return None
-    stat = cast("Mapping[str, int]", cgroup.stat)
+    return held_of(cgroup, known(cast("Mapping[str, int]", cgroup.stat), PARTS))
+
+
+def held_of(cgroup: Cgroup, stat: "Mapping[str, int]") -> int:
+    """The same of a cgroup whose statistics were looked for already; :data:`PARTS` of them suffice."""
     swap = cgroup.swap_current_bytes or 0
     # v1 prints no kernel memory among the statistics; it has a counter of its own.
     kernel = kernel_bytes(stat)[0] if cgroup.version == 2 else cgroup.v1_kmem_current_bytes or 0

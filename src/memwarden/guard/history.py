@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
 from memwarden.guard.forecast import LEAST_SAMPLES, LONGEST_US, Trend, trend
 from memwarden.guard.globs import Matchers
-from memwarden.guard.held import held_bytes, held_on_machine
+from memwarden.guard.held import PARTS, held_bytes, held_of, held_on_machine
 from memwarden.guard.shape import EMPTY, Shape, shape
-from memwarden.kernel.deferred import some
+from memwarden.kernel.deferred import known
 from memwarden.rules.reclaimable import MACHINE
-from memwarden.state.cgroup import ancestry, others
+from memwarden.state.cgroup import ancestry
+from memwarden.state.looked import others
 from memwarden.units import SECOND_US
 
 if TYPE_CHECKING:
@@ -49,6 +50,7 @@ _FIGURES: Final = (
     "pswpout",
     "pswpin",
 )
+_LOOKED_FOR: Final = (*_FIGURES, *PARTS)
 _COLUMNS: Final = (
     "time",
     "held",
@@ -462,9 +464,10 @@ class History:
 
 
 def _row(now_us: int, cgroup: Cgroup) -> tuple[int, ...]:
-    stat = cast("Mapping[str, int]", cgroup.stat or {})
-    scanned, of_file, of_both, of_anon, out, into = some(stat, _FIGURES)
-    held = held_bytes(cgroup)
+    figures = cast("Mapping[str, int] | None", cgroup.stat)
+    stat = {} if figures is None else known(figures, _LOOKED_FOR)
+    scanned, of_file, of_both, of_anon, out, into = map(stat.get, _FIGURES)
+    held = None if figures is None else held_of(cgroup, stat)
     moved = cgroup.io_bytes
     return (
         now_us,

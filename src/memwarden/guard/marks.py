@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final, Literal, NamedTuple, TypeAlias
 from memwarden.guard.names import Names
 from memwarden.kernel.cgroup_marks import UNTRUE
 from memwarden.state.cgroup import Cgroup, ancestry
+from memwarden.state.looked import special
 
 if TYPE_CHECKING:
     from memwarden.guard.ir import Preferences
@@ -74,9 +75,9 @@ class Marker:
     def preferred(self, snapshot: Snapshot) -> frozenset[str]:
         """The paths of all cgroups that are preferred, and of all above them."""
         by_name = any(mark == "prefer" for mark, _ in self._by_name)
-        cgroups = snapshot.cgroups.values()
+        cgroups = snapshot.cgroups
         found: set[str] = set()
-        for cgroup in cgroups if by_name else filter(_MARKS, cgroups):
+        for cgroup in cgroups.values() if by_name else filter(_MARKS, special(cgroups)):
             if self.of_cgroup(cgroup, snapshot).mark == "prefer":
                 found.update(ancestry(cgroup.path))
         return frozenset(found)

@@ -14,7 +14,8 @@ from memwarden.errors import InputError
 from memwarden.guard.globs import Name
 from memwarden.guard.names import Names, is_glob
 from memwarden.rules.badness import OOM_SCORE_ADJ_MIN
-from memwarden.state.cgroup import others, parent_path
+from memwarden.state.cgroup import parent_path
+from memwarden.state.looked import others
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

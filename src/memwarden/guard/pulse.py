@@ -31,7 +31,7 @@ SWEEP_PPM: Final = 10_000
 """Change of free memory, of the total, that is one: as much comes and goes on any machine."""
 NOTED_PPM: Final = 20_000
 """The same after which what each cgroup holds is noted anew, which takes a look."""
-SWEEP_US: Final = SECOND_US
+SWEEP_US: Final = 2 * SECOND_US
 SPARE_PPM: Final = 50_000
 """Free memory, of the total, below which reclaim may be at work: well above the high watermarks of the zones,
 which add up to 1 to 3 % (``mm/page_alloc.c:__setup_per_zone_wmarks`` as of 6.12)."""

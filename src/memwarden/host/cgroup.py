@@ -1,8 +1,8 @@
 """Cgroups of this machine: held by directory descriptor, known by inode, kept from one snapshot to the next.
 
-The files that change all the time stay open first, then the others, as far as the allowance goes; what may
-not stay open is opened through the directory at each read. An open file of a cgroup costs the kernel more
-than a page, so a caller that has to be frugal allows few.
+What a cgroup holds is asked for most often and stays open first, then the files that change all the time,
+then the others, as far as the allowance goes; what may not stay open is opened through the directory at each
+read. An open file of a cgroup costs the kernel more than a page, so a caller that is frugal allows few.
 """
 
 from __future__ import annotations
@@ -37,6 +37,10 @@ HOT: Final = frozenset(
     )
 )
 """Files that change with every page charged; limits and the like change when somebody writes them."""
+USAGE: Final = frozenset(("memory.current", "memory.usage_in_bytes"))
+"""Files that tell whether the others are worth reading."""
+HOT_TURN: Final = 1
+"""When a cgroup is read for the second time."""
 CLOSED: Final = -1
 _PLACES: Final[dict[str, int]] = {}
 """Names of files that were kept open anywhere, to the place of their descriptors in each directory, where
@@ -46,19 +50,52 @@ LEAF_LINKS: Final = 2
 
 
 class Allowance:
-    """How many more descriptors may be kept open. ``hot_only`` until every cgroup has had its turn."""
+    """How many more descriptors may be kept open, and of what.
 
-    __slots__ = ("hot_only", "left")
+    When a cgroup is met only what tells how much it holds, so that every one has that; when it is read again
+    what changes all the time; then all else, unless ``hot_only``. With ``hot_only`` the files of who was
+    first are closed for others, since those that are read at a time are few, and not always the same.
+    """
 
-    def __init__(self, left: int) -> None:
-        self.left = left
-        self.hot_only = True
+    __slots__ = ("_holders", "hot_only", "left", "most")
+
+    def __init__(self, most: int, *, hot_only: bool = False) -> None:
+        self.left = self.most = most
+        self.hot_only = hot_only
+        self._holders: dict[CgroupDirectory, None] = {}
+        """Who has more than the usage open, the first that came first."""
+
+    def for_directory(self) -> bool:
+        """Whether a directory may stay open: half is for files."""
+        return self.left > self.most // 2
+
+    def for_file(self, directory: CgroupDirectory, name: str) -> bool:
+        """Whether a file may stay open; an eighth is for others than the usage."""
+        if name in USAGE:
+            return self.left > self.most // 8
+        if directory.turn < HOT_TURN or (name not in HOT and (self.hot_only or directory.turn == HOT_TURN)):
+            return False
+        if self.left <= 0 and self.hot_only:
+            self._make_room(directory)
+        if self.left > 0:
+            self._holders[directory] = None
+            return True
+        return False
+
+    def _make_room(self, directory: CgroupDirectory) -> None:
+        first = next(iter(self._holders), directory)
+        if first is not directory:
+            first.close_files(keep=USAGE)
+
+    def let_go(self, directory: CgroupDirectory) -> None:
+        """It has nothing but the usage open."""
+        self._holders.pop(directory, None)
 
 
 class CgroupDirectory:
     """A :class:`memwarden.collect.source.Directory` that keeps its descriptors if the allowance lets it."""
 
-    __slots__ = ("allowance", "children", "fd", "fds", "inode", "kept", "name", "parent", "path")
+    __slots__ = ("allowance", "children", "fd", "fds", "inode", "kept", "name", "parent", "path", "turn")
 
     def __init__(
         self, path: str, fd: int, allowance: Allowance, parent: CgroupDirectory | None = None, name: str = ""
@@ -72,16 +109,21 @@ class CgroupDirectory:
         self.allowance = allowance
         self.parent = parent
         self.name = name
-        self.kept = allowance.left > 0
+        self.turn = 0
+        """How often it was released, up to more than :data:`HOT_TURN`."""
+        self.kept = allowance.for_directory()
         if self.kept:
             allowance.left -= 1
 
     def read(self, name: str) -> bytes:
         """The whole content of a file here."""
         try:
-            place = _PLACES.get(name, len(self.fds))
-            fd = self.fds[place] if place < len(self.fds) else CLOSED
-            return self._read_closed(name) if fd == CLOSED else files.read_fd(fd)
+            fds = self.fds
+            place = _PLACES.get(name, CLOSED)
+            if not 0 <= place < len(fds) or (fd := fds[place]) == CLOSED:
+                return self._read_closed(name)
+            data = pread(fd, FIRST, 0)
+            return data if len(data) < WHOLE else files.read_fd(fd)
         except OSError as error:
             raise self._failed(name, error) from None
 
@@ -116,7 +158,7 @@ class CgroupDirectory:
         if name == cgroup_marks.FILE:
             return files.marks(self._open())
         fd = os.open(name, files.FILE_FLAGS, dir_fd=self._open())
-        if self.allowance.left > 0 and (name in HOT or not self.allowance.hot_only):
+        if self.allowance.for_file(self, name):
             self._keep(name, fd)
             return files.read_fd(fd)
         try:
@@ -143,6 +185,13 @@ class CgroupDirectory:
                 self.children.pop(name).close()
         return found
 
+    def links(self) -> int:
+        """One for each cgroup here, and :data:`LEAF_LINKS`; 0 when it is gone."""
+        try:
+            return os.fstat(self._open()).st_nlink
+        except OSError:
+            return 0
+
     def child(self, name: str) -> CgroupDirectory:
         """A cgroup here: the one already held, as far as the last listing knew, or a newly opened one."""
         child = self.children.get(name)
@@ -164,6 +213,8 @@ class CgroupDirectory:
 
     def release(self) -> None:
         """Close the directory if it may not be kept; reading through it opens it again. A root stays open."""
+        if self.turn <= HOT_TURN:
+            self.turn += 1
         if not self.kept and self.parent is not None and self.fd is not None:
             os.close(self.fd)
             self.fd = None
@@ -197,13 +248,15 @@ class CgroupDirectory:
             raise
         self.fd = fd
 
-    def close_files(self) -> None:
+    def close_files(self, *, keep: frozenset[str] = frozenset()) -> None:
         """Close the files, not the directory."""
+        spared = {_PLACES.get(name) for name in keep}
         for place, fd in enumerate(self.fds):
-            if fd != CLOSED:
+            if fd != CLOSED and place not in spared:
                 os.close(fd)
                 self.fds[place] = CLOSED
                 self.allowance.left += 1
+        self.allowance.let_go(self)
 
     def close(self) -> None:
         """Let go of everything held here and below."""

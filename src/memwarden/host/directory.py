@@ -50,6 +50,10 @@ class OpenDirectory:
         except OSError as error:
             raise files.failed(self.path, error) from None
 
+    def links(self) -> int:
+        """Of ``/proc`` nobody can tell."""
+        return 0
+
     def child(self, name: str) -> OpenDirectory:
         """A directory here, to be released by the caller."""
         path = f"{self.path}/{name}"

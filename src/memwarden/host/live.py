@@ -25,8 +25,8 @@ class Live:
 
     ``proc`` is where its procfs is mounted for us, ``base`` where everything else is. ``keep`` is how many
     descriptors of cgroups may stay open between snapshots, as far as our limit on open files goes
-    (:func:`memwarden.host.self.raise_file_limit`). ``config`` looks for facts in the kernel's build
-    configuration too.
+    (:func:`memwarden.host.self.raise_file_limit`); ``hot_only``, those of files that change all the time.
+    ``config`` looks for facts in the kernel's build configuration too.
     """
 
     live = True
@@ -37,6 +37,7 @@ class Live:
         base: str = "/",
         *,
         keep: int = 0,
+        hot_only: bool = False,
         config: bool = False,
         clock: Clock | None = None,
     ) -> None:
@@ -48,7 +49,7 @@ class Live:
         self._base_fd = _open_root(base, "the root directory")
         self._files: dict[str, int] = {}
         self._cgroups: dict[str, CgroupDirectory] = {}
-        self._allowance = Allowance(ourselves.files_to_keep(keep))
+        self._allowance = Allowance(ourselves.files_to_keep(keep), hot_only=hot_only)
 
     def instant(self) -> Instant:
         """Now."""
@@ -90,9 +91,7 @@ class Live:
     def cgroups(self, path: str) -> CgroupDirectory:
         """The directory of a cgroup hierarchy, the same one at each call."""
         known = self._cgroups.get(path)
-        if known is not None:
-            self._allowance.hot_only = False
-        else:
+        if known is None:
             below = os.path.join(self._base, path[1:])
             try:
                 fd = os.open(below, files.DIRECTORY_FLAGS & ~os.O_NOFOLLOW)

@@ -68,7 +68,8 @@ def read_folder(folder: str) -> tuple[tuple[str, str], ...]:
     """Name and text of what is in a folder of another tool's files, and in its folders of drop-ins, ``X.d``.
 
     Hidden files are left out, and what is no text: neither is a policy's. Who reads it only looks, and a link
-    may lead where it likes. Raises :class:`InputError`.
+    to a file may lead where it likes; one to a folder could lead to a folder above, and is left out. Raises
+    :class:`InputError`.
     """
     folder = folder.rstrip("/") or "/"
     found = []
@@ -80,7 +81,7 @@ def read_folder(folder: str) -> tuple[tuple[str, str], ...]:
             except InputError:
                 if not os.access(path, os.R_OK):
                     raise
-        elif name.endswith(".d") and os.path.isdir(path):
+        elif name.endswith(".d") and os.path.isdir(path) and not os.path.islink(path):
             found += read_folder(path)
     return tuple(found)
 

@@ -135,6 +135,11 @@ def some(figures: Mapping[str, int], keys: tuple[str, ...]) -> tuple[int | None,
     return figures.some(keys) if isinstance(figures, Figures) else tuple(map(figures.get, keys))
 
 
+def known(figures: Mapping[str, int], keys: tuple[str, ...]) -> dict[str, int]:
+    """Those of several figures that are there."""
+    return {key: value for key, value in zip(keys, some(figures, keys), strict=True) if value is not None}
+
+
 _NEEDLES: Final[dict[str, bytes]] = {}
 """Keys that were asked for, as they stand in a file."""
 

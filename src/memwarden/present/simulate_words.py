@@ -111,6 +111,10 @@ def _kill(one: Event, result: Result) -> str:
     return f"{_who(one)} in {escape(one.cgroup)} is killed{why}"
 
 
+def _reaped(one: Event, result: Result) -> str:
+    return f"{_who(one)} is killed and hangs; {size(one.amount_bytes)} are taken from it"
+
+
 def _term(one: Event, result: Result) -> str:
     return f"SIGTERM to {_who(one)} in {escape(one.cgroup)}"
 
@@ -140,6 +144,7 @@ _WORDS: Final = {
     Kind.OOM_KILL: _oom_kill,
     Kind.PANIC: _panic,
     Kind.KILL: _kill,
+    Kind.REAPED: _reaped,
     Kind.TERM: _term,
     Kind.CHANGED: _changed,
     Kind.DECISION: _decision,

@@ -74,8 +74,8 @@ class Effects:
                 return Outcome(intent, done=True)
             case Terminate(target):
                 return Outcome(intent, done=True, signalled=self._terminate(target))
-            case Kill(target):
-                return Outcome(intent, done=True, signalled=self._kill(target))
+            case Kill(target, release):
+                return Outcome(intent, done=True, signalled=self._kill(target, release=release))
             case RunHook():
                 return Outcome(intent, done=True, output="not run: this is a simulation")
             case Restart(unit):
@@ -115,12 +115,13 @@ class Effects:
                 self._world.at(self._world.now + proc.program.sigterm_us, partial(_exit, proc))
         return len(procs)
 
-    def _kill(self, target: Target) -> int:
+    def _kill(self, target: Target, *, release: bool) -> int:
+        """SIGKILL, and ``process_mrelease``, which does at once what the OOM reaper does in a while."""
         procs = self._procs(target)
         for proc in procs:
             held = proc.resident, proc.swapped
             self._world.say(Kind.KILL, proc.memcg.path, proc=proc, amount=held[0], swap=held[1])
-            proc.kill()
+            proc.kill(reap_us=0 if release else None)
         return len(procs)
 
     def _restart(self, unit: str) -> int:

@@ -105,7 +105,7 @@ def _oom_loop(world: World, memcg: Memcg, _token: int = 0) -> None:
     if memcg.usage <= memcg.max:
         return
     memcg.count("oom")
-    if not any(proc.dying for below in memcg.subtree for proc in below.procs) and not oom.kill(world, memcg):
+    if not any(oom.dying(memcg.subtree)) and not oom.kill(world, memcg):
         return
     world.at(world.now + world.jiffy_us, lambda token: _oom_loop(world, memcg, token))
 

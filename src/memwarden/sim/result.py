@@ -22,6 +22,7 @@ class Kind(Enum):
     PANIC = "panic"  # the machine's OOM killer found nobody that may be killed: the end of the simulation
     KILL = "kill"  # by the guard, or by a supervisor that lost patience
     TERM = "term"
+    REAPED = "reaped"  # memory that was taken from a process that is killed and hangs
     GONE = "gone"  # a process's memory came back
     CHANGED = "changed"  # a knob was written
     FROZEN = "frozen"

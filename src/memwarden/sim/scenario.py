@@ -221,6 +221,8 @@ class Program(NamedTuple):
     ``cap_sys_admin`` matters to old kernels only. ``sigterm_us`` is how long it needs to end after SIGTERM,
     ``None`` when it does not care. ``patience_us``: how long one allocation may stall before its supervisor
     takes it for dead and kills it. ``restart_us``: it is started again so long after its death.
+    ``exit_held_us``: killed, it waits so long for what no signal ends, as a file system that hangs, and holds
+    its memory until then, but for what the OOM reaper takes.
     """
 
     name: str
@@ -233,6 +235,7 @@ class Program(NamedTuple):
     sigterm_us: int | None = 0
     patience_us: int | None = None
     restart_us: int | None = None
+    exit_held_us: int = 0
 
 
 class Change(NamedTuple):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from operator import attrgetter
 from typing import TYPE_CHECKING, Final, TypeVar, cast
 
 from memwarden.kernel.swaps import SwapArea
@@ -34,6 +35,7 @@ POOLS: Final = (
     "anon", "inactive_file", "active_file", "dirty", "writeback", "shmem", "locked", "slab", "kernel",
     "sock", "swap_own", "zswapped", "zswap_pool", "leaving",
 )  # fmt: skip
+_POOLS_OF: Final = attrgetter(*POOLS)
 
 
 def snapshot(world: World) -> Snapshot:
@@ -95,16 +97,15 @@ class Later(Mapping[K, V]):
 
 def totals(world: World) -> dict[str, dict[str, int]]:
     """The pools and counters of each cgroup with all below it, in pages."""
-    sums: dict[str, dict[str, int]] = {}
+    names = (*POOLS, *world.root.counts)  # which are the same in all
+    rows: dict[str, tuple[int, ...]] = {}
     for path in reversed(world.groups):
         memcg = world.groups[path]
-        mine = {name: getattr(memcg, name) for name in POOLS}
-        mine.update(memcg.counts)
-        for child in memcg.children:
-            for name, value in sums[child.path].items():
-                mine[name] += value
-        sums[path] = mine
-    return sums
+        mine = (*_POOLS_OF(memcg), *memcg.counts.values())
+        if memcg.children:
+            mine = tuple(map(sum, zip(mine, *[rows[child.path] for child in memcg.children], strict=True)))
+        rows[path] = mine
+    return {path: dict(zip(names, row, strict=True)) for path, row in rows.items()}
 
 
 def limit_bytes(pages: int) -> Limit:

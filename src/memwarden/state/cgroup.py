@@ -1,8 +1,5 @@
 """One memory cgroup at one instant, in cgroup v2 vocabulary."""
 
-from collections.abc import Mapping
-from itertools import compress
-from operator import is_not
 from typing import NamedTuple
 
 from memwarden.kernel.memory_events import MemoryEvents, SwapEvents
@@ -76,16 +73,6 @@ class Cgroup(NamedTuple):
     """Which of the extended attributes of :mod:`memwarden.kernel.cgroup_marks` are set, sorted."""
     children: tuple[str, ...] = ()
     """Paths of the child cgroups, sorted."""
-
-
-def others(before: Mapping[str, Cgroup], now: Mapping[str, Cgroup]) -> list[str]:
-    """The paths of those that are now others than before, in their order; most are the very same object.
-
-    Without a step of Python for each: a guard asks at each look at a thousand. Nobody is looked up where the
-    same are there, as mostly.
-    """
-    were = before.values() if list(before) == list(now) else map(before.get, now)
-    return list(compress(now, map(is_not, now.values(), were)))
 
 
 def parent_path(path: str) -> str | None:

@@ -7,6 +7,7 @@ from typing import Final, NamedTuple, TypeAlias
 from memwarden.guard.view import View
 from memwarden.rules.protection import Protection, effective_protections
 from memwarden.state.cgroup import Cgroup, ancestry, parent_path
+from memwarden.state.looked import special
 from memwarden.state.process import Process
 from memwarden.units import Limit
 
@@ -40,7 +41,7 @@ class Ground:
     def protections(self) -> Mapping[str, Protection]:
         """What protects each from the machine's reclaim; of nobody where nobody asked for any."""
         if self._protections is None:
-            cgroups = self.snapshot.cgroups.values()
+            cgroups = special(self.snapshot.cgroups)
             asked = any(map(_MIN, cgroups)) or any(map(_LOW, cgroups))
             self._protections = effective_protections(self.snapshot) if asked else {}
         return self._protections

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 SPIN_US: Final = 5_000.0
 """A fault that nobody can be killed for is tried again at once: 140 to 300 times a second were measured."""
+REAPER_US: Final = 2_000_000
+"""``OOM_REAPER_DELAY``: after that the reaper takes what a victim holds, if it is still there."""
 KILL_US: Final = 200.0
 """Choosing a victim and writing the report."""
 
@@ -31,7 +33,7 @@ def memcg(task: Task, over: Memcg) -> NoReturn:
     """A charge at ``over`` failed for good."""
     world = task.world
     over.count("oom")
-    if any(_seen(proc) for proc in _dying(over.subtree)):
+    if any(_seen(proc) for proc in dying(over.subtree)):
         raise Retry(world.jiffy_us, spins=True)
     _after(task, kill(world, over))
 
@@ -44,7 +46,7 @@ def machine(task: Task) -> NoReturn:
     Where nobody may be killed the kernel panics ("System is deadlocked on memory"): nothing happens any more.
     """
     world = task.world
-    if any(_dying(world.root.subtree)):
+    if any(dying(world.root.subtree)):
         raise Retry(world.jiffy_us, spins=True)
     killed = kill(world, None)
     if not killed:
@@ -59,9 +61,12 @@ def _after(task: Task, killed: list[Proc]) -> NoReturn:
     raise Retry(KILL_US if killed else SPIN_US, spins=True)
 
 
-def _dying(domain: tuple[Memcg, ...]) -> Iterator[Proc]:
-    """Victims that still hold memory: the scan is given up and nobody else dies (``oom_evaluate_task``)."""
-    return (proc for memcg in domain for proc in memcg.procs if proc.dying)
+def dying(domain: tuple[Memcg, ...]) -> Iterator[Proc]:
+    """Victims that still hold memory: the scan is given up and nobody else dies (``oom_evaluate_task``).
+
+    Not so for one from which all was taken that can be.
+    """
+    return (proc for memcg in domain for proc in memcg.procs if proc.dying and not proc.reaped)
 
 
 def _seen(proc: Proc) -> bool:
@@ -78,10 +83,10 @@ def kill(world: World, over: Memcg | None) -> list[Proc]:
     path = over.path if over else "/"
     world.say(Kind.OOM, path, stretch=True)
     seen = snapshot(world)
-    if over and world.machine.traits.over_kill:
-        seen = seen._replace(
-            processes={pid: one for pid, one in seen.processes.items() if not world.procs[pid].dying}
-        )
+    over_kill = over and world.machine.traits.over_kill
+    passed = {pid for pid, one in world.procs.items() if one.reaped or (over_kill and one.dying)}
+    if passed:
+        seen = seen._replace(processes={pid: one for pid, one in seen.processes.items() if pid not in passed})
     scope: Scope | None = memcg_scope(seen, over.path) if over else system_scope(seen)
     assert scope is not None
     ranking = rank(seen, scope)
@@ -105,4 +110,4 @@ def _kill(world: World, proc: Proc, over: Memcg | None) -> None:
         where = over.path if over else "/"
         held = proc.resident, proc.swapped
         world.say(Kind.OOM_KILL, proc.memcg.path, proc=proc, amount=held[0], detail=where, swap=held[1])
-        proc.kill()
+        proc.kill(reap_us=REAPER_US)

@@ -139,6 +139,7 @@ PROGRAM: Final = Word(
         Key("sigterm", "sigterm_us", SIGTERM, "how long it needs to end after SIGTERM"),
         Key("patience", "patience_us", DURATION, "a stall so long, and its supervisor kills it"),
         Key("restart", "restart_us", DURATION, "started again so long after its death; never when left out"),
+        Key("exit_held", "exit_held_us", DURATION, "killed, it hangs for so long before its exit"),
     ),
     "what runs, made of the parts below, which go on at the same time",
 )

@@ -74,7 +74,7 @@ class Proc:
 
     __slots__ = (
         "chance", "dying", "ended", "hidden", "holdings", "kernel", "memcg", "parent_pid", "pid", "program",
-        "returned", "sock", "stalled", "start_us", "stopping", "tally", "tasks", "throttled",
+        "reaped", "returned", "sock", "stalled", "start_us", "stopping", "tally", "tasks", "throttled",
         "unmapping", "world",
     )  # fmt: skip
 
@@ -95,6 +95,8 @@ class Proc:
         self.tasks: list[Task] = []
         self.dying = False
         self.unmapping = False
+        self.reaped = False
+        """All that can be taken from it was, and another may be killed (``MMF_OOM_SKIP``)."""
         self.hidden = (0.0, 0.0)
         """From when on it exits, as others see it, and until when all that it holds is still charged."""
         self.returned = 0
@@ -121,8 +123,11 @@ class Proc:
         """Pages of page tables: one per 512 pages mapped, and the levels above."""
         return (self.resident + self.swapped) // 512 + 4
 
-    def kill(self, *, took_us: float = 0.0) -> None:
-        """SIGKILL: its tasks end where they are, and its memory comes back when it was unmapped."""
+    def kill(self, *, took_us: float = 0.0, reap_us: int | None = None) -> None:
+        """SIGKILL: its tasks end where they are, and its memory comes back when it was unmapped.
+
+        ``reap_us``: in so long somebody else takes its memory, if its exit hangs.
+        """
         if self.dying:
             return
         self.dying = True
@@ -131,8 +136,22 @@ class Proc:
         for task in self.tasks:
             task.stop()
         parts = (self.resident + self.swapped) // UNMAPPED + 1
-        begins_us = self.world.now + int(took_us + self.world.machine.exit_us)
+        begins_us = self.world.now + int(took_us + self.world.machine.exit_us) + self.program.exit_held_us
         self.world.at(begins_us, self._unmap, parts + 1)
+        if reap_us is not None and self.program.exit_held_us:
+            self.world.at(self.world.now + reap_us, self._reap)
+
+    def _reap(self, _token: int) -> None:
+        """``mm/oom_kill.c:__oom_reap_task_mm``: anonymous memory goes, locked memory stays."""
+        if self.unmapping or self.reaped:
+            return
+        self.reaped = True
+        before = self.memcg.usage
+        for held in self.holdings:
+            if held.kind != "locked":
+                release(self.world, held, held.resident, held.swapped)
+        self.returned += before - self.memcg.usage
+        self.world.say(Kind.REAPED, self.memcg.path, proc=self, amount=before - self.memcg.usage)
 
     def _unmap(self, left: int) -> None:
         """``unmap_vmas``: pages come back by and by, and who waits for them goes on with the first.

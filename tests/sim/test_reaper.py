@@ -1,0 +1,69 @@
+"""A victim whose exit hangs: what the OOM reaper takes from it, when, and who dies meanwhile.
+
+Sources: kernel.md 1.6: the reaper begins 2 s after the kill (``OOM_REAPER_DELAY``), takes anonymous memory,
+and sets ``MMF_OOM_SKIP`` in any case; until then nobody else is killed (``oom_evaluate_task``).
+"""
+
+import pytest
+
+from memwarden.present.simulate_text import text
+from memwarden.sim.result import Kind
+from memwarden.sim.scenario import Group, Grow, Machine, Mlock, Program, Scenario
+from memwarden.units import GIB, MIB
+from tests.sim.conserved import run
+
+S = 1_000_000
+LIMIT = Group("/a", max_bytes=64 * MIB)
+
+
+def played(*programs, seconds=20):
+    machine = Machine(ram_bytes=GIB, thp=False)
+    return run(Scenario("reaper", machine, (LIMIT,), programs, duration_us=seconds * S))[1]
+
+
+def of(result, kind):
+    return [event for event in result.events if event.kind is kind]
+
+
+BIG = Program("big", "/a", (Grow(None, 40 * MIB),), exit_held_us=10 * S)
+LATE = Program("late", "/a", (Grow(None, 30 * MIB),), start_us=S)
+
+
+def test_the_reaper_takes_it_after_two_seconds_and_nobody_dies_meanwhile():
+    result = played(BIG, LATE)
+    (kill,) = of(result, Kind.OOM_KILL)
+    (reaped,) = of(result, Kind.REAPED)
+    assert (kill.program, reaped.program, reaped.amount_bytes) == ("big", "big", 40 * MIB)
+    assert reaped.time_us - kill.time_us == 2 * S
+    # late has its 30 MiB soon after: it was held up for these two seconds, as a stall.
+    after = next(one for one in result.samples if one.time_us >= reaped.time_us + S)
+    assert after.groups["/a"].usage.anon == 30 * MIB
+    (gone,) = of(result, Kind.GONE)
+    assert gone.time_us - kill.time_us == pytest.approx(10 * S, rel=0.01)
+    assert gone.amount_bytes == 40 * MIB
+
+
+def test_a_victim_that_does_not_hang_is_not_reaped():
+    result = played(BIG._replace(exit_held_us=0), LATE)
+    assert [event.program for event in of(result, Kind.OOM_KILL)] == ["big"]
+    assert of(result, Kind.REAPED) == []
+    quick = played(BIG._replace(exit_held_us=S), LATE)
+    assert of(quick, Kind.REAPED) == []  # it is gone before the reaper comes
+
+
+def test_what_is_locked_stays_and_the_next_one_dies_when_the_reaper_is_done():
+    locked = Program("locked", "/a", (Mlock(40 * MIB), Grow(None, MIB)), exit_held_us=60 * S)
+    result = played(locked, LATE)
+    first, second = of(result, Kind.OOM_KILL)
+    (reaped,) = of(result, Kind.REAPED)
+    assert (first.program, second.program) == ("locked", "late")
+    assert reaped.amount_bytes == MIB
+    assert reaped.time_us == first.time_us + 2 * S <= second.time_us < first.time_us + 3 * S
+
+
+def test_it_is_said():
+    result = played(BIG, LATE)
+    (reaped,) = of(result, Kind.REAPED)
+    assert f"big (pid {reaped.pid}) is killed and hangs; 40.0 MiB are taken from it" in text(
+        result, width=200
+    )
