@@ -180,8 +180,10 @@ def _boot(kernel: Kernel, guest: Guest, work: Path) -> _Boot:
     if _STARTED not in text:
         return _Boot(text, seconds, booted, f"did not boot; its console ends: {_last(text)}", again=True)
     if _WRITTEN not in text:
-        why = f"did not end within {guest.timeout_s:.0f} s" if timed_out else "died before its job ended"
-        return _Boot(text, seconds, booted, f"{why}; its console ends: {_last(text)}", again=False)
+        died = f"died before its job ended{_crash(text)}"
+        why = f"did not end within {guest.timeout_s:.0f} s" if timed_out else died
+        # A guest's kernel may crash by itself: 7.2 did once, and not when it was booted again.
+        return _Boot(text, seconds, booted, f"{why}; its console ends: {_last(text)}", again=not timed_out)
     return _Boot(text, seconds, booted, None, again=False)
 
 
@@ -203,8 +205,8 @@ def _unpack(archive: Path, target: Path) -> None:
 def run_job(kernel: Kernel, job: Path, out: Path, guest: Guest = PLAIN) -> Result:
     """Boot `kernel`, run the job folder's ``run`` and unpack what it wrote into `out`.
 
-    A guest that does not reach its job, or whose QEMU fails, is booted once more, with a word on it; the
-    second time is an error.
+    A guest that does not reach its job, whose kernel crashes, or whose QEMU fails, is booted once more, with
+    a word on it; the second time is an error.
     """
     scratch = CACHE / "tmp"
     scratch.mkdir(parents=True, exist_ok=True)
@@ -222,6 +224,13 @@ def run_job(kernel: Kernel, job: Path, out: Path, guest: Guest = PLAIN) -> Resul
     written = (out / "exit").read_text().strip()
     status = int(written) if written else _NOT_SAID
     return Result(out, status, boot.console, boot.seconds, boot.boot_seconds, attempt)
+
+
+def _crash(console: str) -> str:
+    """What its kernel said first when it crashed."""
+    words = ("Kernel panic", "BUG:", "Oops:")
+    found = next((line for line in console.splitlines() if any(word in line for word in words)), "")
+    return f" ({found.partition('] ')[2].strip() or found})" if found else ""
 
 
 def _last(console: str) -> str:
