@@ -8,7 +8,7 @@ import pytest
 
 from memwarden.present.simulate_text import text
 from memwarden.sim.result import Kind
-from memwarden.sim.scenario import Group, Grow, Machine, Mlock, Program, Scenario
+from memwarden.sim.scenario import Group, Grow, KernelMemory, Machine, Mlock, Program, Scenario
 from memwarden.units import GIB, MIB
 from tests.sim.conserved import run
 
@@ -51,13 +51,16 @@ def test_a_victim_that_does_not_hang_is_not_reaped():
     assert of(quick, Kind.REAPED) == []  # it is gone before the reaper comes
 
 
-def test_what_is_locked_stays_and_the_next_one_dies_when_the_reaper_is_done():
-    locked = Program("locked", "/a", (Mlock(40 * MIB), Grow(None, MIB)), exit_held_us=60 * S)
-    result = played(locked, LATE)
+def test_locked_memory_goes_and_what_the_kernel_holds_stays():
+    # As of v6.12 __oom_reap_task_mm passes over huge pages and page frames of devices alone. Of 64 MiB 40
+    # are buffers of sockets: with 20 of its own it is the bigger one, and after that late wants 30 of 24.
+    own = (KernelMemory("sock", None, 40 * MIB), Mlock(15 * MIB), Grow(None, 5 * MIB))
+    result = played(Program("held", "/a", own, exit_held_us=60 * S), LATE)
     first, second = of(result, Kind.OOM_KILL)
     (reaped,) = of(result, Kind.REAPED)
-    assert (first.program, second.program) == ("locked", "late")
-    assert reaped.amount_bytes == MIB
+    assert (first.program, second.program) == ("held", "late")
+    assert reaped.amount_bytes == 20 * MIB
+    # The next one dies when the reaper is done, not before.
     assert reaped.time_us == first.time_us + 2 * S <= second.time_us < first.time_us + 3 * S
 
 

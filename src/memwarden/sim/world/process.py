@@ -142,14 +142,16 @@ class Proc:
             self.world.at(self.world.now + reap_us, self._reap)
 
     def _reap(self, _token: int) -> None:
-        """``mm/oom_kill.c:__oom_reap_task_mm``: anonymous memory goes, locked memory stays."""
+        """``mm/oom_kill.c:__oom_reap_task_mm``: anonymous memory goes, what the kernel holds for it stays.
+
+        Locked memory goes too, as since "mm/munlock: delete munlock_vma_pages_all(), allow oomreap" (v5.18).
+        """
         if self.unmapping or self.reaped:
             return
         self.reaped = True
         before = self.memcg.usage
         for held in self.holdings:
-            if held.kind != "locked":
-                release(self.world, held, held.resident, held.swapped)
+            release(self.world, held, held.resident, held.swapped)
         self.returned += before - self.memcg.usage
         self.world.say(Kind.REAPED, self.memcg.path, proc=self, amount=before - self.memcg.usage)
 
