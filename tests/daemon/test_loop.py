@@ -239,11 +239,11 @@ def test_a_steady_policy_looks_always_at_its_own_tick():
 @pytest.mark.parametrize(
     ("reply", "look_us", "sleep_us"),
     [
-        (ALARM, 10_000, TICK + 290_000),  # a fortieth of a CPU while memory is not filling
-        (ALARM, 80_000, 2 * S),  # it would be 3.12 s
+        (ALARM, 10_000, 790_000),  # an 80th of a CPU while memory is not filling
+        (ALARM, 80_000, 2 * S),  # it would be 6.32 s
         (ALARM, 300_000, 2_100_000),  # an eighth in any case
         (ALARM._replace(lasts_us=2 * S), 80_000, 7 * 80_000),
-        (ALARM._replace(mild=True), 10_000, 790_000),  # an 80th
+        (ALARM._replace(mild=True), 10_000, 790_000),
         (ALARM._replace(mild=True), 80_000, 2 * S),
     ],
 )

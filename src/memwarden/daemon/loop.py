@@ -31,12 +31,10 @@ UNKNOWN_US: Final = 1_000_000
 
 GREED: Final = 7
 """Sleep at least so many times as long as a look took."""
-PATIENCE: Final = 39
-"""The same while memory is not filling."""
-SLACK: Final = 79
-"""The same while tasks stall but little."""
+PATIENCE: Final = 79
+"""The same while memory is not filling: stalls are counted by the kernel, whoever looks how often."""
 LONGEST_REST_US: Final = 2_000_000
-"""No rest is longer for the sake of these two."""
+"""No rest is longer for the sake of that."""
 LOOKS: Final = 6
 """Looks that there shall be before memory ends."""
 LONGEST_TICK_US: Final = 2_000_000
@@ -267,13 +265,12 @@ class Loop:
     def _rest(self, step: Step, reply: Reply) -> int:
         """How long to sleep in trouble: a tick, less often while memory lasts, and never for all of a CPU.
 
-        A shortage is often a shortage of CPU too, so that looking takes at most an eighth of one, a fortieth
-        while memory is not filling, and an 80th while tasks stall but little: beside a backup they do for
-        hours. Not so when memory ends sooner than that lets us look again.
+        A shortage is often a shortage of CPU too, so that looking takes at most an eighth of one, and an 80th
+        while memory is not filling: beside a backup tasks stall for hours. Not so when memory ends sooner
+        than that lets us look again.
         """
-        if reply.lasts_us is None or (reply.mild and not step.busy):
-            patience = SLACK if reply.mild and not step.busy else PATIENCE
-            rest_us = max(min(patience * self._took_us, LONGEST_REST_US), GREED * self._took_us)
+        if reply.lasts_us is None:
+            rest_us = max(min(PATIENCE * self._took_us, LONGEST_REST_US), GREED * self._took_us)
             return max(step.sleep_us, rest_us)
         wanted = max(step.sleep_us, min(reply.lasts_us // LOOKS, LONGEST_TICK_US))
         return min(max(wanted, GREED * self._took_us), max(reply.lasts_us // 2, step.sleep_us // 2))

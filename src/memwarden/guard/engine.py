@@ -262,8 +262,8 @@ class Engine:
         if not view.snapshot.cgroups:  # they were not read
             return []
         alive: dict[tuple[int, str, int], Chain] = {}
-        now_us = self._now_us
-        resting = {key[:2]: one.rests_until_us for key, one in self._scoped.items() if one.resting(now_us)}
+        resting = {key: chain for key, chain in self._scoped.items() if chain.resting(self._now_us)}
+        until_us = {key[:2]: chain.rests_until_us for key, chain in resting.items()}
         for number, rule in enumerate(self.policy.rules):
             for cgroup in view.matches(rule.per_cgroup) if rule.per_cgroup else ():
                 if rule.xattr_filter is None or rule.xattr_filter in (cgroup.marks or ()):
@@ -272,16 +272,11 @@ class Engine:
                     if chain is None:
                         # Who comes back under its name, as a service does, rests as the one before.
                         chain = self._chain(rule, cgroup.path)
-                        if (number, cgroup.path) in resting:
-                            chain.rest_until(resting[number, cgroup.path])
+                        if (number, cgroup.path) in until_us:
+                            chain.rest_until(until_us[number, cgroup.path])
                     alive[key] = chain
         # Who rests goes on resting, also when its cgroup was not to be seen for a moment.
-        unseen = {
-            key: chain
-            for key, chain in self._scoped.items()
-            if key not in alive and chain.resting(self._now_us)
-        }
-        self._scoped = {**alive, **unseen}
+        self._scoped = {**alive, **{key: chain for key, chain in resting.items() if key not in alive}}
         return list(alive.values())
 
     def _chain(self, rule: Rule, scope: str | None = None) -> Chain:

@@ -123,7 +123,7 @@ class CgroupDirectory:
             if not 0 <= place < len(fds) or (fd := fds[place]) == CLOSED:
                 return self._read_closed(name)
             data = pread(fd, FIRST, 0)
-            return data if len(data) < WHOLE else files.read_fd(fd)
+            return data if len(data) < WHOLE else files.to_the_end(fd, data)
         except OSError as error:
             raise self._failed(name, error) from None
 
@@ -142,12 +142,10 @@ class CgroupDirectory:
             if place < count and (fd := fds[place]) != CLOSED:
                 try:
                     data = pread(fd, FIRST, 0)
+                    add(data if len(data) < WHOLE else files.to_the_end(fd, data))
                 except OSError as error:
                     add(self._failed(name, error))
-                    continue
-                if len(data) < WHOLE:
-                    add(data)
-                    continue
+                continue
             try:
                 add(self.read(name))
             except ReadError as error:

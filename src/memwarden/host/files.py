@@ -36,10 +36,11 @@ def failed(path: str, error: OSError) -> ReadError:
 def read_fd(fd: int) -> bytes:
     """The whole content of an open file from its start; raises ``OSError``."""
     data = os.pread(fd, FIRST, 0)
-    return data if len(data) < WHOLE else _to_the_end(fd, data)
+    return data if len(data) < WHOLE else to_the_end(fd, data)
 
 
-def _to_the_end(fd: int, data: bytes) -> bytes:
+def to_the_end(fd: int, data: bytes) -> bytes:
+    """The whole content of an open file that begins with what was read already; raises ``OSError``."""
     parts = [data]
     offset = len(data)
     while more := os.pread(fd, CHUNK, offset):

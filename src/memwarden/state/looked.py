@@ -69,7 +69,7 @@ def special(cgroups: Mapping[str, Cgroup]) -> Iterable[Cgroup]:
 
 
 def others(before: Mapping[str, Cgroup], now: Mapping[str, Cgroup]) -> list[str]:
-    """The paths of those that are now others than before, in their order; most are the very same object.
+    """The paths of those that are now others than before, in any order; most are the very same object.
 
     Without a step of Python for each: a guard asks at each look at a thousand. Nobody is looked up where the
     same are there, as mostly, and nobody is asked where it was noted.
