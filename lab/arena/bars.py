@@ -152,6 +152,9 @@ def _paid(cells: Table, column: str, scenario: str, what: tuple[str, str, str]) 
     at_floor = middle <= floor.most  # better than without load is not to be had
     held = ours.median <= best.most and (at_floor or ours.median * BETTER <= middle)
     measured += f"; best {figure(best.median)} (up to {figure(best.most)}), median {figure(middle)}"
+    control = scenarios.CONTROLS.get(scenario)
+    if control and (alone := cells.get((scenarios.ALONE, control.name))):
+        measured += f"; nobody to kill: {figure(alone.spread(field).median)}"
     return Bar(column, scenario, asked, measured, held if whole else None)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from lab.arena import judged, picture, runs, scenarios, simulated_page
-from lab.arena.bars import OURS, SEEDS, Cell, bars, figure, table
+from lab.arena.bars import OURS, SEEDS, Cell, Table, bars, figure, table
 from lab.paths import REPOSITORY
 
 if TYPE_CHECKING:
@@ -148,12 +148,25 @@ def _sections(turns: list[Judged]) -> list[str]:
         lines += ["| column | right | outcome | died | " + " | ".join(word for word, _ in FIGURES) + " |"]
         lines += ["|---|---|---|---|" + "---:|" * len(FIGURES)]
         lines += [_row(cell) for (_, name), cell in cells.items() if name == scenario.name]
+        lines += _control(scenario, cells)
         lines += [
             "",
             f"![{scenario.name}: memory, stall and deaths over time](arena/{scenario.name}.svg)",
             "",
         ]
     return lines
+
+
+def _control(scenario: Scenario, cells: Table) -> list[str]:
+    """What remains where whoever may die was never there."""
+    control = scenarios.CONTROLS.get(scenario.name)
+    cell = cells.get((scenarios.ALONE, control.name)) if control else None
+    if control is None or cell is None:
+        return []
+    text = (
+        f"Without {' and '.join(scenario.permitted)} and any daemon ({len(cell.turns)} seeds): {control.why}."
+    )
+    return ["", f"{text} Full stall {_spread(cell, 'stall_s')} s, p99 {_spread(cell, 'p99_ms')} ms."]
 
 
 def _capital(text: str) -> str:

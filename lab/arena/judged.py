@@ -103,7 +103,7 @@ class Judged(NamedTuple):
 def every() -> Iterator[tuple[dict[str, Any], runs.Turn]]:
     """All results that are there and still have a column and a scenario."""
     for column in columns.COLUMNS:
-        for scenario in scenarios.SCENARIOS:
+        for scenario in scenarios.of(column.name):
             folder = runs.RESULTS / column.name
             for path in sorted(folder.glob(f"{scenario.name}.*.json")):
                 found = json.loads(path.read_text())

@@ -89,7 +89,7 @@ def wanted(
         Turn(column, scenario, seed)
         for column in columns.COLUMNS
         for seed in seeds
-        for scenario in scenarios.SCENARIOS
+        for scenario in scenarios.of(column.name)
         if (not names or column.name in names) and (not stages or scenario.name in stages)
     ]
     return [turn for turn in turns if again or _stale(turn)]

@@ -10,7 +10,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 DATABASE = "database"
-MUST, MUST_NOT, IDLE = "must act", "must not act", "idle"
+ALONE = "kernel"
+"""The column in which nobody but the kernel acts."""
+MUST, MUST_NOT, IDLE, CONTROL = "must act", "must not act", "idle", "control"
 
 
 class Load(NamedTuple):
@@ -122,4 +124,20 @@ SCENARIOS = (
     ),
     Scenario("idle", IDLE, "nothing happens, in 200 cgroups", (), cgroups=200, window_s=60),
 )  # fmt: skip
-BY_NAME = {scenario.name: scenario for scenario in SCENARIOS}
+
+_THRASH = next(scenario for scenario in SCENARIOS if scenario.name == "cache-thrash")
+CONTROLS = {
+    "cache-thrash": _THRASH._replace(
+        name="readers-alone", kind=CONTROL,
+        why="the two readers of a file that is larger than what is free read it again and again all the same",
+        loads=tuple(load for load in _THRASH.loads if load.unit not in _THRASH.permitted), permitted=(),
+    ),
+}  # fmt: skip
+"""Scenarios without whoever may die, where those that stay have a trouble of their own, which no daemon can
+better. They are run under the kernel alone, and no bar is laid on them."""
+BY_NAME = {scenario.name: scenario for scenario in (*SCENARIOS, *CONTROLS.values())}
+
+
+def of(column: str) -> tuple[Scenario, ...]:
+    """What is run with a column."""
+    return (*SCENARIOS, *CONTROLS.values()) if column == ALONE else SCENARIOS

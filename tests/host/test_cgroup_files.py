@@ -109,3 +109,17 @@ def test_what_may_not_be_kept_at_all_is_read_all_the_same(tree):
         read(live, range(8))
     assert kept(tree) == []
     live.close()
+
+
+def test_a_file_that_is_longer_than_most_is_read_whole_while_it_is_open(tree):
+    long = "".join(f"figure{number} {number}\n" for number in range(600))
+    assert len(long) > 8000
+    (tree / "top" / "c0" / "memory.stat").write_text(long)
+    live = Live(str(tree), str(tree), keep=100)
+    for _ in range(3):
+        directory = live.cgroups("/top").child("c0")
+        assert directory.read_all(NAMES) == [b"0\n", long.encode(), b"0\n"]
+        assert directory.read("memory.stat") == long.encode()
+        directory.release()
+    assert "c0/memory.stat" in kept(tree)
+    live.close()

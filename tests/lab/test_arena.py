@@ -363,3 +363,27 @@ def test_results_are_whole():
         found = json.loads(path.read_text())
         assert path.parent.name == found["column"]
         assert path.name == f"{found['scenario']}.{found['seed']}.json"
+
+
+def test_a_control_is_its_scenario_without_whoever_may_die_and_is_run_under_the_kernel_alone():
+    scene, control = scenarios.BY_NAME["cache-thrash"], scenarios.CONTROLS["cache-thrash"]
+    assert [load.unit for load in control.loads] == ["reader1", "reader2"]
+    assert (control.window_s, control.files, control.permitted) == (scene.window_s, scene.files, ())
+    with_it = [column.name for column in columns.COLUMNS if control in scenarios.of(column.name)]
+    assert with_it == [scenarios.ALONE]
+
+
+def test_what_is_there_with_nobody_to_kill_is_said_beside_a_bar_and_holds_none():
+    table = cells((31.0,) * 5)
+    for (column, name), cell in list(table.items()):
+        if name == "fast-leak":
+            table[column, "cache-thrash"] = cell
+    control = scenarios.CONTROLS["cache-thrash"]
+    before = [bar.held for bar in bars.bars(table)]
+    alone = verdict(result(scenarios.ALONE, control.name, latency={**result()["latency"], "p99": 25_000}))
+    table[scenarios.ALONE, control.name] = bars.Cell((alone,))
+    found = bars.bars(table)
+    assert [bar.held for bar in found] == before
+    assert [bar.measured.split("; ")[-1] for bar in found if "nobody to kill" in bar.measured] == [
+        "nobody to kill: 25"
+    ]
