@@ -57,11 +57,13 @@ def _seeds(count: int, scenario: Scenario) -> Sweep:
 def _swept(said: str, scenario: Scenario) -> Sweep:
     """The range, its key completed by the only cgroup that it can be of."""
     from memwarden.sim.sweep import sweep
+    from memwarden.sim.words.settings import keys_of
     from memwarden.sim.words.words import GROUP
 
     found = sweep(said)
     knob = GROUP.key_of(found.key)
     if knob is None:
+        keys_of(found.key, f"--sweep {said}")
         return found
     plain = type(scenario.groups[0])("/") if scenario.groups else None
     having = [one.path for one in scenario.groups if getattr(one, knob.field) != getattr(plain, knob.field)]
