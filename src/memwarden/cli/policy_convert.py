@@ -46,9 +46,7 @@ def run(args: argparse.Namespace) -> int:
     from memwarden.guard import foreign
     from memwarden.guard.policy.render import render
 
-    texts: dict[str, str] = {}
-    for path in args.files:
-        texts |= policy.texts_of(path)
+    texts = policy.texts_of(*args.files)
     found = foreign.load(args.kind or _kind(texts, args.files[0]), texts, bug_compatible=args.bug_compatible)
     toml = render(found)
     _same(found, toml)
@@ -65,10 +63,9 @@ def run(args: argparse.Namespace) -> int:
 
 def _kind(texts: dict[str, str], first: str) -> str:
     """Whose policy the first text that says so is."""
-    kind = policy.tool_of(texts)
-    if kind is None:
-        raise InputError(f"{next(iter(texts), first)}: nothing says whose policy this is; say it with --from")
-    return kind
+    for _, kind in policy.tools_of(texts):
+        return kind
+    raise InputError(f"{next(iter(texts), first)}: nothing says whose policy this is; say it with --from")
 
 
 def _same(found: Policy, toml: str) -> None:
