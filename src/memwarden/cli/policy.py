@@ -114,8 +114,7 @@ def acting(where: str, *more: str, bug_compatible: bool) -> Policy:
 
     ``more`` are further files of another tool's, as ``policy convert`` takes them.
     """
-    import sys
-
+    from memwarden.cli import common
     from memwarden.guard import foreign
     from memwarden.host.policy_files import STDIN, read_policy
 
@@ -129,9 +128,9 @@ def acting(where: str, *more: str, bug_compatible: bool) -> Policy:
         assert ours is not None
         found = ours
         if not found.rules:
-            sys.stderr.write(f"memwarden: {found.name}: {NO_RULE}\n")
+            common.note(f"{found.name}: {NO_RULE}")
     for note in found.notes:
-        sys.stderr.write(f"memwarden: {note}\n")
+        common.note(note)
     return found
 
 
@@ -174,13 +173,12 @@ def usable(where: str | None, files: PolicyFiles | None = None) -> Loaded:
 
     Raises :class:`InputError` with the first of what is wrong.
     """
-    import sys
-
+    from memwarden.cli import common
     from memwarden.errors import InputError
 
     files, loaded = read(where, files)
     for path, note in files.notes:
-        sys.stderr.write(f"memwarden: {path}: {note}\n")
+        common.note(f"{path}: {note}")
     if loaded.policy is None:
         tool = kind(files)
         if tool is not None:

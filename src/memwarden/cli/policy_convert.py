@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING
 
 from memwarden.cli import common, policy
@@ -51,7 +50,7 @@ def run(args: argparse.Namespace) -> int:
     toml = render(found)
     _same(found, toml)
     for note in found.notes:
-        sys.stderr.write(f"memwarden: {note}\n")
+        common.note(note)
     if args.format == "json":
         from memwarden.present import policy_json
 

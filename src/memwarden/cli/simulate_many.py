@@ -123,7 +123,7 @@ def _run(
         return
     from concurrent.futures import ProcessPoolExecutor, as_completed
 
-    with ProcessPoolExecutor(count, initializer=_quiet) as pool:
+    with ProcessPoolExecutor(count, initializer=_begun) as pool:
         futures = {pool.submit(one, jobs[number], policy): number for number in waiting}
         try:
             for future in as_completed(futures):
@@ -132,9 +132,22 @@ def _run(
             pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _quiet() -> None:
-    """An interrupt is for the process that started us; it tells us to stop."""
+def _begun() -> None:
+    """In a process of the pool: an interrupt is for who started us, who tells us to stop, or is gone."""
+    from threading import Thread
+
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    Thread(target=_outlived, daemon=True).start()
+
+
+def _outlived() -> None:
+    """End with who started us, though that was killed: nobody would ever tell us to stop."""
+    from multiprocessing import connection, parent_process
+
+    parent = parent_process()
+    assert parent is not None
+    connection.wait([parent.sentinel])
+    os._exit(1)
 
 
 def one(job: Job, policy: Policy | None) -> Point:
