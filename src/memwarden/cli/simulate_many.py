@@ -123,7 +123,7 @@ def _run(
         return
     from concurrent.futures import ProcessPoolExecutor, as_completed
 
-    with ProcessPoolExecutor(count, initializer=_begun) as pool:
+    with ProcessPoolExecutor(count, initializer=_quiet) as pool:
         futures = {pool.submit(one, jobs[number], policy): number for number in waiting}
         try:
             for future in as_completed(futures):
@@ -132,7 +132,7 @@ def _run(
             pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _begun() -> None:
+def _quiet() -> None:
     """In a process of the pool: an interrupt is for who started us, who tells us to stop, or is gone."""
     from threading import Thread
 
