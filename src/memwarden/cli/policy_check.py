@@ -76,7 +76,7 @@ def _check(where: str | None) -> tuple[str, tuple[Problem, ...], str]:
 
     files, loaded = policy.read(where)
     try:
-        kind = policy.kind(where) if loaded.policy is None else None
+        kind = policy.kind(files) if loaded.policy is None else None
     except InputError as error:  # broken JSON: the sentence has file and line
         name, _, text = str(error).partition(": ")
         return files.name, (Problem(Origin(name), text),), "it is not used"

@@ -145,14 +145,16 @@ class Proc:
     def _reap(self, _token: int) -> None:
         """``mm/oom_kill.c:__oom_reap_task_mm``: anonymous memory goes, what the kernel holds for it stays.
 
-        Locked memory goes too, as since "mm/munlock: delete munlock_vma_pages_all(), allow oomreap" (v5.18).
+        Locked memory goes where the kernel does so (``reaps_locked``); else it was passed over
+        (``can_madv_lru_vma``).
         """
         if self.unmapping or self.reaped:
             return
         self.reaped = True
         before = self.memcg.usage
         for held in self.holdings:
-            release(self.world, held, held.resident, held.swapped)
+            if held.kind != "locked" or self.world.machine.reaps_locked:
+                release(self.world, held, held.resident, held.swapped)
         self.returned += before - self.memcg.usage
         self.world.say(Kind.REAPED, self.memcg.path, proc=self, amount=before - self.memcg.usage)
 
