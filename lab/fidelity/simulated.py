@@ -97,6 +97,8 @@ def machine(series: str, speeds: Mapping[str, Any], *, swap: bool) -> Machine:
         pass_us=each["pass_us"],
         exit_us=each["exit_us"],
         free_us=each["free_us"],
+        reaps_locked=series != "5.10",
+        process_mrelease=series != "5.10",
         traits=TRAITS[series],
     )
 
