@@ -76,9 +76,17 @@ def kind(where: str | None) -> str | None:
     return found and found[0]
 
 
-def of_another(tool: str) -> str:
-    """What is said of another tool's policy where only ours will do."""
-    return f"is a policy of another tool; memwarden policy convert --from {tool} makes it one of ours"
+def in_effect(where: str | None) -> Loaded:
+    """A policy to look at: ours as :func:`usable` has it, or another tool's, whose notes are in it."""
+    from memwarden.guard.policy.load import Loaded
+
+    found = None if where is None else foreign(where)
+    return usable(where) if found is None else Loaded(found, (), {}, protected(found))
+
+
+def protected(policy: Policy) -> dict[str, tuple[str, ...]]:
+    """Whom another tool's policy keeps alive, as the one section that this is in a policy of ours."""
+    return {"services": policy.protect} if policy.protect else {}
 
 
 def foreign(where: str, *, bug_compatible: bool = False) -> Policy | None:
@@ -181,14 +189,26 @@ def usable(where: str | None) -> Loaded:
     for path, note in files.notes:
         sys.stderr.write(f"memwarden: {path}: {note}\n")
     if loaded.policy is None:
-        tool = kind(where)
-        if tool is not None:
-            raise InputError(f"{files.name}: {of_another(tool)}")
+        of_no_policy(*files.texts[0])
         first = next(one for one in loaded.problems if not one.warning)
         rest = sum(not one.warning for one in loaded.problems) - 1
         more = f" (and {rest} more; memwarden policy check lists them)" if rest else ""
         raise InputError(f"{first}{more}")
     return loaded
+
+
+def of_no_policy(name: str, text: str) -> None:
+    """Raise :class:`InputError` where a text is plainly something else, which TOML's error would not say."""
+    from memwarden.collect import rootar, signals
+    from memwarden.errors import InputError
+
+    if text.startswith((signals.HEADER, rootar.MAGIC.decode())):
+        raise InputError(f"{name}: is a recording and no policy; memwarden policy replay takes it after one")
+    if text.lstrip().startswith("{"):
+        raise InputError(
+            f"{name}: is JSON, and nothing in it says whose policy it is; memwarden policy convert --from "
+            "TOOL takes it as that tool's"
+        )
 
 
 def add_policy_argument(parser: argparse.ArgumentParser) -> None:
