@@ -152,8 +152,14 @@ def acting(where: str, *more: str, bug_compatible: bool) -> Policy:
         if not found.rules:
             sys.stderr.write(f"memwarden: {found.name}: {NO_RULE}\n")
     for note in found.notes:
-        sys.stderr.write(f"memwarden: {note}\n")
+        sys.stderr.write(f"memwarden: {_with_file(note, found.name)}\n")
     return found
+
+
+def _with_file(note: str, name: str) -> str:
+    """A note that begins with a file; of several policies nobody could tell which else."""
+    file, _, line = note.partition(": ")[0].rpartition(":")
+    return note if note.startswith(f"{name}: ") or (file and line.isdecimal()) else f"{name}: {note}"
 
 
 def _of_several(paths: tuple[str, ...], *, bug_compatible: bool) -> Policy:
