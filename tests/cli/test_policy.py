@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+from contextlib import contextmanager
 
 import jsonschema
 import pytest
@@ -300,14 +301,36 @@ def test_what_cannot_be_said_is_not_printed(cli, file, monkeypatch):
     assert ran.err.startswith("memwarden: cannot be said in a policy of ours: ")
 
 
-def test_standard_input(cli, monkeypatch, tmp_path):
-    (tmp_path / "in").write_text(GOOD)
-    kept = os.dup(0)
-    try:
-        with (tmp_path / "in").open("rb") as stream:
-            os.dup2(stream.fileno(), 0)
-        monkeypatch.setattr("sys.stdin", io.StringIO())
+@pytest.fixture
+def given(monkeypatch, tmp_path):
+    """A context in which a text is on standard input."""
+
+    @contextmanager
+    def give(text):
+        (tmp_path / "in").write_text(text)
+        kept = os.dup(0)
+        try:
+            with (tmp_path / "in").open("rb") as stream:
+                os.dup2(stream.fileno(), 0)
+            monkeypatch.setattr("sys.stdin", io.StringIO())
+            yield
+        finally:
+            os.dup2(kept, 0)
+            os.close(kept)
+
+    return give
+
+
+def test_standard_input(cli, given):
+    with given(GOOD):
         assert cli("policy", "check", "-").out == "standard input: all right; 1 rule, 1 name protected\n"
-    finally:
-        os.dup2(kept, 0)
-        os.close(kept)
+
+
+def test_another_tools_policy_on_standard_input(cli, given):
+    with given(EARLYOOM):
+        assert "Rule term\n  When no more than 5%" in cli("policy", "explain", "-").out
+    with given('{"io_pressure": "60%"}'):
+        ran = cli("policy", "replay", "-", "tests/roots/replay/leak.csv")
+        assert "standard input: does nothing; of 1 rule none came true\n" in ran.out
+    with given("{}"):
+        assert "standard input: is JSON, and nothing in it says" in cli("policy", "show", "-").err

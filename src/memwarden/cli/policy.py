@@ -147,7 +147,7 @@ def acting(where: str, *more: str, bug_compatible: bool) -> Policy:
     else:
         found = foreign(where, bug_compatible=bug_compatible)
     if found is None:
-        found = usable(where).policy
+        found = usable(where, bug_compatible=bug_compatible).policy
         assert found is not None
         if not found.rules:
             sys.stderr.write(f"memwarden: {found.name}: {NO_RULE}\n")
@@ -182,10 +182,11 @@ def _of_several(paths: tuple[str, ...], *, bug_compatible: bool) -> Policy:
     return others.load(tool, texts, bug_compatible=bug_compatible)
 
 
-def usable(where: str | None) -> Loaded:
+def usable(where: str | None, *, bug_compatible: bool = False) -> Loaded:
     """A policy that is right; what is odd about its files goes to standard error.
 
-    Raises :class:`InputError` with the first of what is wrong.
+    On standard input, which can be read only once, it may be another tool's. Raises :class:`InputError` with
+    the first of what is wrong.
     """
     import sys
 
@@ -195,12 +196,26 @@ def usable(where: str | None) -> Loaded:
     for path, note in files.notes:
         sys.stderr.write(f"memwarden: {path}: {note}\n")
     if loaded.policy is None:
+        theirs = _on_standard_input(files, bug_compatible=bug_compatible) if where == "-" else None
+        if theirs is not None:
+            return theirs
         of_no_policy(*files.texts[0])
         first = next(one for one in loaded.problems if not one.warning)
         rest = sum(not one.warning for one in loaded.problems) - 1
         more = f" (and {rest} more; memwarden policy check lists them)" if rest else ""
         raise InputError(f"{first}{more}")
     return loaded
+
+
+def _on_standard_input(files: PolicyFiles, *, bug_compatible: bool) -> Loaded | None:
+    from memwarden.guard import foreign as others
+    from memwarden.guard.policy.load import Loaded
+
+    tool = others.recognise(*files.texts[0])
+    if tool is None:
+        return None
+    found = others.load(tool, files.texts[0], bug_compatible=bug_compatible)
+    return Loaded(found, (), {}, protected(found))
 
 
 def of_no_policy(name: str, text: str) -> None:

@@ -36,6 +36,11 @@ RANKS: Final = {
     "oomd-growth": ("the one that oomd would choose", "the largest by far, else the fastest to grow"),
 }
 """Who is first by a rank key, and what that means."""
+KEPT: Final = (
+    "init, container runtimes, Kubernetes on this node, the way in, the journal, the bus, logins, devices "
+    "and the network"
+)
+"""What :data:`memwarden.guard.never.BUILT_IN` is of."""
 UNITS: Final = {
     "recursive": "searched level by level",
     "matched": "with all below it",
@@ -90,12 +95,11 @@ def _spared(policy: ir.Policy, protected: Mapping[str, tuple[str, ...]]) -> str:
     if protected:
         said.append("Never killed by these rules, as services to be kept alive:")
         said += [f"- {name}: {', '.join(who)}" for name, who in protected.items()]
-    kept = [mark for mark in policy.never if mark in BUILT_IN]
+    kept = sum(mark in BUILT_IN for mark in policy.never)
     own = [mark for mark in policy.never if mark not in BUILT_IN]
     if kept:
-        how_many = f"all {len(kept)}" if len(kept) == len(BUILT_IN) else f"{len(kept)} of the {len(BUILT_IN)}"
-        said.append(f"Never killed at all, {how_many} entries of the built-in list:")
-        said.append(f"- {', '.join(kept)}")
+        how_many = f"all {kept}" if kept == len(BUILT_IN) else f"{kept} of the {len(BUILT_IN)}"
+        said.append(f"Never killed at all: {how_many} entries of the built-in list, which is of {KEPT}.")
     if own:
         said.append(f"Nor, by this policy: {', '.join(own)}.")
     allowed = [mark for mark in BUILT_IN if mark not in policy.never]
