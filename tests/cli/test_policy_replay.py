@@ -121,6 +121,16 @@ def test_two_policies_are_compared(cli, files):
     assert ran.out.count("Nobody dies in a replay") == 1
 
 
+def test_the_first_action_is_said_with_its_recording_where_there_are_several(cli, files, monkeypatch):
+    """Each recording may begin at 0: a time of the second is no earlier than one of the first."""
+    monkeypatch.chdir(files)
+    (files / "calm.csv").write_text(f"{HEADER}\n0,1000,500,0,0,0,0\n1,1000,500,0,0,0,0\n")
+    words = ("policy", "replay", "plain.json", "--compare", "earlyoom", "calm.csv", "x.csv")
+    rows = [" ".join(line.split()) for line in cli(*words).out.splitlines()]
+    assert any(row.startswith("plain.json recording 2: 30.0 s kill somebody") for row in rows)
+    assert any(row.startswith("earlyoom recording 2: 40.0 s kill somebody") for row in rows)
+
+
 def test_a_calm_archive_gives_nothing(cli):
     ran = cli("policy", "replay", "default", LAB)
     assert ran.code == 0

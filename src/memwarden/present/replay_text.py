@@ -67,7 +67,7 @@ def text(
         nth = f"{_nth(number)}: " if len(played) > 1 else ""
         blocks.append(_policy(one, tapes, width, paint, nth=nth, signals=signals))
     if len(played) > 1:
-        blocks.append(render(COLUMNS, [_row(one) for one in played], width, paint))
+        blocks.append(render(COLUMNS, [_row(one, tapes) for one in played], width, paint))
     said = [*notes, AFTER] if any(one.first_kill for one in played) else notes
     if said:
         blocks.append([line for note in said for line in wrap(escape(note), width)])
@@ -248,11 +248,17 @@ def name_of(target: Target) -> str:
             return escape(f"{comm} (pid {pid})")
 
 
-def _row(played: Played) -> Row:
+def _row(played: Played, tapes: Sequence[Tape]) -> Row:
     act, kill = played.first_act, played.first_kill
-    first = ABSENT if act is None else f"{moment(act.time_us)} {act.decision.action}"
+    first = ABSENT if act is None else f"{_in_which(act, tapes)}{moment(act.time_us)} {act.decision.action}"
     who = ABSENT if kill is None else SOMEBODY if kill.victim is None else name_of(kill.victim)
     return Row((escape(played.policy.name), first, who, str(len(played.taken))))
+
+
+def _in_which(taken: Taken, tapes: Sequence[Tape]) -> str:
+    """The recording by its number where there are several, each of which may begin at 0."""
+    names = [tape.name for tape in tapes]
+    return f"recording {names.index(taken.tape) + 1}: " if len(names) > 1 and taken.tape in names else ""
 
 
 def _at(time_us: int) -> str:
