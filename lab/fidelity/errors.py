@@ -50,6 +50,7 @@ def compare(series: str, row: Scenario, runs: Sequence[Measures], simulated: Mea
         *_sizes(series, row, runs, simulated),
         *_stalls(series, row, runs, simulated),
         *_speeds(series, row, runs, simulated),
+        *_kills(series, row, runs, simulated),
     ]
 
 
@@ -135,6 +136,12 @@ def _speeds(series: str, row: Scenario, runs: Sequence[Measures], sim: Measures)
             yield _number(
                 series, row, ("throttled speed", what), guests=values, mine=mine, unit=MIB, bar=SHARE
             )
+
+
+def _kills(series: str, row: Scenario, runs: Sequence[Measures], sim: Measures) -> Iterable[Error]:
+    for path, mine in sim.kills.items():
+        values = [run.kills[path] for run in runs]
+        yield _number(series, row, ("kills", path), guests=values, mine=mine, unit=1, bar=SHARE)
 
 
 def _number(

@@ -12,16 +12,19 @@ from typing import TYPE_CHECKING, Any
 from lab.fidelity.scenarios import FILES, MIB
 from memwarden.sim.scenario import (
     Disk,
+    Forks,
     Group,
     Grow,
     KernelMemory,
     Machine,
+    Mlock,
     Part,
     Program,
     ReadFile,
     Sawtooth,
     Scenario,
     SwapDevice,
+    Tmpfs,
     WriteFile,
 )
 from memwarden.state.traits import KernelTraits
@@ -94,6 +97,8 @@ def machine(series: str, speeds: Mapping[str, Any], *, swap: bool) -> Machine:
         pass_us=each["pass_us"],
         exit_us=each["exit_us"],
         free_us=each["free_us"],
+        reaps_locked=series != "5.10",
+        process_mrelease=series != "5.10",
         traits=TRAITS[series],
     )
 
@@ -152,7 +157,13 @@ def _part(words: tuple[str | int, ...]) -> Part:
         return ReadFile(str(rest[0]), FILES[str(rest[0])] * MIB, float(rest[1]) * MIB or None)
     if what == "write":
         return WriteFile(str(rest[0]), int(rest[1]) * MIB, float(rest[2]) * MIB)
+    if what == "tmpfs":
+        return Tmpfs(float(rest[2]) * MIB, int(rest[1]) * MIB)
+    if what == "forks":
+        return Forks(int(rest[0]), float(rest[1]), int(rest[2]) * MIB)
     sizes = [int(word) * MIB for word in rest[:-1]]
+    if what == "mlock":
+        return Mlock(sizes[1], float(sizes[0]))
     if what == "leak":
         return Grow(float(sizes[0]), sizes[1])
     if what == "saw":

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
+import subprocess
 import sys
+import time
 from pathlib import Path
 
 import jsonschema
@@ -122,7 +125,9 @@ def test_a_scenario_comes_from_standard_input(cli, monkeypatch):
         (["tight-cache", "--keep", "k"], 2, "--keep and --jobs are for many runs"),
         (["tight-cache", "--jobs", "2"], 2, "--keep and --jobs are for many runs"),
         (["tight-cache", "--compare", "frob=1"], 2, "--compare frob=1: frob is nothing that can be set"),
-        (["tight-cache", "--sweep", "memory.mxa=1M..2M:1M"], 2, "--sweep memory.mxa=1MiB: memory.mxa is no"),
+        (["tight-cache", "--sweep", "memory.mxa=1M..2M:1M"], 2, "--sweep memory.mxa=1M..2M:1M: memory.mxa"),
+        (["tight-cache", "--sweep", "duration=-5s..5s"], 2, 'FROM, "-5s", is below zero; write 0 or more'),
+        (["tight-cache", "--sweep", "seed=-1..1:1"], 3, "--sweep seed=-1..1:1: [scenario]: seed: "),
         (["high-agianst-max"], 3, "there is no scenario of this name (did you mean high-against-max?)"),
         (["no/such.toml"], 3, "no/such.toml: cannot be read: No such file or directory"),
         (["tight-cache", "--set", "x"], 2, "--set x: is not KEY=VALUE"),
@@ -133,6 +138,7 @@ def test_a_scenario_comes_from_standard_input(cli, monkeypatch):
         (["tight-cache", "--sweep", "seed=1..2:1", "--seeds", "3"], 2, "two questions"),
         (["tight-cache", "--set", "/memory.max=1G"], 3, '--set /memory.max=1G: [group."/"]: memory.max: the'),
         (["tight-cache", "--sweep", "/memory.max=1G..2G:1G"], 3, "memory.max: the kernel has no such file"),
+        (["tight-cache", "--seeds", "2", "--jobs", "0"], 2, "--jobs 0: give a number of processes"),
         (["tight-cache", "--seeds", "0"], 2, "--seeds 0: give a number of nodes"),
         (["tight-cache", "--seeds", "2", "--compare", "none"], 2, "--compare does not go with"),
         (["tight-cache", "--plot", "x.pdf"], 2, "--plot x.pdf: the name has to end in .svg, .png, .html"),
@@ -158,6 +164,30 @@ def test_faults_of_a_file_are_all_said_with_their_lines(cli, tmp_path):
     assert second == (
         f'memwarden: {path}:12: [program.leak]: cgroup: there is no cgroup "/wbe" (did you mean /web?)'
     )
+
+
+def test_a_fault_is_said_once_and_without_control_characters(cli, tmp_path):
+    path = tmp_path / "bad.toml"
+    path.write_text(SMALL.replace("grow = ", "grwo = "))
+    ran = cli("simulate", path)
+    assert ran.err == (
+        f'memwarden: {path}:13: [program.leak]: "grwo" is no key of program (did you mean grow?)\n'
+    )
+    path.write_text(SMALL + '[[change]]\nat = "1s"\ncgroup = "/web"\nmemory.hihg = "1MiB"\n')
+    assert "did you mean memory.high?" in cli("simulate", path).err
+    assert "changes nothing" not in cli("simulate", path).err
+    path.write_text(SMALL.replace('[group."/web"]', '[group."/web\\n\\u001b[31m"]'))
+    ran = cli("simulate", path)
+    assert ran.code == 3
+    assert len(ran.err.splitlines()) == 2  # the other is that /web is not there
+    assert "\x1b" not in ran.err
+    assert '"/web\\x0a\\x1b[31m" is not the path of a cgroup' in ran.err
+
+
+def test_a_scenario_is_no_recording(cli, small):
+    ran = cli("simulate", "--from", small)
+    assert (ran.code, ran.out) == (3, "")
+    assert ran.err == f"memwarden: {small}: is no recording; a scenario is given without --from\n"
 
 
 def test_what_is_extended_and_not_there_has_the_nearest_name(cli, tmp_path):
@@ -256,6 +286,34 @@ def test_many_runs_name_the_policy_as_one_does(cli, small, words):
     assert cli("simulate", small, *words, "--policy", "none").out == alone
     top, *_ = cli("simulate", small, *words, "--policy", "default").out.splitlines()
     assert top == f"{alone.splitlines()[0]}; policy default"
+
+
+def _running():
+    """Processes that are not over, and who started each, or took it over."""
+    found = {}
+    for one in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            state, parent = one.read_text().rpartition(")")[2].split()[:2]
+            if state != "Z":
+                found[one] = int(parent)
+    return found
+
+
+def _until(true):
+    end = time.monotonic() + 30
+    while not true():
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+@pytest.mark.live
+def test_who_is_killed_in_a_sweep_leaves_nobody_behind():
+    words = [sys.executable, "-m", "memwarden", "simulate", "fork-storm", "--seeds", "99", "--jobs", "2"]
+    with subprocess.Popen(words, stdout=subprocess.DEVNULL) as started:
+        _until(lambda: list(_running().values()).count(started.pid) == 2)
+        below = {one for one, parent in _running().items() if parent == started.pid}
+        started.kill()
+    _until(lambda: not below & _running().keys())
 
 
 def test_an_interrupt_before_the_first_run_draws_nothing_and_says_so(cli, small, tmp_path, monkeypatch):

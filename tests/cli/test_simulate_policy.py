@@ -39,16 +39,59 @@ def test_several_files_are_one_policy_as_convert_takes_them(cli, here):
     assert " ".join(same.split()) == said.replace("oomd.conf + units.txt", "one.toml")
 
 
-def test_units_come_from_standard_input(cli, here):
-    kept = os.dup(0)
-    try:
-        with (here / "units.txt").open("rb") as stream:
-            os.dup2(stream.fileno(), 0)
-        ran = cli("simulate", "small.toml", *STALLS, "--policy", "oomd.conf", "--policy", "-")
-    finally:
-        os.dup2(kept, 0)
-        os.close(kept)
+@pytest.fixture
+def piped(cli, here):
+    """Runs the command with a text at its standard input."""
+
+    def run(text, *words):
+        (here / "piped").write_text(text)
+        kept = os.dup(0)
+        try:
+            with (here / "piped").open("rb") as stream:
+                os.dup2(stream.fileno(), 0)
+            return cli(*words)
+        finally:
+            os.dup2(kept, 0)
+            os.close(kept)
+
+    return run
+
+
+def test_units_come_from_standard_input(piped):
+    ran = piped(UNITS, "simulate", "small.toml", *STALLS, "--policy", "oomd.conf", "--policy", "-")
     assert "policy oomd.conf + standard input: 1 decision" in " ".join(ran.out.split())
+
+
+OURS = """
+[[rule]]
+name = "r"
+when = [{ exists = { cgroup = "/web" } }]
+do = [{ notify = {} }]
+"""
+
+
+def test_what_comes_from_standard_input_is_whose_it_says(cli, here, piped):
+    oomd = (
+        '{"rulesets": [{"name": "r", "detectors": [["g", {"name": "exists", "args": {"cgroup": "web"}}]],'
+        ' "actions": [{"name": "kill_by_memory_size_or_growth", "args": {"cgroup": "web"}}]}]}'
+    )
+    for text in (oomd, "-m 95 -s 100\n", UNITS, OURS):
+        ran = piped(text, "simulate", "small.toml", *STALLS, "--policy", "-")
+        assert ran.code == 0
+        (here / "file").write_text(text)
+        same = cli("simulate", "small.toml", *STALLS, "--policy", "file")
+        assert same.code == 0
+        assert " ".join(ran.out.split()) == " ".join(same.out.split()).replace(
+            "policy file:", "policy standard input:"
+        )
+
+
+def test_what_comes_from_standard_input_and_is_nobodys(piped):
+    ran = piped("Dear all,\n", "simulate", "small.toml", "--policy", "-")
+    assert (ran.code, ran.out) == (3, "")
+    assert ran.err.startswith("memwarden: standard input:1: ")
+    ran = piped("{}\n", "policy", "explain", "-")
+    assert ran.err.startswith("memwarden: standard input: is JSON, and nothing in it says whose policy it is")
 
 
 def test_who_watches_nothing_is_said_to(cli, here):

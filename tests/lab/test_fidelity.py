@@ -5,10 +5,25 @@ from __future__ import annotations
 import pytest
 
 from lab.fidelity import errors, page, runs, simulated
-from lab.fidelity.measures import Measures, of_guest
+from lab.fidelity.further import FURTHER
+from lab.fidelity.measures import Measures, of_guest, of_simulation
 from lab.fidelity.scenarios import BY_NAME, MIB, SCENARIOS, Group, Load, Scenario
 from lab.kernels import SERIES
-from memwarden.sim.scenario import Disk, Grow, ReadFile, Sawtooth, WriteFile
+from memwarden.sim.run import simulate
+from memwarden.sim.scenario import (
+    Disk,
+    Forks,
+    Grow,
+    Machine,
+    Mlock,
+    Program,
+    ReadFile,
+    Sawtooth,
+    Tmpfs,
+    WriteFile,
+)
+from memwarden.sim.scenario import Group as SimGroup
+from memwarden.sim.scenario import Scenario as SimScenario
 
 SPEEDS = {
     "each": {
@@ -107,23 +122,25 @@ def test_shares_of_siblings():
     ]
 
 
+GUESTS_RUN = {
+    "first_us": {"/a high": 10, "/a low": 1, "/a throttled": 30, "/a oom_kill": 90, "/a max": 50},
+    "ends": [["b", 95, 9], ["a", 91, 137], ["c", 1, 256]],
+    "groups": {
+        "/a": {
+            "peak_bytes": 5,
+            "kernel_peak_bytes": 0,
+            "final_bytes": 3,
+            "stall_us": {"some": 7},
+            "events": {"oom_kill": 2},
+        }
+    },
+    # From 100 to 104 MiB in 2 s, to 108 MiB in 4 s more.
+    "samples": [[0, 100 * MIB, 0], [2_000_000, 104 * MIB, 0], [6_000_000, 108 * MIB, 0]],
+}
+
+
 def test_a_guests_run():
-    run = {
-        "first_us": {"/a high": 10, "/a low": 1, "/a throttled": 30, "/a oom_kill": 90, "/a max": 50},
-        "ends": [["b", 95, 9], ["a", 91, 137], ["c", 1, 256]],
-        "groups": {
-            "/a": {
-                "peak_bytes": 5,
-                "kernel_peak_bytes": 0,
-                "final_bytes": 3,
-                "stall_us": {"some": 7},
-                "events": {},
-            }
-        },
-        # From 100 to 104 MiB in 2 s, to 108 MiB in 4 s more.
-        "samples": [[0, 100 * MIB, 0], [2_000_000, 104 * MIB, 0], [6_000_000, 108 * MIB, 0]],
-    }
-    found = of_guest(ROW._replace(curve=True), run)
+    found = of_guest(ROW._replace(curve=True), GUESTS_RUN)
     assert found.victims == ("a", "b")
     assert found.order == ("throttled", "max", "oom_kill")
     assert (found.reclaim_us, found.throttled_us, found.oom_us) == (10, 30, 90)
@@ -159,6 +176,56 @@ def test_every_row_is_a_scenario():
     assert (group.oom_group, group.max_bytes) == (True, 24 * MIB)
 
 
+def test_the_further_rows_are_scenarios():
+    parts = {
+        row.name: [program.parts[-1] for program in simulated.scenario("6.1", SPEEDS, row).programs]
+        for row in FURTHER
+    }
+    assert parts["tmpfs-at-max"][2] == Tmpfs(6.0 * MIB, 160 * MIB)
+    assert parts["mlock-at-max"][1] == Mlock(160 * MIB, 6.0 * MIB)
+    assert parts["forks-at-max"] == [Forks(40, 10.0, 3 * MIB)]
+    row = next(row for row in FURTHER if row.name == "swap-high")
+    group = simulated.scenario("6.1", SPEEDS, row).groups[0]
+    assert (group.max_bytes, group.swap_high_bytes) == (24 * MIB, 64 * MIB)
+
+
+def test_a_row_with_swap_high_has_its_curve_of_swap():
+    row = ROW._replace(groups=(Group("/a", (("max", 50), ("swap.high", 100))),), curve=True)
+    samples = [[at, 50 * MIB, 0, (100 + at) * MIB] for at in (1, 2, 3, 4)]
+    for one in samples:
+        one[0] *= 1_000_000
+    found = of_guest(row, GUESTS_RUN | {"samples": samples})
+    # From 2 to 4 MiB above 100 MiB of swap in two seconds.
+    assert found.speeds == {0.02: pytest.approx(MIB)}
+
+
+def test_children_are_counted_and_who_made_them_is_named():
+    row = ROW._replace(loads=(Load("fork", "/a", ("forks", 4, 10, 3, 1)),))
+    guest = of_guest(row, GUESTS_RUN | {"ends": [["fork", 7, 9]]})
+    assert (guest.victims, guest.kills) == (("fork",), {"/a": 2})
+    world = simulate(
+        SimScenario(
+            "s",
+            Machine(ram_bytes=600 * MIB, kernel_bytes=50 * MIB, thp=False),
+            (SimGroup("/a", max_bytes=16 * MIB, oom_group=True),),
+            (Program("fork", "/a", (Forks(8, 10.0, 3 * MIB),)),),
+            duration_us=2_000_000,
+        )
+    )
+    mine = of_simulation(row, world)
+    assert mine.victims == ("fork",)
+    # The sixth child of 3 MiB finds no room in 16 MiB: with the parent seven die, and the victim whose group
+    # it is is counted twice.
+    assert mine.kills == {"/a": 8}
+
+
+def test_the_number_of_kills_has_a_bar():
+    row = ROW._replace(loads=(Load("fork", "/a", ("forks", 4, 10, 3, 1)),))
+    guest = RIGHT._replace(kills={"/a": 20})
+    found = [errors.compare("6.1", row, [guest], guest._replace(kills={"/a": mine})) for mine in (22, 24)]
+    assert [[one.quantity for one in some if not one.within] for some in found] == [[], ["kills"]]
+
+
 def test_what_a_program_has_charged_before_it_does_anything_is_as_measured():
     for kept in filter(None, (runs.measured(series.name) for series in SERIES)):
         reader, keeper = (
@@ -179,12 +246,15 @@ def test_the_document_is_what_the_simulator_gives():
     assert page.PAGE.read_text() == page.render(page.all_errors()), "run: make fidelity"
 
 
-def test_measurements_are_of_the_rows_and_programs_that_are_here():
+@pytest.mark.parametrize("suite", runs.SUITES)
+def test_measurements_are_of_the_rows_and_programs_that_are_here(suite):
     for series in SERIES:
-        kept = runs.measured(series.name)
+        kept = runs.measured(series.name, suite)
         if kept:
-            assert kept["inputs"] == runs.inputs(kept["release"]), "run: python -m lab fidelity"
+            assert kept["inputs"] == runs.inputs(kept["release"], suite), "run: python -m lab fidelity"
+            assert list(kept["runs"]) == [row.name for row in suite.scenarios]
 
 
-def test_every_row_is_run_often_enough_for_a_median():
-    assert {row["times"] for row in runs.plan()["scenarios"]} == {5}
+@pytest.mark.parametrize("suite", runs.SUITES)
+def test_every_row_is_run_often_enough_for_a_median(suite):
+    assert {row["times"] for row in runs.plan(suite)["scenarios"]} == {5}

@@ -19,6 +19,7 @@ from memwarden.sim.scenario import (
     WorkingSet,
     WriteFile,
 )
+from memwarden.state.traits import KernelTraits
 from memwarden.units import GIB, MAX, MIB
 from tests.sim.conserved import run
 
@@ -49,6 +50,24 @@ def test_swap_above_swap_high_throttles_like_memory_does():
     assert not killed(result)
     [told] = [one for one in summary.told(result.events) if one.event.kind is Kind.THROTTLED]
     assert event(told, result) == "/a is above memory.swap.high: its allocations are slowed down"
+
+
+def test_above_swap_high_only_a_batch_that_finds_room_is_owed_whole():
+    # try_charge (v5.10): a batch of 32 that has no room becomes a page, for which reclaim gives 61
+    # (get_scan_count: 1 + 4 + 8 + 16 + 32); so that page is owed by itself, then 32, and then 28 by
+    # themselves. Each is 64 s * r**2 / 32, and no sleep below three jiffies.
+    groups = (Group("/a", max_bytes=24 * MIB, swap_high_bytes=20 * MIB),)
+    machine = SWAP._replace(traits=KernelTraits(hz=250, charge_batch_pages=32, mglru=False))
+    _, result = play(Program("p", "/a", (Grow(16 * MIB),)), groups=groups, machine=machine, seconds=6)
+    swap, clock = 20 * 256, 44 / 16
+    while clock < 6:
+        over = ((swap - 20 * 256) / (20 * 256)) ** 2 * 250 * 64
+        slept = [jiffies for jiffies in (int(over), *[int(over / 32)] * 29) if jiffies >= 3]
+        # A timer ends at a tick, and the next sleep begins there.
+        clock += max(sum(slept) + len(slept), 61 / 4096 * 250) / 250
+        swap += 61
+    over = result.samples[-1].groups["/a"].usage.swap / 4096 - 20 * 256
+    assert over == pytest.approx(swap - 20 * 256, abs=61)
 
 
 def test_who_is_above_both_is_told_once_of_each():

@@ -6,7 +6,18 @@ from memwarden.sim.effects import Effects
 from memwarden.sim.guarded import Reply
 from memwarden.sim.result import Kind
 from memwarden.sim.run import Run, simulate
-from memwarden.sim.scenario import Change, Disk, Group, Grow, Machine, Program, ReadFile, Scenario, WriteFile
+from memwarden.sim.scenario import (
+    Change,
+    Disk,
+    Group,
+    Grow,
+    Machine,
+    Mlock,
+    Program,
+    ReadFile,
+    Scenario,
+    WriteFile,
+)
 from memwarden.sim.view import snapshot
 from memwarden.state.intents import (
     CgroupId,
@@ -81,6 +92,28 @@ def test_of_who_hangs_process_mrelease_takes_the_memory_at_once():
         assert (stage.usage() == 0) is release  # the OOM reaper comes to those alone that the kernel kills
 
 
+def test_without_process_mrelease_it_comes_back_when_the_process_ends():
+    # kernel.md 1.8: absent in 5.10. SIGKILL at 2 s and 20 s of hanging: back at 22 s.
+    machine = MACHINE._replace(process_mrelease=False)
+    stage = Stage(GROW._replace(exit_held_us=20_000_000), machine=machine)
+    stage.do(Kill(stage.cgroup("/s"), release=True))
+    before = stage.usage()
+    stage.until(21.9)
+    assert stage.usage() == before > 15 * MIB
+    stage.until(22.1)
+    assert stage.usage() == 0
+
+
+def test_locked_memory_is_released_where_it_is_reaped():
+    # v5.17 and v5.18 __oom_reap_task_mm, as process_mrelease calls it: VM_LOCKED is passed over, or is not.
+    holder = Program("h", "/s/a.service", (Mlock(8 * MIB), Grow(None, 4 * MIB)), exit_held_us=20_000_000)
+    for reaped, left in ((True, 0), (False, 8 * MIB)):
+        stage = Stage(holder, machine=MACHINE._replace(reaps_locked=reaped))
+        stage.do(Kill(stage.cgroup("/s"), release=True))
+        stage.until(2.1)
+        assert stage.usage() == left
+
+
 def test_a_process_is_killed_by_its_identity():
     stage = Stage()
     target = stage.process()
@@ -146,6 +179,26 @@ def test_reclaim_takes_what_can_be_taken_and_says_so():
     assert "only" in outcome.error
     assert stage.usage() == 20 * MIB
     assert not stage.do(Reclaim(stage.cgroup(), 30 * MIB)).done
+
+
+def test_memory_reclaim_is_given_up_after_seventeen_rounds_in_vain():
+    # kernel.md 7: EAGAIN if 17 rounds freed nothing. A round in vain costs pass_us: 17 x 1000 us.
+    stage = Stage(machine=MACHINE._replace(pass_us=1000.0))
+    outcome = stage.do(Reclaim(stage.cgroup(), MIB))
+    assert (outcome.done, outcome.took_us) == (False, 17 * 1000)
+
+
+def test_memory_reclaim_waits_for_what_is_dirty():
+    # 40 MiB at 20 MiB/s are clean after 2 s; as long as pages come back no round is in vain.
+    writer = Program("w", "/s/a.service", (WriteFile("f", 60 * MIB, None, 1),))
+    machine = MACHINE._replace(disk=Disk(write_bps=20 * MIB))
+    stage = Stage(writer, until_s=1, machine=machine)
+    held = stage.usage()
+    outcome = stage.do(Reclaim(stage.cgroup(), 40 * MIB), wait_s=5)
+    assert (outcome.done, outcome.error) == (True, "")
+    assert outcome.took_us == pytest.approx(2_000_000, rel=0.05)
+    # kernel.md 7: 6.12 goes by quarters, so that it takes hardly more than it was asked for.
+    assert 40 * MIB <= held - stage.usage() <= 40 * MIB + 64 * 4096
 
 
 def test_memory_high_is_set_and_reclaimed_for_and_throttles():

@@ -123,6 +123,15 @@ def test_a_recording_becomes_a_file_that_can_be_simulated(cli, tmp_path):
     assert ran.code == 0
 
 
+@pytest.mark.parametrize(("series", "has"), [("5.10", False), ("6.1", True), ("6.12", True), ("7.2", True)])
+def test_what_a_reaper_takes_and_who_may_call_it_is_the_kernels(cli, tmp_path, series, has):
+    # kernel.md 1.8: process_mrelease is absent in 5.10, present from 6.1 on; locked memory goes since 5.18.
+    path = tmp_path / "out.toml"
+    assert cli("simulate", "--from", LAB.parent / series / "single.rootar", "--write", path).code == 0
+    machine = load(Text("x", path.read_text()), name="x").scenario.machine
+    assert (machine.reaps_locked, machine.process_mrelease) == (has, has)
+
+
 @pytest.mark.live
 def test_a_process_of_this_machine_its_cgroup_and_its_memory(cli, tmp_path):
     path = tmp_path / "live.toml"

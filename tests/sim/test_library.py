@@ -7,6 +7,8 @@ import pytest
 from lab.arena.scenarios import SCENARIOS
 from memwarden.host import scenario_files
 from memwarden.sim import scenario as sim
+from memwarden.sim.result import Kind
+from memwarden.sim.run import simulate
 from memwarden.sim.words.load import load
 from memwarden.sim.words.render import render
 from memwarden.units import MIB, SECOND_US
@@ -86,3 +88,20 @@ def test_a_scenario_of_the_arena_has_the_arenas_numbers(stage):
         high = sim.MAX if one.high_mib is None else one.high_mib * MIB
         assert groups[program.cgroup].high_bytes == high
     assert len([path for path in groups if path.startswith("/tenants.slice/idle")]) == stage.cgroups
+
+
+def test_of_two_tenants_the_calm_one_keeps_what_memory_low_says():
+    """Protection is a floor while anything else can go (kernel.md 3): usage is above it before and after."""
+    told = read("two-tenants")
+    bare = told._replace(groups=tuple(one._replace(low_bytes=0) for one in told.groups))
+    low = next(one.low_bytes for one in told.groups if one.path == "/tenants/calm")
+    held, died = [], []
+    for scenario in (told, bare):
+        result = simulate(scenario)
+        calm = [one.groups["/tenants/calm"].usage for one in result.samples if one.time_us > 31 * SECOND_US]
+        held.append([usage.anon + usage.file for usage in calm])
+        died.append([one.program for one in result.events if one.kind is Kind.OOM_KILL])
+    assert held[0][0] > low + 100 * MIB
+    assert low <= min(held[0]) < low + 50 * MIB
+    assert min(held[1]) < low - 100 * MIB
+    assert died == [["leaky", "helper"]] * 2  # memory.oom.group

@@ -72,3 +72,34 @@ def test_tasks_that_want_more_processors_than_there_are_take_turns():
     one, two, four = gc_moved(1), gc_moved(2), gc_moved(4)
     assert two == pytest.approx(2 * one, rel=0.1)
     assert four == pytest.approx(2 * one, rel=0.1)
+
+
+def test_who_ran_before_on_the_other_processors_counts_against_the_one_that_stalls():
+    """collect_percpu_times: a processor's weight is its busy time of the period, whenever that was.
+
+    In each period somebody stalls for a tenth of it, alone, and another runs for four tenths: of five tenths
+    of busy time one is the stalling processor's own and half of four is on it, which is 0.6 of all.
+    """
+    pressure, period, stalled = Pressure(cpus=2, hz=250), 2_004_000, []
+    for number in range(3):
+        before = pressure.full_us
+        pressure.stalled, pressure.own_us = 1, period * 0.1
+        pressure.advance(number * period + period // 10)
+        pressure.stalled, pressure.own_us, pressure.running = 0, 0.0, 1.0
+        stalled.append(pressure.full_us - before)
+        assert pressure.watched
+        pressure.advance(number * period + period // 2)
+        pressure.running = 0.0
+        pressure.advance((number + 1) * period)
+    # Of the first period nobody knows yet.
+    assert stalled == pytest.approx([period * 0.1, period * 0.06, period * 0.06])
+    assert pressure.some_us == pressure.full_us
+    pressure.advance(5 * period)
+    assert not pressure.watched
+
+
+def test_processors_that_all_stall_are_all_there_is():
+    pressure = Pressure(cpus=2, hz=250)
+    pressure.stalled = 2
+    pressure.advance(10_020_000)
+    assert (pressure.some_us, pressure.full_us) == (10_020_000, 10_020_000)

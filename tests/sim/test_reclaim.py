@@ -348,9 +348,28 @@ def test_pages_that_are_never_unused_are_swapped_all_the_same():
     simulation, _ = run(scenario(Program("p", "/a", (Grow(None, 20 * MIB),)), machine=SWAP, seconds=1))
     memcg = simulation.world.groups["/a"]
     memcg.holdings[0].touch_us = 0.0
-    # 1 + 2 + 5 + 10 + 20 of 5,120 pages are less than 64; of the next 40 come those missing, in steps of 32
-    assert shrink(simulation.world, memcg, 64, SimpleNamespace(reclaim=0.0, wait=0.0)) == 38 + 32
-    assert memcg.swap == 70
+    # 60/340 of 10, 20, 40, 80 and 160 of 5,120 pages are less than 64; of the next 56 come those missing, in
+    # steps of 32
+    assert shrink(simulation.world, memcg, 64, SimpleNamespace(reclaim=0.0, wait=0.0)) == 53 + 32
+    assert memcg.swap == 85
+
+
+@pytest.mark.parametrize(
+    ("swappiness", "pages"),
+    [
+        # get_scan_count: where only anonymous pages were reclaimed, their cost is twice that of files, so
+        # that of 6,072 pages S/2 / (S/2 + 200 - S) are scanned at each priority: 3/17 of 11, 23, 47, 94, 189
+        (60, 1 + 4 + 8 + 16 + 32),  # 5.10 and 6.1 took 61 each time, of so many under memory.max 24 MiB
+        (200, 1 + 2 + 5 + 11 + 23),  # all of them, from the first priority on
+        (100, 1 + 3 + 7 + 15 + 31),  # a third
+    ],
+)
+def test_of_anonymous_pages_alone_a_pass_looks_at_their_share_as_if_there_were_files(swappiness, pages):
+    machine = SWAP._replace(swappiness=swappiness)
+    program = Program("p", "/a", (Grow(None, 6072 * 4 * KIB),))
+    simulation, _ = run(scenario(program, machine=machine, seconds=1))
+    memcg = simulation.world.groups["/a"]
+    assert shrink(simulation.world, memcg, 32, SimpleNamespace(reclaim=0.0, wait=0.0)) == pages
 
 
 @pytest.mark.parametrize(

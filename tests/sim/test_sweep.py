@@ -31,6 +31,8 @@ def test_a_range_has_both_its_ends():
         ("duration=1s..2s:500ms", (1_000_000, 1_500_000, 2_000_000), ("1s", "1500ms", "2s")),
         ("program.p.grow.rate=1MiB/s..2MiB/s:1MiB/s", (MIB, 2 * MIB), ("1MiB/s", "2MiB/s")),
         ("machine.ram=1G..2G:3G", (GIB,), ("1GiB",)),
+        ("program.p.oom_score_adj=-500..500:500", (-500, 0, 500), ("-500", "0", "500")),
+        ("machine.fault=300ns..500ns:200ns", (300, 500), ("300ns", "500ns")),
     ],
 )
 def test_other_quantities(said, values, texts):
@@ -42,11 +44,18 @@ def test_other_quantities(said, values, texts):
     ("said", "problem"),
     [
         ("memory.high", "is no range"),
-        ("memory.high=1G..2G", "is no range"),
+        ("memory.high=1G..2G", "has no STEP; write it as memory.high=1G..4G:128M"),
+        ("memory.high=..2G:1M", "has no FROM"),
+        ("memory.high=1G..:1M", "has no TO"),
+        ("memory.high=1G-2G:1M", "is no range"),
         ("=1G..2G:1M", "is no range"),
-        ("memory.high=1G..2s:1M", "are not three quantities of one kind"),
-        ("memory.high=2G..1G:1M", "goes nowhere"),
-        ("memory.high=1G..2G:0B", "goes nowhere"),
+        ("duration=-5s..5s", 'FROM, "-5s", is below zero; write 0 or more'),
+        ("seed=1..3:-1", "STEP is not more than nothing"),
+        ("memory.high=1G..2Q:1M", 'TO, "2Q", is no quantity'),
+        ("memory.high=1G..2s:1M", "are not of one kind"),
+        ("duration=1s..5:1s", "are not of one kind"),
+        ("memory.high=2G..1G:1M", "FROM is more than TO"),
+        ("memory.high=1G..2G:0B", "STEP is not more than nothing"),
         ("memory.high=0B..1G:1B", "has 1073741825 values; take a larger STEP"),
     ],
 )

@@ -69,6 +69,11 @@ def test_what_is_wrong(value, units, text):
     assert str(error.value) == text
 
 
+def test_a_size_where_a_rate_belongs_is_asked_about():
+    with pytest.raises(q.WrongError, match=r"\(did you mean MiB/s\?\)"):
+        q.read("20MiB", q.BYTE_RATES, "x")
+
+
 def test_a_size_without_its_i_is_asked_about():
     with pytest.raises(q.WrongError, match=r"\(did you mean MiB\?\)"):
         q.read("512M", q.SIZES, "x")

@@ -26,6 +26,7 @@ __all__ = [
     "collector",
     "find_cgroup",
     "height",
+    "note",
     "recorded",
     "refuse_existing",
     "use_color",
@@ -157,6 +158,13 @@ def use_color(args: argparse.Namespace) -> bool:
 def write(text: str) -> None:
     """Text to standard output, ended by one newline."""
     sys.stdout.write(text if text.endswith("\n") else text + "\n")
+
+
+def note(sentence: str) -> None:
+    """A sentence to standard error; names in it are the user's, but not always the user's own."""
+    from memwarden.present.text import escape
+
+    sys.stderr.write(f"memwarden: {escape(sentence)}\n")
 
 
 def write_json(document: dict[str, Any]) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from memwarden.guard.ir import Policy
     from memwarden.guard.policy.load import Loaded
@@ -27,7 +27,8 @@ examples:
 A POLICY is a file (and FILE.d/*.toml beside it), a folder (policy.toml, or the
 built-in policy, and policy.d/*.toml), "default" for the built-in one, or - for
 standard input. Left out: /etc/memwarden, or the built-in one. Another tool's
-policy is a file, or a folder with all files of it.
+policy is a file, a folder with all files of it, or - where what it says tells
+whose it is.
 memwarden policy ACTION --help tells more.
 """
 NO_RULE = "has no rule, so that the guard does nothing; write a [[rule]]"
@@ -60,79 +61,38 @@ def run(args: argparse.Namespace) -> int:
     return code
 
 
-def read(where: str | None) -> tuple[PolicyFiles, Loaded]:
-    """The files of a policy, and what they say."""
+def read(where: str | None, files: PolicyFiles | None = None) -> tuple[PolicyFiles, Loaded]:
+    """The files of a policy, if they were not read yet, and what they say."""
     from memwarden.guard.policy.load import load
     from memwarden.host.policy_files import read_policy
     from memwarden.words.document import Text
 
-    files = read_policy(where)
+    files = files or read_policy(where)
     return files, load([Text(*one) for one in files.texts], name=files.name)
 
 
-def kind(where: str | None) -> str | None:
-    """The tool whose policy this is, by what is in the file; ``None`` where it is one of ours."""
-    found = _recognised(where)
-    return found and found[0]
-
-
-def in_effect(where: str | None) -> Loaded:
-    """A policy to look at: ours as :func:`usable` has it, or another tool's, whose notes are in it."""
-    from memwarden.guard.policy.load import Loaded
-
-    found = None if where is None else foreign(where)
-    return usable(where) if found is None else Loaded(found, (), {}, protected(found))
-
-
-def protected(policy: Policy) -> dict[str, tuple[str, ...]]:
-    """Whom another tool's policy keeps alive, as the one section that this is in a policy of ours."""
-    return {"services": policy.protect} if policy.protect else {}
-
-
-def foreign(where: str, *, bug_compatible: bool = False) -> Policy | None:
-    """Another tool's policy, by what is in the file; ``None`` where it is one of ours, or nothing says so."""
-    from memwarden.guard import foreign as others
-
-    found = _recognised(where)
-    return None if found is None else others.load(found[0], found[1], bug_compatible=bug_compatible)
-
-
-def _recognised(where: str | None) -> tuple[str, dict[str, str]] | None:
-    """The tool, and its files by their names: one, or all of a folder."""
-    import os
-
-    from memwarden.errors import InputError
-    from memwarden.guard.foreign import recognise
-    from memwarden.host.policy_files import BUILT_IN, STDIN, is_ours
-
-    if where is None or where in (BUILT_IN, STDIN) or (os.path.isdir(where) and is_ours(where)):
-        return None
-    texts = texts_of(where)
-    tools = sorted({tool for path in texts if (tool := recognise(path, texts[path]))})
-    if len(tools) > 1:
-        raise InputError(f"{where}: holds files of {' and '.join(tools)}; name those of one of them")
-    return (tools[0], texts) if tools else None
-
-
-def texts_of(where: str) -> dict[str, str]:
-    """The text of a file by its name, or of those in a folder that are another tool's, main files first."""
+def texts_of(*paths: str) -> dict[str, str]:
+    """The text of each file by its name; of a folder those that are another tool's, main files first."""
     import os
 
     from memwarden.guard.foreign import recognise
     from memwarden.host.policy_files import read_folder, read_text
 
-    if not os.path.isdir(where):
-        return dict([read_text(where)])
-    found = [(path, text) for path, text in read_folder(where) if recognise(path, text)]
-    return dict(sorted(found, key=lambda one: recognise(one[0], "") is None))
+    texts: dict[str, str] = {}
+    for where in paths:
+        if os.path.isdir(where):
+            found = [(path, text) for path, text in read_folder(where) if recognise(path, text)]
+            texts |= sorted(found, key=lambda one: recognise(one[0], "") is None)
+        else:
+            texts |= [read_text(where)]
+    return texts
 
 
-def tool_of(texts: Mapping[str, str]) -> str | None:
-    """Whose policy the files are, by the first of them that says so."""
+def tools_of(texts: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """The files that say whose policy they are, and whose that is."""
     from memwarden.guard.foreign import recognise
 
-    kinds = (recognise(path, text) for path, text in texts.items())
-    return next((kind for kind in kinds if kind is not None), None)
+    return ((path, tool) for path, text in texts.items() if (tool := recognise(path, text)))
 
 
 def acting(where: str, *more: str, bug_compatible: bool) -> Policy:
@@ -140,19 +100,23 @@ def acting(where: str, *more: str, bug_compatible: bool) -> Policy:
 
     ``more`` are further files of another tool's, as ``policy convert`` takes them.
     """
-    import sys
+    from memwarden.cli import common
+    from memwarden.guard import foreign
+    from memwarden.host.policy_files import STDIN, read_policy
 
-    if more:
-        found: Policy | None = _of_several((where, *more), bug_compatible=bug_compatible)
+    # Standard input can be read once only.
+    files = read_policy(where) if where == STDIN and not more else None
+    tool, texts = _of_several(where, *more) if more else _of_one(where, files)
+    if tool is not None:
+        found = foreign.load(tool, texts, bug_compatible=bug_compatible)
     else:
-        found = foreign(where, bug_compatible=bug_compatible)
-    if found is None:
-        found = usable(where, bug_compatible=bug_compatible).policy
-        assert found is not None
+        ours = usable(where, files).policy
+        assert ours is not None
+        found = ours
         if not found.rules:
-            sys.stderr.write(f"memwarden: {found.name}: {NO_RULE}\n")
+            common.note(f"{found.name}: {NO_RULE}")
     for note in found.notes:
-        sys.stderr.write(f"memwarden: {_with_file(note, found.name)}\n")
+        common.note(_with_file(note, found.name))
     return found
 
 
@@ -162,60 +126,77 @@ def _with_file(note: str, name: str) -> str:
     return note if note.startswith(f"{name}: ") or (file and line.isdecimal()) else f"{name}: {note}"
 
 
-def _of_several(paths: tuple[str, ...], *, bug_compatible: bool) -> Policy:
-    from memwarden.errors import UsageError
-    from memwarden.guard import foreign as others
-    from memwarden.host.policy_files import BUILT_IN
+def in_effect(where: str | None) -> Loaded:
+    """A policy to look at: ours as :func:`usable` has it, or another tool's, whose notes are in it."""
+    from memwarden.guard import foreign
+    from memwarden.guard.policy.load import Loaded
+    from memwarden.host.policy_files import STDIN, read_policy
 
-    ours = [path for path in paths if path in (BUILT_IN, "none") or path.endswith(".toml")]
-    texts: dict[str, str] = {}
-    for path in () if ours else paths:
-        texts |= texts_of(path)
-    tools = {path: tool for path, text in texts.items() if (tool := others.recognise(path, text))}
-    tool = next(iter(tools.values()), None)
-    wrong = [*ours, *(path for path in tools if tools[path] != tool), *([] if tools else paths)]
-    if wrong or tool is None:
-        raise UsageError(
-            f"{wrong[0]}: several files are one policy of another tool, and this is none of them; give one "
-            "--policy, and --compare for each other"
-        )
-    return others.load(tool, texts, bug_compatible=bug_compatible)
+    files = read_policy(where) if where == STDIN else None
+    tool, texts = (None, {}) if where is None else _of_one(where, files)
+    if tool is None:
+        return usable(where, files)
+    found = foreign.load(tool, texts)
+    return Loaded(found, (), {}, protected(found))
 
 
-def usable(where: str | None, *, bug_compatible: bool = False) -> Loaded:
-    """A policy that is right; what is odd about its files goes to standard error.
+def protected(policy: Policy) -> dict[str, tuple[str, ...]]:
+    """Whom another tool's policy keeps alive, as the one section that this is in a policy of ours."""
+    return {"services": policy.protect} if policy.protect else {}
 
-    On standard input, which can be read only once, it may be another tool's. Raises :class:`InputError` with
-    the first of what is wrong.
-    """
-    import sys
+
+def _of_one(where: str, files: PolicyFiles | None) -> tuple[str | None, dict[str, str]]:
+    """Whose policy a file or a folder is, and its texts; ``None`` where nothing says that it is another's."""
+    import os
 
     from memwarden.errors import InputError
+    from memwarden.host.policy_files import BUILT_IN, is_ours
 
-    files, loaded = read(where)
+    if where == BUILT_IN or (os.path.isdir(where) and is_ours(where)):
+        return None, {}
+    texts = texts_of(where) if files is None else dict(files.texts)
+    tools = sorted({tool for _, tool in tools_of(texts)})
+    if len(tools) > 1:
+        raise InputError(f"{where}: holds files of {' and '.join(tools)}; name those of one of them")
+    return next(iter(tools), None), texts
+
+
+def _of_several(*paths: str) -> tuple[str, dict[str, str]]:
+    """Whose policy the files together are, which is one of another tool."""
+    from memwarden.errors import UsageError
+    from memwarden.host.policy_files import BUILT_IN
+
+    wrong = [path for path in paths if path in (BUILT_IN, "none") or path.endswith(".toml")]
+    texts = {} if wrong else texts_of(*paths)
+    tools = dict(tools_of(texts))
+    tool = next(iter(tools.values()), None)
+    wrong += [path for path in tools if tools[path] != tool]
+    if tool is None or wrong:
+        raise UsageError(
+            f"{[*wrong, *paths][0]}: several files are one policy of another tool, and this is none of them; "
+            "give one --policy, and --compare for each other"
+        )
+    return tool, texts
+
+
+def usable(where: str | None, files: PolicyFiles | None = None) -> Loaded:
+    """A policy that is right, of ``files`` if they were read; what is odd about them goes to standard error.
+
+    Raises :class:`InputError` with the first of what is wrong.
+    """
+    from memwarden.cli import common
+    from memwarden.errors import InputError
+
+    files, loaded = read(where, files)
     for path, note in files.notes:
-        sys.stderr.write(f"memwarden: {path}: {note}\n")
+        common.note(f"{path}: {note}")
     if loaded.policy is None:
-        theirs = _on_standard_input(files, bug_compatible=bug_compatible) if where == "-" else None
-        if theirs is not None:
-            return theirs
         of_no_policy(*files.texts[0])
         first = next(one for one in loaded.problems if not one.warning)
         rest = sum(not one.warning for one in loaded.problems) - 1
         more = f" (and {rest} more; memwarden policy check lists them)" if rest else ""
         raise InputError(f"{first}{more}")
     return loaded
-
-
-def _on_standard_input(files: PolicyFiles, *, bug_compatible: bool) -> Loaded | None:
-    from memwarden.guard import foreign as others
-    from memwarden.guard.policy.load import Loaded
-
-    tool = others.recognise(*files.texts[0])
-    if tool is None:
-        return None
-    found = others.load(tool, files.texts[0], bug_compatible=bug_compatible)
-    return Loaded(found, (), {}, protected(found))
 
 
 def of_no_policy(name: str, text: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING
 
 from memwarden.cli import common, policy
@@ -46,14 +45,12 @@ def run(args: argparse.Namespace) -> int:
     from memwarden.guard import foreign
     from memwarden.guard.policy.render import render
 
-    texts: dict[str, str] = {}
-    for path in args.files:
-        texts |= policy.texts_of(path)
+    texts = policy.texts_of(*args.files)
     found = foreign.load(args.kind or _kind(texts, args.files[0]), texts, bug_compatible=args.bug_compatible)
     toml = render(found)
     _same(found, toml)
     for note in found.notes:
-        sys.stderr.write(f"memwarden: {note}\n")
+        common.note(note)
     if args.format == "json":
         from memwarden.present import policy_json
 
@@ -65,10 +62,9 @@ def run(args: argparse.Namespace) -> int:
 
 def _kind(texts: dict[str, str], first: str) -> str:
     """Whose policy the first text that says so is."""
-    kind = policy.tool_of(texts)
-    if kind is None:
-        raise InputError(f"{next(iter(texts), first)}: nothing says whose policy this is; say it with --from")
-    return kind
+    for _, kind in policy.tools_of(texts):
+        return kind
+    raise InputError(f"{next(iter(texts), first)}: nothing says whose policy this is; say it with --from")
 
 
 def _same(found: Policy, toml: str) -> None:

@@ -116,6 +116,8 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError("--sweep and --seeds are two questions; ask one of them")
     if args.sweep is None and args.seeds is None and (args.keep is not None or args.jobs is not None):
         raise UsageError("--keep and --jobs are for many runs; give --sweep or --seeds, too")
+    if args.jobs is not None and args.jobs < 1:
+        raise UsageError(f"--jobs {args.jobs}: give a number of processes, 1 or more")
     if [args.scenario, args.source, *args.policies, *args.compare].count("-") > 1:
         raise UsageError("standard input (-) can be read only once; name files for the others")
     args.plot = list(dict.fromkeys(args.plot))
@@ -265,10 +267,10 @@ def _fetched(base: str, beside: str) -> Text:
 
 
 def _tell(problems: Sequence[Problem]) -> None:
-    for line in dict.fromkeys(f"memwarden: {problem}\n" for problem in problems):
+    for line in dict.fromkeys(map(str, problems)):
         if line not in _TOLD:
             _TOLD.add(line)
-            sys.stderr.write(line)
+            common.note(line)
 
 
 def policy_of(args: argparse.Namespace, *where: str) -> Policy | None:
@@ -295,9 +297,9 @@ def tell_unseen(policy: Policy | None, scenario: Scenario) -> None:
     there = {path for one in scenario.groups for path in ancestry(one.path)} | {"/"}
     missing = () if policy is None else absent(policy, there)
     if policy is not None and missing:
-        sys.stderr.write(
-            f"memwarden: {policy.name}: does nothing here: it watches {', '.join(missing)}, and there is no "
-            f"such cgroup in {scenario.name}\n"
+        common.note(
+            f"{policy.name}: does nothing here: it watches {', '.join(missing)}, and there is no such cgroup "
+            f"in {scenario.name}"
         )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from typing import TYPE_CHECKING
 
 from memwarden.errors import InputError
@@ -38,28 +37,30 @@ def scenario(source: str, settings: Sequence[str | Setting]) -> Scenario:
 
 def _tell_gone(source: str, snapshots: Sequence[Snapshot]) -> None:
     """Who ran at first and not at last is not in the scenario: it may be just who is looked for."""
-    from memwarden.present.text import escape, size
+    from memwarden.cli import common
+    from memwarden.present.text import size
     from memwarden.sim.first import LEAST
 
     before, last = snapshots[0], snapshots[-1]
     for path, one in before.cgroups.items():
         now = last.cgroups.get(path)
         if one.procs and not (now and now.procs) and (one.current_bytes or 0) >= LEAST:
-            sys.stderr.write(
-                f"memwarden: {source}: {escape(path)} had {size(one.current_bytes or 0)} in the first "
-                "snapshot and nobody in it in the last; it is not in the scenario, add it by hand\n"
+            common.note(
+                f"{source}: {path} had {size(one.current_bytes or 0)} in the first snapshot and nobody in it "
+                "in the last; it is not in the scenario, add it by hand"
             )
 
 
 def _tell_root(source: str, last: Snapshot) -> None:
     """Seen from within a container its own cgroup is the root and has a limit; a scenario's root has none."""
+    from memwarden.cli import common
     from memwarden.present.text import size
 
     limit = last.cgroups["/"].max_bytes if "/" in last.cgroups else None
     if isinstance(limit, int):
-        sys.stderr.write(
-            f"memwarden: {source}: its root has memory.max {size(limit)}, as a container's has; the root "
-            "of a scenario has none, bound the machine with ram in [machine] instead\n"
+        common.note(
+            f"{source}: its root has memory.max {size(limit)}, as a container's has; the root of a scenario "
+            "has none, bound the machine with ram in [machine] instead"
         )
 
 
@@ -67,6 +68,8 @@ def _recorded(path: str) -> list[Snapshot]:
     """The first and the last snapshot: what lies between them makes no difference."""
     from memwarden.collect.recordings import open_recording
 
+    if path.endswith(".toml"):
+        raise InputError(f"{path}: is no recording; a scenario is given without --from")
     recording = open_recording(path)
     if recording.kind == "signals":
         raise InputError(f"{path}: has signals of the machine only, and no cgroups; use an archive of record")

@@ -133,8 +133,21 @@ def _run(
 
 
 def _quiet() -> None:
-    """An interrupt is for the process that started us; it tells us to stop."""
+    """In a process of the pool: an interrupt is for who started us, who tells us to stop, or is gone."""
+    from threading import Thread
+
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    Thread(target=_outlived, daemon=True).start()
+
+
+def _outlived() -> None:
+    """End with who started us, though that was killed: nobody would ever tell us to stop."""
+    from multiprocessing import connection, parent_process
+
+    parent = parent_process()
+    assert parent is not None
+    connection.wait([parent.sentinel])
+    os._exit(1)
 
 
 def one(job: Job, policy: Policy | None) -> Point:

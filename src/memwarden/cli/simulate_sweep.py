@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING
 
 from memwarden.cli import common
@@ -40,7 +39,7 @@ def run(args: argparse.Namespace) -> int:
     except KeyboardInterrupt:
         stopped = True
         kept = f"; {args.keep} has them" if args.keep else ""
-        sys.stderr.write(f"memwarden: interrupted: {len(points)} of {len(jobs)} runs are done{kept}\n")
+        common.note(f"interrupted: {len(points)} of {len(jobs)} runs are done{kept}")
     _print(args, scenario, policy, swept, [points[number] for number in sorted(points)])
     return 130 if stopped else 0
 
@@ -57,11 +56,13 @@ def _seeds(count: int, scenario: Scenario) -> Sweep:
 def _swept(said: str, scenario: Scenario) -> Sweep:
     """The range, its key completed by the only cgroup that it can be of."""
     from memwarden.sim.sweep import sweep
+    from memwarden.sim.words.settings import keys_of
     from memwarden.sim.words.words import GROUP
 
     found = sweep(said)
     knob = GROUP.key_of(found.key)
     if knob is None:
+        keys_of(found.key, f"--sweep {said}")
         return found
     plain = type(scenario.groups[0])("/") if scenario.groups else None
     having = [one.path for one in scenario.groups if getattr(one, knob.field) != getattr(plain, knob.field)]
@@ -98,7 +99,7 @@ def _print(
         from memwarden.present import plot_sweep
 
         if not points:
-            sys.stderr.write(f"memwarden: {path}: is not written, since nothing is done yet\n")
+            common.note(f"{path}: is not written, since nothing is done yet")
             continue
         with common.whole_file(path, force=args.force, mode=0o644) as file:
             plot_sweep.write(scenario, swept, points, path, file, policy=named)

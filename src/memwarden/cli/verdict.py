@@ -22,7 +22,7 @@ UNUSED: Final = "it is not used"
 
 def of(where: str | None) -> tuple[str, tuple[Problem, ...], str]:
     """Its name, what is wrong with it or odd about it, and what it comes to in words."""
-    if where is not None and os.path.isdir(where) and not is_ours(where) and policy.kind(where):
+    if where is not None and os.path.isdir(where) and not is_ours(where) and _is_anothers(where):
         text = (
             f"the guard takes no folder of another tool; memwarden policy convert {where} makes it one file"
         )
@@ -48,6 +48,10 @@ def of(where: str | None) -> tuple[str, tuple[Problem, ...], str]:
             UNUSED,
         )
     return files.name, (*loaded.problems, *odd), said
+
+
+def _is_anothers(folder: str) -> bool:
+    return any(policy.tools_of(policy.texts_of(folder)))
 
 
 def _another(

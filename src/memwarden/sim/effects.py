@@ -6,7 +6,6 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from memwarden.sim import knobs
-from memwarden.sim.memory.shrink import shrink
 from memwarden.sim.result import Kind
 from memwarden.sim.view import start_ticks
 from memwarden.sim.world.memcg import PAGE, pages_of
@@ -50,6 +49,9 @@ class Effects:
             if isinstance(intent, SetHigh):
                 self._set_high(intent, report)
                 return
+            if isinstance(intent, Reclaim):
+                self._reclaim(intent, report)
+                return
             outcome = self._do(intent)
         except Refused as reason:
             report(Outcome(intent, done=False, error=str(reason)))
@@ -67,8 +69,6 @@ class Effects:
         match intent:
             case Notify():
                 return Outcome(intent, done=True)
-            case Reclaim(cgroup, amount, swappiness):
-                return self._reclaim(intent, self._memcg(cgroup), amount // PAGE, swappiness)
             case Freeze(cgroup) | Thaw(cgroup):
                 knobs.freeze(world, self._memcg(cgroup), frozen=isinstance(intent, Freeze))
                 return Outcome(intent, done=True)
@@ -86,7 +86,7 @@ class Effects:
     def _set_high(self, intent: SetHigh, report: Callable[[Outcome], None]) -> None:
         """Done when what is above was reclaimed, or could not be: that may take the disk a while."""
 
-        def lowered(writer: knobs.Lowering) -> None:
+        def lowered(writer: knobs.Writer) -> None:
             rest_us = int(writer.took_us)
             outcome = Outcome(intent, done=True, took_us=writer.passed_us + rest_us)
             self._tell(outcome, rest_us, report)
@@ -96,16 +96,19 @@ class Effects:
         self._world.say(Kind.CHANGED, memcg.path, detail=f"memory.high={intent.high_bytes}")
         knobs.Lowering(self._world, memcg, memcg.high, lowered).go_on()
 
-    def _reclaim(self, intent: Intent, memcg: Memcg, want: int, swappiness: int | None) -> Outcome:
-        """``memory.reclaim``: EAGAIN where less than asked for was freed."""
-        writer, freed = knobs.Writer(), 0
-        while freed < want and (
-            got := shrink(self._world, memcg, want - freed, writer, swappiness=swappiness)
-        ):
-            freed += got
-        enough = freed >= want
-        error = "" if enough else f"memory.reclaim of {memcg.path}: only {freed * PAGE} bytes could be freed"
-        return Outcome(intent, done=freed > 0 or enough, error=error, took_us=int(writer.took_us))
+    def _reclaim(self, intent: Reclaim, report: Callable[[Outcome], None]) -> None:
+        """``memory.reclaim``: EAGAIN where less than asked for was freed, after 17 rounds in vain."""
+
+        def ended(writer: knobs.Writer) -> None:
+            enough = writer.missing() <= 0
+            rest_us, got = int(writer.took_us), writer.freed * PAGE
+            error = "" if enough else f"memory.reclaim of {memcg.path}: only {got} bytes could be freed"
+            done, took_us = got > 0 or enough, writer.passed_us + rest_us
+            self._tell(Outcome(intent, done=done, error=error, took_us=took_us), rest_us, report)
+
+        memcg = self._memcg(intent.cgroup)
+        asked = intent.amount_bytes // PAGE, intent.swappiness
+        knobs.Reclaiming(self._world, memcg, asked, ended).go_on()
 
     def _terminate(self, target: Target) -> int:
         procs = self._procs(target)
@@ -116,7 +119,11 @@ class Effects:
         return len(procs)
 
     def _kill(self, target: Target, *, release: bool) -> int:
-        """SIGKILL, and ``process_mrelease``, which does at once what the OOM reaper does in a while."""
+        """SIGKILL, and ``process_mrelease``, which does at once what the OOM reaper does in a while.
+
+        A kernel without it says ENOSYS, and the memory comes back when the process ends by itself.
+        """
+        release = release and self._world.machine.process_mrelease
         procs = self._procs(target)
         for proc in procs:
             held = proc.resident, proc.swapped

@@ -7,10 +7,11 @@ and swap.max only take effect.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Final
 
 from memwarden.sim.memory import oom
-from memwarden.sim.memory.shrink import shrink
+from memwarden.sim.memory.shrink import CLUSTER, shrink
 from memwarden.sim.memory.writeback import look_again
 from memwarden.sim.result import Kind
 from memwarden.sim.world.memcg import Memcg, pages_of
@@ -37,44 +38,47 @@ ROUNDS: Final = 16
 """``MAX_RECLAIM_RETRIES`` of a writer."""
 
 
-class Writer:
-    """Who writes a knob, or memory.reclaim: pays for the reclaim with its own time."""
+class Writer(ABC):
+    """Who writes a knob, or memory.reclaim: pays for the reclaim with its own time.
 
-    def __init__(self) -> None:
+    It reclaims until nothing is missing, or 17 rounds were in vain, and then goes on. Where pages wait for
+    the disk a round waits for them, as long as one of a charge does.
+    """
+
+    def __init__(self, world: World, memcg: Memcg, then: Callable[[Writer], None]) -> None:
+        self.world = world
+        self.memcg = memcg
         self.reclaim = self.wait = 0.0
+        self.looks = 0
+        self.freed = 0
+        """Pages that it got so far."""
+        self.passed_us = 0
+        """How long it was at it so far."""
+        self._tries = 0
+        self._then = then
 
     @property
     def took_us(self) -> float:
         """How long it was at it, of what has not passed yet."""
         return self.reclaim + self.wait
 
+    @abstractmethod
+    def missing(self) -> int:
+        """Pages that it still wants."""
 
-class Lowering(Writer):
-    """Reclaims until usage is down to so many pages, or 17 rounds were in vain, and then goes on.
-
-    Where pages wait for the disk a round waits for them, as long as one of a charge does.
-    """
-
-    def __init__(self, world: World, memcg: Memcg, pages: int, then: Callable[[Lowering], None]) -> None:
-        super().__init__()
-        self.world = world
-        self.looks = 0
-        self.passed_us = 0
-        """How long it was at it so far."""
-        self._memcg = memcg
-        self._pages = pages
-        self._tries = 0
-        self._then = then
+    @abstractmethod
+    def once(self, missing: int) -> int:
+        """One reclaim; how many pages it freed."""
 
     def go_on(self, _token: int = 0) -> None:
         """From its start, or from where it had to wait."""
-        memcg = self._memcg
-        while memcg.usage > self._pages and self._tries <= ROUNDS:
-            if shrink(self.world, memcg, memcg.usage - self._pages, self):
+        while (missing := self.missing()) > 0 and self._tries <= ROUNDS:
+            if freed := self.once(missing):
+                self.freed += freed
                 self.looks = 0
                 continue
             try:
-                self._tries += look_again(self, memcg)
+                self._tries += look_again(self, self.memcg)
             except Retry as retry:
                 took_us = int(self.took_us + retry.wait_us)
                 self.passed_us += took_us
@@ -82,6 +86,48 @@ class Lowering(Writer):
                 self.world.at(self.world.now + took_us, self.go_on)
                 return
         self._then(self)
+
+
+class Lowering(Writer):
+    """Writes a limit: until usage is down to so many pages."""
+
+    def __init__(self, world: World, memcg: Memcg, pages: int, then: Callable[[Writer], None]) -> None:
+        super().__init__(world, memcg, then)
+        self._pages = pages
+
+    def missing(self) -> int:
+        """What is above the limit."""
+        return self.memcg.usage - self._pages
+
+    def once(self, missing: int) -> int:
+        """All that is above."""
+        return shrink(self.world, self.memcg, missing, self)
+
+
+class Reclaiming(Writer):
+    """Writes memory.reclaim: until so much was freed (``mm/memcontrol.c:memory_reclaim``, v6.12).
+
+    The kernel drains each processor's lists before its last attempt; there are none here.
+    """
+
+    def __init__(
+        self,
+        world: World,
+        memcg: Memcg,
+        asked: tuple[int, int | None],
+        then: Callable[[Writer], None],
+    ) -> None:
+        super().__init__(world, memcg, then)
+        self._want, self._swappiness = asked
+
+    def missing(self) -> int:
+        """What was not freed of what was asked for."""
+        return self._want - self.freed
+
+    def once(self, missing: int) -> int:
+        """A quarter of what is missing, and what a reclaim takes at the least."""
+        want = max(missing // 4, CLUSTER)
+        return shrink(self.world, self.memcg, want, self, swappiness=self._swappiness)
 
 
 def write(world: World, change: Change) -> None:

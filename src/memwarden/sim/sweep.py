@@ -13,13 +13,14 @@ worst stall at a value or any above it, which never rises.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from memwarden.errors import UsageError
 from memwarden.sim.summary import PANIC
 from memwarden.sim.words.kinds import FREQUENCIES, SIZES
 from memwarden.words import quantities
-from memwarden.words.quantities import WrongError
+from memwarden.words.quantities import WrongError, shown
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -32,7 +33,16 @@ MOST: Final = 10_000
 SEED: Final = "seed"
 """The key whose values have no order."""
 SAMPLE: Final = "write it as memory.high=1G..4G:128M, that is KEY=FROM..TO:STEP"
-_UNITS: Final = (SIZES, quantities.DURATIONS, quantities.BYTE_RATES, FREQUENCIES, quantities.PPM, {"": 1})
+_UNITS: Final = (
+    SIZES,
+    quantities.DURATIONS,
+    quantities.BYTE_RATES,
+    FREQUENCIES,
+    quantities.PPM,
+    {"ns": 1},
+    {"": 1},
+)
+_WHOLE: Final = re.compile(r"-?[0-9]{1,20}")
 _WRITTEN: Final = (quantities.SIZES, *_UNITS[1:])
 
 
@@ -77,20 +87,34 @@ def sweep(said: str) -> Sweep:
     key, _, span = said.partition("=")
     first, _, rest = span.partition("..")
     last, _, step = rest.partition(":")
-    parts = [one.strip() for one in (first, last, step)]
-    if not key.strip() or not all(parts):
+    key, parts = key.strip(), {"FROM": first.strip(), "TO": last.strip(), "STEP": step.strip()}
+    if not key or ".." not in span:
         raise UsageError(f"--sweep {said}: is no range; {SAMPLE}")
-    for units, written in zip(_UNITS, _WRITTEN, strict=True):
-        found = [_number(one, units) for one in parts]
-        if None not in found:
-            numbers = [one for one in found if one is not None]
-            return _range(key.strip(), numbers, written, said)
-    raise UsageError(f"--sweep {said}: FROM, TO and STEP are not three quantities of one kind; {SAMPLE}")
+    for name, text in parts.items():
+        if not text:
+            raise UsageError(f"--sweep {said}: has no {name}; {SAMPLE}")
+        if _kind(text) is None and _kind(text.removeprefix("-")) is not None:
+            raise UsageError(f"--sweep {said}: {name}, {shown(text)}, is below zero; write 0 or more")
+        if _kind(text) is None:
+            raise UsageError(f"--sweep {said}: {name}, {shown(text)}, is no quantity; {SAMPLE}")
+    kind, *others = (_kind(text) for text in parts.values())
+    if kind is None or {*others} != {kind}:
+        raise UsageError(
+            f"--sweep {said}: FROM, TO and STEP are not of one kind; write all three with units of one"
+        )
+    numbers = [_number(text, _UNITS[kind]) or 0 for text in parts.values()]
+    return _range(key, numbers, _WRITTEN[kind], said)
+
+
+def _kind(text: str) -> int | None:
+    """The place of the units that it has: no two kinds share one."""
+    found = (at for at, units in enumerate(_UNITS) if _number(text, units) is not None)
+    return next(found, None)
 
 
 def _number(text: str, units: Mapping[str, int]) -> int | None:
     if "" in units:
-        return int(text) if text.isascii() and text.isdigit() else None
+        return int(text) if _WHOLE.fullmatch(text) else None
     try:
         return quantities.read(text, units, "1")
     except WrongError:
@@ -99,10 +123,10 @@ def _number(text: str, units: Mapping[str, int]) -> int | None:
 
 def _range(key: str, numbers: list[int], units: Mapping[str, int], said: str) -> Sweep:
     first, last, step = numbers
-    if step <= 0 or last < first:
-        raise UsageError(
-            f"--sweep {said}: goes nowhere; FROM has to be the lesser, and STEP more than nothing"
-        )
+    if last < first:
+        raise UsageError(f"--sweep {said}: FROM is more than TO; write the lesser one first")
+    if step <= 0:
+        raise UsageError(f"--sweep {said}: STEP is not more than nothing; write how far apart the values are")
     if (last - first) // step >= MOST:
         raise UsageError(f"--sweep {said}: has {(last - first) // step + 1} values; take a larger STEP")
     values = tuple(range(first, last + 1, step))

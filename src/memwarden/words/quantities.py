@@ -74,7 +74,7 @@ def read(value: object, units: Mapping[str, int], example: str, *, signed: bool 
     if unit is None:
         raise WrongError(f'{shown(value)} has no unit; write it as "{example}"')
     if unit not in units:
-        meant = _MEANT.get(unit, "")
+        meant = f"{unit}/s" if f"{unit}/s" in units else _MEANT.get(unit, "")
         hint = f" (did you mean {meant}?)" if meant.split(" ")[0] in units else nearest(unit, units)
         raise WrongError(f"{shown(value)}: the unit is not one of {', '.join(units)}{hint}")
     parts = int(whole + fraction) * units[unit]

@@ -63,18 +63,24 @@ def _easy(memcg: Memcg) -> int:
 
 def _slow(task: Task, memcg: Memcg, want: tuple[int, int], *, huge: bool) -> int:
     """``want``: what is asked for at once, and what the task goes on to ask for then."""
-    pages = _fit(task, memcg, *want, huge=huge)
     batch = task.world.batch
-    if pages < batch and any(above.usage + batch > above.max for above in memcg.chain):
-        # No room for a batch: every page is charged, and owed, by itself.
+    full = not huge and _full(memcg, batch)
+    pages = _fit(task, memcg, *want, huge=huge)
+    if high.exceeded(memcg) and (full or (pages < batch and _full(memcg, batch))):
+        # No room for a batch: the page is charged, and owed, by itself, whatever reclaim gave for it.
+        pages = batch = 1
+    elif pages < batch and _full(memcg, batch):
         batch = 1
-        pages = 1 if high.exceeded(memcg) else pages
     pages = allocate(task, pages)
     task.world.charge(memcg, pages)
     high.owes(task, memcg, max(pages, batch))
     if task.over_high:
         high.handle_over_high(task, memcg)
     return pages
+
+
+def _full(memcg: Memcg, pages: int) -> bool:
+    return any(above.usage + pages > above.max for above in memcg.chain)
 
 
 def _fit(task: Task, memcg: Memcg, want: int, goal: int, *, huge: bool) -> int:

@@ -11,6 +11,7 @@ from memwarden.sim.memory import oom
 from memwarden.sim.memory.shrink import CLUSTER, shrink
 from memwarden.sim.memory.writeback import look_again
 from memwarden.sim.result import Kind
+from memwarden.sim.world.pressure import Occupied
 from memwarden.sim.world.process import Retry
 
 if TYPE_CHECKING:
@@ -65,6 +66,8 @@ class Kswapd:
         self.failed = 0
         self.stalls, self.runs = 0, 0.0
         """What it adds to those who stall, and to those who run."""
+        self.occupied = Occupied(world.now, world.root.pressure.period)
+        self.counted_us = 0.0
 
     def wake(self) -> None:
         """``wakeup_kswapd``."""
@@ -86,8 +89,11 @@ class Kswapd:
         world, pressure = self.world, self.world.root.pressure
         pressure.advance(world.now)
         pressure.stalled -= self.stalls
+        pressure.own_us -= self.counted_us
         world.running -= self.runs
         self.stalls, self.runs = 0, 0.0
+        self.counted_us = 0.0
+        self.occupied.goes_on(world.now, 0.0)
         missing = world.marks.high_pages - world.free
         if missing <= 0 or self.failed >= HOPELESS:
             self.awake = False
@@ -101,6 +107,9 @@ class Kswapd:
         slow = world.slow
         took = self.reclaim * slow + self.wait
         self.stalls, self.runs = 1, self.reclaim * slow / took if took else 0.0
+        self.counted_us = self.occupied.last_us
+        self.occupied.goes_on(world.now, 1.0)
         pressure.stalled += self.stalls
+        pressure.own_us += self.counted_us
         world.running += self.runs
         world.at(world.now + max(int(took), 1), self._run)

@@ -88,7 +88,7 @@ def _passes(
         while freed < want:
             lists = _lists(world, target, guarded, spared, swappiness, below_low=below_low)
             if not rounds and lists:
-                pages, rounds = priorities(world, target, lists, want // times)
+                pages, rounds = priorities(world, target, lists, want // times, swappiness)
                 want = max(want, pages * times)
             back = _written(world, lists, want - freed, payer)
             world.stolen += back if target.parent is None else 0
@@ -122,13 +122,16 @@ def _passes(
     return freed, rounds if freed >= want else PRIORITIES
 
 
-def priorities(world: World, target: Memcg, lists: list[Lists], want: int) -> tuple[int, int]:
+def priorities(
+    world: World, target: Memcg, lists: list[Lists], want: int, swappiness: int | None = None
+) -> tuple[int, int]:
     """Pages that one reclaim takes when it is asked for ``want``, and at how many priorities it looks.
 
     At each it looks at ``size >> priority`` of every list, in steps of ``SWAP_CLUSTER_MAX``, and goes on to
     the next while all of them together gave less than was asked for: of one list of 4096 pages 1 + 2 + 4 +
     8 + 16 are less than 32, and then come 32 (``do_try_to_free_pages``, ``get_scan_count``,
-    ``shrink_lruvec``). MGLRU takes ``MIN_LRU_BATCH`` of a list at the least, which mostly is enough at once
+    ``shrink_lruvec``). Where all is anonymous, and one cgroup's, only its share is looked at, as if there
+    were files. MGLRU takes ``MIN_LRU_BATCH`` of a list at the least, which mostly is enough at once
     (``evict_folios``, ``scan_folios``). Of the machine's reclaim no more is taken than asked for.
     """
     if target.parent is None:
@@ -136,11 +139,17 @@ def priorities(world: World, target: Memcg, lists: list[Lists], want: int) -> tu
         return want, min(ceil(log2(want * (1 << PRIORITIES - 1) / size + 1.0)), PRIORITIES)
     mglru = world.machine.traits.mglru
     batch = MIN_BATCH if mglru else CLUSTER
+    # SCAN_FRACT, when what was reclaimed so far was anonymous, too: of its costs and those of files two
+    # thirds are its own (anon_cost, file_cost), and half of its swappiness counts against that of files.
+    wanted = world.machine.swappiness if swappiness is None else swappiness
+    alone = not mglru and len(lists) == 1 and lists[0].anon and not lists[0].file
     taken = 0
     for rounds in range(1, PRIORITIES + 1):
         most = ceil((want - taken) / batch) * batch
         for one in lists:
             pages = int(one.scan) >> PRIORITIES - rounds
+            if alone and rounds < PRIORITIES:
+                pages = pages * wanted // (400 - wanted)
             if mglru and pages:
                 pages = min(ceil(pages / batch) * batch, int(one.scan))
             taken += min(pages, most)

@@ -29,7 +29,7 @@ from memwarden.words.near import nearest
 from memwarden.words.quantities import WrongError, shown
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from memwarden.sim.words.merge import Fetch
     from memwarden.sim.words.settings import Setting
@@ -127,7 +127,7 @@ class _Loading:
             here = spots.program(self._document.place, name)
             filled = tables.fields(tables.values(PROGRAM, one, here, others=PART_NAMED))
             parts = _parts(one, here) if isinstance(one, dict) else ()
-            if isinstance(one, dict) and not parts and not set(one) & PART_NAMED.keys():
+            if isinstance(one, dict) and _says_nothing_of(PART_NAMED, one, PROGRAM):
                 here.wrong(
                     f'does nothing; give it a part, as grow = {{ rate = "1MiB/s" }} ({", ".join(PART_NAMED)})'
                 )
@@ -215,9 +215,14 @@ def _change(table: object, place: Place, paths: frozenset[str], duration_us: int
                 found.append(sim.Change(knob=knob, value=kind.read(flat[knob]), **filled))
             except WrongError as wrong:
                 there.at(knob).wrong(f"{knob}: {wrong}")
-    if not set(KNOBS) & set(flat):
+    if _says_nothing_of(KNOBS, flat, CHANGE):
         there.wrong('changes nothing; write what, as memory.high = "1GiB"')
     return found
+
+
+def _says_nothing_of(names: Iterable[str], table: dict[str, Any], word: Word) -> bool:
+    """Whether none of these keys is there, nor one that may be meant for one of them."""
+    return all(word.key_of(one) is not None for one in table) and not set(names) & set(table)
 
 
 def _not_at_root(knobs: dict[str, Any], place: Place) -> None:

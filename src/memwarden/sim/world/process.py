@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from memwarden.sim.result import Kind
 from memwarden.sim.world.chance import Chance
+from memwarden.sim.world.pressure import Occupied
 from memwarden.sim.world.swapping import free_slots, unswap
 
 if TYPE_CHECKING:
@@ -144,14 +145,16 @@ class Proc:
     def _reap(self, _token: int) -> None:
         """``mm/oom_kill.c:__oom_reap_task_mm``: anonymous memory goes, what the kernel holds for it stays.
 
-        Locked memory goes too, as since "mm/munlock: delete munlock_vma_pages_all(), allow oomreap" (v5.18).
+        Locked memory goes where the kernel does so (``reaps_locked``); else it was passed over
+        (``can_madv_lru_vma``).
         """
         if self.unmapping or self.reaped:
             return
         self.reaped = True
         before = self.memcg.usage
         for held in self.holdings:
-            release(self.world, held, held.resident, held.swapped)
+            if held.kind != "locked" or self.world.machine.reaps_locked:
+                release(self.world, held, held.resident, held.swapped)
         self.returned += before - self.memcg.usage
         self.world.say(Kind.REAPED, self.memcg.path, proc=self, amount=before - self.memcg.usage)
 
@@ -224,8 +227,8 @@ class Task(ABC):
     """One part of a program at work. A subclass says in :meth:`work` what it does next."""
 
     __slots__ = (
-        "chance", "cpu", "faulted", "inside", "io", "looks", "over_high", "parked", "proc", "reclaim",
-        "share", "stalled", "stalled_for", "token", "tries", "vain", "wait", "world",
+        "chance", "counted_us", "cpu", "faulted", "inside", "io", "looks", "occupied", "over_high", "parked",
+        "proc", "reclaim", "share", "stalled", "stalled_for", "token", "tries", "vain", "wait", "world",
     )  # fmt: skip
 
     def __init__(self, proc: Proc) -> None:
@@ -242,6 +245,9 @@ class Task(ABC):
         """Priorities of the pass it is in at which all that could go was still to be written."""
         self.share = 0.0
         self.stalled = self.parked = False
+        self.occupied = Occupied(self.world.now, self.proc.memcg.pressure.period)
+        self.counted_us = 0.0
+        """What pressure counts of that while it stalls."""
         self.inside = False
         """In the kernel, where a charge is tried again: none of its own code is needed for that."""
         self.faulted = False
@@ -331,12 +337,16 @@ class Task(ABC):
         world.running += share - self.share
         mine, was = (0.0 if stalled else share), (0.0 if self.stalled else self.share)
         more = stalled - self.stalled
+        self.occupied.goes_on(world.now, 1.0 if stalled else share)
+        own_us = self.occupied.last_us if more > 0 else self.counted_us if not more else 0.0
         for memcg in self.proc.memcg.chain:
             pressure = memcg.pressure
-            if pressure.stalled or more:
+            if pressure.stalled or more or pressure.watched:
                 pressure.advance(world.now)
             pressure.running += mine - was
             pressure.stalled += more
+            pressure.own_us += own_us - self.counted_us
+        self.counted_us = own_us
         self.share, self.stalled = share, stalled
 
     def _impatient(self, stall: float) -> None:
