@@ -25,6 +25,7 @@ NOT_VERBS = {
     "simulate_from",
     "simulate_many",
     "simulate_sweep",
+    "verdict",
 }
 
 

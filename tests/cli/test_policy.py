@@ -5,10 +5,14 @@ from __future__ import annotations
 import io
 import json
 import os
+from contextlib import contextmanager
 
 import jsonschema
 import pytest
 
+from memwarden.collect.signals import HEADER
+from memwarden.daemon import reading
+from memwarden.errors import InputError
 from memwarden.guard import ir
 from memwarden.guard.policy.load import load
 from memwarden.present.policy_json import check_schema, schema
@@ -56,20 +60,68 @@ def test_all_that_is_wrong(cli, file):
 
 
 @pytest.mark.parametrize(
-    ("tool", "text"),
+    ("tool", "text", "rules"),
     [
-        ("oomd", '{"rulesets": []}'),
-        ("earlyoom", 'EARLYOOM_ARGS="-m 5"\n'),
-        ("nohang", "soft_threshold_min_mem = 8 %\n"),
+        ("earlyoom", 'EARLYOOM_ARGS="-m 5"\n', 2),
+        ("plain", '{"memory_pressure": "60%"}', 1),
+        ("systemd-oomd", "[OOM]\nSwapUsedLimit=80%\n", 0),
     ],
 )
-def test_another_tools_policy_is_named_and_not_called_bad_toml(cli, file, tool, text):
+def test_another_tools_policy_is_checked_as_the_guard_takes_it(cli, file, tool, text, rules):
     path = file(text, "their.policy")
+    ran = cli("policy", "check", path)
+    assert (ran.code, ran.err) == (0, "")
+    assert ran.out.endswith(f"{rules} rule{'' if rules == 1 else 's'}, read as {tool}\n")
+    assert len(reading.read(path)[0].rules) == rules
+    warnings = [line for line in ran.out.splitlines() if ": warning: " in line]
+    assert len(warnings) == len(reading.read(path)[1])
+
+
+def test_what_another_tool_does_not_start_with_is_an_error_of_the_check(cli, file):
+    path = file('EARLYOOM_ARGS="-m 120"\n', "earlyoom")
+    why = f"{path}:1: earlyoom would not start (exit code 15): -m: value 120 exceeds the limit 99 in '120'\n"
+    assert cli("policy", "check", path) == (1, f"{why}{path}: 1 error; it is not used\n", "")
+    oomd = file('{"rulesets": [{"name": "a", "detectors": [["g", {"name": "x"}]], "actions": []}]}', "o.json")
+    document = json.loads(cli("policy", "check", "--format", "json", oomd).out)
+    [problem] = document["policies"][0]["problems"]
+    assert (problem["file"], problem["line"], problem["severity"]) == (oomd, 1, "error")
+    assert problem["text"].startswith("oomd refuses this file: ")
+
+
+def test_a_check_says_no_where_the_guard_does(cli, file, tmp_path):
+    """A policy of ours without rules, another tool's under a name of ours, and a folder of another tool's."""
+    empty, named = file("", "empty.toml"), file("soft_threshold_min_mem = 8 %\n", "n.toml")
+    folder = tmp_path / "theirs"
+    folder.mkdir()
+    (folder / "oomd.conf").write_text("[OOM]\n")
+    for path, why in (
+        (empty, "has no rule, so that the guard does nothing; write a [[rule]]"),
+        (
+            named,
+            "is a policy of nohang, and .toml is for ours; memwarden policy convert makes it one of ours",
+        ),
+        (
+            str(folder),
+            f"the guard takes no folder of another tool; memwarden policy convert {folder} makes it one file",
+        ),
+    ):
+        said = f"{path}: {why}\n{path}: 1 error; it is not used\n"
+        assert cli("policy", "check", path) == (1, said, "")
+        with pytest.raises(InputError):
+            reading.read(path)
+
+
+def test_what_is_no_policy_at_all_is_called_what_it_is(cli, file):
+    recording = file(f"{HEADER}\n", "bad-hour.csv")
     said = (
-        f"{path}: is a policy of another tool; memwarden policy convert --from {tool} makes it one of ours\n"
-        f"{path}: 1 error; it is not used\n"
+        f"memwarden: {recording}: is a recording and no policy; memwarden policy replay takes it after one\n"
     )
-    assert cli("policy", "check", path) == (1, said, "")
+    assert cli("policy", "replay", recording, "default") == (3, "", said)
+    assert "is a recording and no policy" in cli("policy", "explain", "tests/roots/lab/6.12/low.rootar").err
+    other = file("{}", "x.json")
+    assert (
+        f"{other}: is JSON, and nothing in it says whose policy it is; " in cli("policy", "check", other).out
+    )
 
 
 def test_broken_json_is_not_called_bad_toml(cli, file):
@@ -103,14 +155,21 @@ def test_warnings_are_findings_only_when_asked(cli, file):
     assert cli("policy", "check", "--strict", path).code == 1
 
 
-@pytest.mark.parametrize("action", ["show", "explain"])
-def test_another_tools_policy_is_called_that(cli, file, action):
-    path = file('{"memory_pressure": "60%"}', "plain.json")
-    ran = cli("policy", action, path)
-    assert (ran.code, ran.out) == (3, "")
-    assert ran.err.endswith(
-        "is a policy of another tool; memwarden policy convert --from plain makes it one of ours\n"
+def test_another_tools_policy_is_explained_and_shown(cli, file):
+    path = file(
+        '{"swap_usage": "60%", "workload_protection": {"critical_services": ["x"], "oom_score_adj": -900}}',
+        "plain.json",
     )
+    explained = cli("policy", "explain", path)
+    assert (explained.code, explained.err) == (0, "")
+    assert "less than 40% of swap is free" in explained.out
+    # what cannot be expressed
+    assert "oom_score_adj: memwarden sets it on no process" in " ".join(explained.out.split())
+    assert cli("policy", "show", path).out == cli("policy", "convert", path).out
+    document = json.loads(cli("policy", "explain", path, "--format", "json").out)
+    jsonschema.validate(document, schema())
+    assert document["protected"] == {"services": ["x.service"]}
+    assert json.loads(cli("policy", "convert", path, "--format", "json").out) == document
 
 
 def test_a_name_that_is_no_file_learns_of_the_built_in_one(cli):
@@ -242,14 +301,36 @@ def test_what_cannot_be_said_is_not_printed(cli, file, monkeypatch):
     assert ran.err.startswith("memwarden: cannot be said in a policy of ours: ")
 
 
-def test_standard_input(cli, monkeypatch, tmp_path):
-    (tmp_path / "in").write_text(GOOD)
-    kept = os.dup(0)
-    try:
-        with (tmp_path / "in").open("rb") as stream:
-            os.dup2(stream.fileno(), 0)
-        monkeypatch.setattr("sys.stdin", io.StringIO())
+@pytest.fixture
+def given(monkeypatch, tmp_path):
+    """A context in which a text is on standard input."""
+
+    @contextmanager
+    def give(text):
+        (tmp_path / "in").write_text(text)
+        kept = os.dup(0)
+        try:
+            with (tmp_path / "in").open("rb") as stream:
+                os.dup2(stream.fileno(), 0)
+            monkeypatch.setattr("sys.stdin", io.StringIO())
+            yield
+        finally:
+            os.dup2(kept, 0)
+            os.close(kept)
+
+    return give
+
+
+def test_standard_input(cli, given):
+    with given(GOOD):
         assert cli("policy", "check", "-").out == "standard input: all right; 1 rule, 1 name protected\n"
-    finally:
-        os.dup2(kept, 0)
-        os.close(kept)
+
+
+def test_another_tools_policy_on_standard_input(cli, given):
+    with given(EARLYOOM):
+        assert "Rule term\n  When no more than 5%" in cli("policy", "explain", "-").out
+    with given('{"io_pressure": "60%"}'):
+        ran = cli("policy", "replay", "-", "tests/roots/replay/leak.csv")
+        assert "standard input: does nothing; of 1 rule none came true\n" in ran.out
+    with given("{}"):
+        assert "standard input: is JSON, and nothing in it says" in cli("policy", "show", "-").err

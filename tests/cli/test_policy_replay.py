@@ -53,6 +53,39 @@ def test_somebody_would_be_killed_after_the_duration(cli, files):
     }  # fmt: skip
 
 
+def test_seconds_since_1970_are_dates_and_milliseconds_are_noticed(cli, files, monkeypatch):
+    monkeypatch.chdir(files)
+    header, *rows = (files / "x.csv").read_text().splitlines()
+    for name, unit in (("s.csv", 1), ("ms.csv", 1000)):
+        late = (line.partition(",") for line in rows)
+        lines = [f"{(1_760_000_000 + int(time)) * unit},{rest}" for time, _, rest in late]
+        (files / name).write_text("\n".join([header, *lines]) + "\n")
+    ran = cli("policy", "replay", "plain.json", "s.csv", "--compare", "default")
+    assert "\n2025-10-09 08:53:50  somebody would be killed\n" in ran.out
+    assert "milliseconds" not in ran.out
+    assert max(map(len, ran.out.splitlines())) <= 80
+    [note] = decided(cli("policy", "replay", "plain.json", "ms.csv", "--format", "json"))["notes"]
+    assert note.startswith("ms.csv: time_s looks like milliseconds and is read as seconds")
+
+
+def test_a_policy_that_does_nothing_is_one_of_several_in_80_columns(cli, files, monkeypatch):
+    monkeypatch.chdir(files)
+    name = f"{'a-policy-with-a-rather-long-name':-<48}.json"
+    (files / name).write_text('{"io_pressure": "99%"}')
+    ran = cli("policy", "replay", name, "x.csv", "--compare", name)
+    assert f"policy 2: {name}: does nothing; of 1 rule none came true" in " ".join(ran.out.split())
+    assert max(map(len, ran.out.splitlines())) <= 80
+
+
+def test_what_cannot_be_expressed_is_said_with_the_policy_that_it_is_in(cli, files):
+    (files / "earlyoom").write_text('EARLYOOM_ARGS="-m 5 -p"\n')
+    (files / "n.conf").write_text("soft_threshold_min_mem = 8 %\nx = 1\n")
+    ran = cli("policy", "replay", files / "earlyoom", "--compare", files / "n.conf", files / "x.csv")
+    said = ran.err.splitlines()
+    assert said[0] == f"memwarden: {files / 'earlyoom'}: -p: memwarden protects itself by its unit"
+    assert said[1].startswith(f"memwarden: {files / 'n.conf'}:2: 'x' is no key of nohang's")
+
+
 def test_a_recording_given_twice_is_played_once(cli, files):
     path, link = files / "x.csv", files / "y.csv"
     link.symlink_to(path)
@@ -86,6 +119,16 @@ def test_two_policies_are_compared(cli, files):
         ["40.0", "s", "kill", "somebody"],
     ]
     assert ran.out.count("Nobody dies in a replay") == 1
+
+
+def test_the_first_action_is_said_with_its_recording_where_there_are_several(cli, files, monkeypatch):
+    """Each recording may begin at 0: a time of the second is no earlier than one of the first."""
+    monkeypatch.chdir(files)
+    (files / "calm.csv").write_text(f"{HEADER}\n0,1000,500,0,0,0,0\n1,1000,500,0,0,0,0\n")
+    words = ("policy", "replay", "plain.json", "--compare", "earlyoom", "calm.csv", "x.csv")
+    rows = [" ".join(line.split()) for line in cli(*words).out.splitlines()]
+    assert any(row.startswith("plain.json recording 2: 30.0 s kill somebody") for row in rows)
+    assert any(row.startswith("earlyoom recording 2: 40.0 s kill somebody") for row in rows)
 
 
 def test_a_calm_archive_gives_nothing(cli):

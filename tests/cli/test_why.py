@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 
+import jsonschema
 import pytest
 
+from memwarden.present.why_json import schema
 from tests.present.test_why import EPISODE, HOOKED
 from tests.present.test_why_incident import LOG, WHOLE
 
@@ -56,6 +58,17 @@ def test_as_json(cli, state):
     assert [one["schema"] for one in document["later"]] == ["memwarden.result/1"]
 
 
+def test_what_was_done_to_the_same_victim_before_and_after(cli, state):
+    def ids(key):
+        document = json.loads(cli("why", key, "--state", state, "--format", "json").out)
+        jsonschema.validate(document, schema())
+        return [[one["id"] for one in document[part]] for part in ("before", "after")]
+
+    assert ids("41ec32-8") == [[], ["41ec32-9", "41ec32-a"]]
+    assert ids("41ec32-9") == [["41ec32-8"], ["41ec32-a"]]
+    assert ids("41ec11-6") == [[], ["41ec32-7"]]
+
+
 def test_the_list(cli, state):
     ran = cli("why", "--list", "--top", "2", "--state", state)
     assert [line.split()[0] for line in ran.out.splitlines() if not line.startswith(" ")] == [
@@ -78,7 +91,12 @@ def test_damaged_lines_are_said(cli, state, tmp_path):
         file.write("{torn\n")
     ran = cli("why", "--state", state)
     assert ran.code == 0
-    assert ran.err == f"memwarden: {state}: 1 lines could not be read\n"
+    damaged = f"memwarden: {state}: 1 line of the ledger could not be read\n"
+    assert ran.err == damaged
+    (tmp_path / "decisions.jsonl").write_text("{torn\n")
+    (tmp_path / "decisions.jsonl.1").unlink()
+    unread = "memwarden: the ledger holds no decision that can be read\n"
+    assert cli("why", "--state", state) == (3, "", damaged + unread)
 
 
 @pytest.fixture

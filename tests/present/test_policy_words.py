@@ -14,7 +14,7 @@ from memwarden.present.colour import PLAIN
 from memwarden.present.policy_json import plain
 from memwarden.present.policy_seen import seen
 from memwarden.present.policy_text import checked
-from memwarden.present.policy_words import RANKS, paragraphs, text
+from memwarden.present.policy_words import KEPT, RANKS, paragraphs, text
 from memwarden.units import MIB, SECOND_US
 from tests.guard.policy import records
 
@@ -92,6 +92,11 @@ SEEN = [
         "the machine has less than 1 MiB left below its limit",
     ),
     (ir.Usage(ir.Amount(ppm=800_000)), "the machine uses more than 80% of memory"),
+    (
+        ir.Usage(ir.Amount(ppm=100_000), anon=True, cgroups=("/a",)),
+        "/a has more than 10% of memory as anonymous memory",
+    ),
+    (ir.Reclaiming(11 * SECOND_US - 1), "the kernel scanned memory of the machine in the last 11.0 s"),
     (ir.Usage(ir.Amount(bytes=MIB), anon=True), "the machine uses more than 1 MiB of anonymous memory"),
     (ir.Dying(5), "the machine has more than 5 removed cgroups that still hold memory"),
     (ir.Dying(5, lte=True), "the machine has at most 5 removed cgroups that still hold memory"),
@@ -224,7 +229,7 @@ def test_what_holds_for_all_rules():
         steady=True,
         kill_pause_us=SECOND_US,
         dry_run=True,
-        notes=("no x",),
+        notes=("no x", "no y"),
         wait_for_death=False,
     )
     assert paragraphs(policy, {})[:1] == [
@@ -234,16 +239,18 @@ def test_what_holds_for_all_rules():
                 "1 rule, looked at every 100 ms always. It is a dry run: everything is decided and "
                 "nothing done. "
                 "After a kill nobody else is killed for 1 s. "
-                "It does not wait until who was killed is gone. Note: no x."
+                "It does not wait until who was killed is gone."
             ),
         )
     ]
+    assert paragraphs(policy, {})[-1] == ("Notes", "no x\nno y")
 
 
 def test_a_policy_without_rules_does_nothing():
     found = dict(paragraphs(ir.Policy("p", (), BUILT_IN), {}))
     assert found["Policy p"].startswith("It has no rule: the guard does nothing.")
-    assert found["Spared"] == f"Never killed at all: all {len(BUILT_IN)} entries of the built-in list."
+    kept = f"Never killed at all: all {len(BUILT_IN)} entries of the built-in list, which is of init, "
+    assert found["Spared"].startswith(kept)
 
 
 def test_no_rest_and_no_least_are_not_said_as_figures():
@@ -259,23 +266,23 @@ def test_who_is_spared():
     never = (*BUILT_IN[2:], "x.service")
     found = dict(paragraphs(ir.Policy("p", (), never), {"db": ("db.service", "comm:db")}))["Spared"]
     count = len(BUILT_IN)
-    assert found == (
-        "Never killed by these rules, as services to be kept alive: db (db.service, comm:db). Never "
-        "killed at "
-        f"all: {count - 2} of the {count} entries of the built-in list. Nor, by this policy: "
-        f"x.service. May be "
-        f"killed although on the built-in list: {BUILT_IN[0]}, {BUILT_IN[1]}."
-    )
+    assert found.splitlines() == [
+        "Never killed by these rules, as services to be kept alive:",
+        "- db: db.service, comm:db",
+        f"Never killed at all: {count - 2} of the {count} entries of the built-in list, which is of {KEPT}.",
+        "Nor, by this policy: x.service.",
+        f"May be killed although on the built-in list: {BUILT_IN[0]}, {BUILT_IN[1]}.",
+    ]
     own = dict(paragraphs(ir.Policy("p", (), ("x.service",)), {}))["Spared"]
-    assert own.startswith("Nor, by this policy: x.service. May be killed although")
+    assert own.startswith("Nor, by this policy: x.service.\nMay be killed although")
 
 
 @given(records.POLICIES)
 def test_any_policy_has_words_that_do_no_harm(policy):
     for title, body in paragraphs(policy, {"a": policy.protect}):
         assert title.isprintable()
-        assert body.isprintable()
-        assert body.endswith(".")
+        assert all(line.isprintable() for line in body.split("\n"))
+        assert body.endswith(".") or title in {"Spared", "Notes"}
     assert plain(policy)["type"] == "Policy"
 
 
@@ -287,6 +294,22 @@ def test_the_built_in_policy(cli, golden):
 def test_paragraphs_are_wrapped_below_their_titles():
     out = text(ir.Policy("p", ()), {}, width=30, paint=PLAIN)
     assert out == "Policy p\n  It has no rule: the guard\n  does nothing.\n"
+    listed = text(ir.Policy("p", ()), {"db": ("db.service", "comm:postgres")}, width=30, paint=PLAIN)
+    assert "alive:\n    db: db.service,\n      comm:postgres\n" in listed
+
+
+def test_what_is_asked_for_twice_is_said_once():
+    same = ir.Group("g", (ir.Constant(fires=True), ir.Constant(fires=True)))
+    rule = ir.Rule("r", (same,), (ir.DoNotify(),), pause_us=0)
+    said = dict(paragraphs(ir.Policy("p", (rule,)), {}))["Rule r"]
+    assert said == "When anything happens at all: the guard says so. Afterwards it does not rest."
+
+
+def test_no_mark_is_said_as_it_is_written_where_words_do_better():
+    choice = ir.Choice(preferences=ir.Preferences(omit=("adj<=-900", "a.service")))
+    rule = ir.Rule("r", (), (ir.DoKill(choice),))
+    said = dict(paragraphs(ir.Policy("p", (rule,)), {}))["Rule r"]
+    assert "never a process with an oom_score_adj of -900 or less or a.service" in said
 
 
 def test_nothing_that_is_checked_reaches_the_terminal_raw():

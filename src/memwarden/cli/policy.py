@@ -71,20 +71,6 @@ def read(where: str | None, files: PolicyFiles | None = None) -> tuple[PolicyFil
     return files, load([Text(*one) for one in files.texts], name=files.name)
 
 
-def kind(files: PolicyFiles) -> str | None:
-    """The tool whose policy these files of ours are not; ``None`` where nothing says so."""
-    import os
-
-    from memwarden.guard.foreign import recognise
-
-    return None if os.path.isdir(files.name) else recognise(*files.texts[0])
-
-
-def of_another(tool: str) -> str:
-    """What is said of another tool's policy where only ours will do."""
-    return f"is a policy of another tool; memwarden policy convert --from {tool} makes it one of ours"
-
-
 def texts_of(*paths: str) -> dict[str, str]:
     """The text of each file by its name; of a folder those that are another tool's, main files first."""
     import os
@@ -130,8 +116,33 @@ def acting(where: str, *more: str, bug_compatible: bool) -> Policy:
         if not found.rules:
             common.note(f"{found.name}: {NO_RULE}")
     for note in found.notes:
-        common.note(note)
+        common.note(_with_file(note, found.name))
     return found
+
+
+def _with_file(note: str, name: str) -> str:
+    """A note that begins with a file; of several policies nobody could tell which else."""
+    file, _, line = note.partition(": ")[0].rpartition(":")
+    return note if note.startswith(f"{name}: ") or (file and line.isdecimal()) else f"{name}: {note}"
+
+
+def in_effect(where: str | None) -> Loaded:
+    """A policy to look at: ours as :func:`usable` has it, or another tool's, whose notes are in it."""
+    from memwarden.guard import foreign
+    from memwarden.guard.policy.load import Loaded
+    from memwarden.host.policy_files import STDIN, read_policy
+
+    files = read_policy(where) if where == STDIN else None
+    tool, texts = (None, {}) if where is None else _of_one(where, files)
+    if tool is None:
+        return usable(where, files)
+    found = foreign.load(tool, texts)
+    return Loaded(found, (), {}, protected(found))
+
+
+def protected(policy: Policy) -> dict[str, tuple[str, ...]]:
+    """Whom another tool's policy keeps alive, as the one section that this is in a policy of ours."""
+    return {"services": policy.protect} if policy.protect else {}
 
 
 def _of_one(where: str, files: PolicyFiles | None) -> tuple[str | None, dict[str, str]]:
@@ -180,14 +191,26 @@ def usable(where: str | None, files: PolicyFiles | None = None) -> Loaded:
     for path, note in files.notes:
         common.note(f"{path}: {note}")
     if loaded.policy is None:
-        tool = kind(files)
-        if tool is not None:
-            raise InputError(f"{files.name}: {of_another(tool)}")
+        of_no_policy(*files.texts[0])
         first = next(one for one in loaded.problems if not one.warning)
         rest = sum(not one.warning for one in loaded.problems) - 1
         more = f" (and {rest} more; memwarden policy check lists them)" if rest else ""
         raise InputError(f"{first}{more}")
     return loaded
+
+
+def of_no_policy(name: str, text: str) -> None:
+    """Raise :class:`InputError` where a text is plainly something else, which TOML's error would not say."""
+    from memwarden.collect import rootar, signals
+    from memwarden.errors import InputError
+
+    if text.startswith((signals.HEADER, rootar.MAGIC.decode())):
+        raise InputError(f"{name}: is a recording and no policy; memwarden policy replay takes it after one")
+    if text.lstrip().startswith("{"):
+        raise InputError(
+            f"{name}: is JSON, and nothing in it says whose policy it is; memwarden policy convert --from "
+            "TOOL takes it as that tool's"
+        )
 
 
 def add_policy_argument(parser: argparse.ArgumentParser) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from memwarden.cli import common, policy
+from memwarden.cli import common
 from memwarden.errors import InputError
 
 if TYPE_CHECKING:
@@ -21,7 +21,9 @@ examples:
 
 Exits with 1 when the guard would not take a policy, with 3 when a file cannot
 be read; the others are checked all the same. Warnings are what a
-policy may say and hardly means; with --strict they count as errors do.
+policy may say and hardly means; with --strict they count as errors do. Another
+tool's policy is checked as that tool would: what it does not start with is an
+error, and what the guard does not do like it a warning.
 """
 
 
@@ -39,11 +41,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print what is wrong; 1 when something is."""
+    from memwarden.cli import verdict
+
     checked: list[tuple[str, tuple[Problem, ...], str]] = []
     unread: list[InputError] = []
     for where in args.policies or [None]:
         try:
-            checked.append(_check(where))
+            checked.append(verdict.of(where))
         except InputError as error:
             unread.append(error)
     if checked:
@@ -66,34 +70,3 @@ def _print(checked: Sequence[tuple[str, tuple[Problem, ...], str]], form: str) -
 
         for one in checked:
             common.write(policy_text.checked(*one))
-
-
-def _check(where: str | None) -> tuple[str, tuple[Problem, ...], str]:
-    from memwarden.guard.policy.doubts import doubts
-    from memwarden.present.text import counted
-    from memwarden.words.kinds import quoted
-    from memwarden.words.problems import Origin, Problem
-
-    files, loaded = policy.read(where)
-    try:
-        kind = policy.kind(files) if loaded.policy is None else None
-    except InputError as error:  # broken JSON: the sentence has file and line
-        name, _, text = str(error).partition(": ")
-        return files.name, (Problem(Origin(name), text),), "it is not used"
-    if kind is not None:
-        return files.name, (Problem(Origin(files.name), policy.of_another(kind)),), "it is not used"
-    remarks = [Problem(Origin(path), text, warning=True) for path, text in files.notes]
-    said = "it is not used"
-    if loaded.policy is not None:
-        said = ", ".join(
-            (
-                counted(len(loaded.policy.rules), "rule"),
-                counted(len(loaded.policy.protect), "name") + " protected",
-            )
-        )
-        for doubt in doubts(loaded.policy):
-            origin = loaded.origins.get(doubt.spot, (Origin(files.name),))[-1]
-            section, name = doubt.spot
-            rule = f"rule {quoted(name)}: " if section == "rule" else ""
-            remarks.append(Problem(origin, f"{rule}{doubt.text}", warning=True))
-    return files.name, (*loaded.problems, *remarks), said

@@ -54,7 +54,7 @@ def run(args: argparse.Namespace) -> int:
     if args.format == "json":
         from memwarden.present import policy_json
 
-        common.write_json(policy_json.document(found, toml, {}, {}))
+        common.write_json(policy_json.document(found, toml, policy.protected(found), {}))
     else:
         common.write(toml)
     return 0

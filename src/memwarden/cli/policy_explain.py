@@ -13,6 +13,7 @@ EPILOG = """\
 examples:
   memwarden policy explain
   memwarden policy explain my-policy.toml
+  memwarden policy explain /etc/oomd.json       # other tools' policies, too
 """
 
 
@@ -25,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the words."""
-    loaded = policy.usable(args.policy)
+    loaded = policy.in_effect(args.policy)
     assert loaded.policy is not None
     if args.format == "json":
         from memwarden.guard.policy.render import render

@@ -26,7 +26,8 @@ flight recorder (/var/lib/memwarden/flight, or that of an incident; it has no
 processes), or CSV of signals of the machine with exactly this first line (MiB;
 an empty cell is not known):
 time_s,mem_total_mib,mem_available_mib,swap_total_mib,swap_free_mib,
-psi_some_avg10,psi_full_avg10 (on one line). - is standard input.
+psi_some_avg10,psi_full_avg10 (on one line). Seconds since 1970 are shown as
+dates, in UTC. - is standard input.
 
 Policies of other tools (oomd, systemd-oomd, earlyoom, nohang) are seen from
 what is in them. Every snapshot is a tick. Nobody dies in a replay: what is
@@ -34,6 +35,8 @@ decided after the first kill is about a machine that would look different.
 """
 EVERY = 10
 """Snapshots between two signs of progress."""
+NO_SECONDS_US = 10**11 * 10**6
+"""The year 5138 in seconds since 1970; milliseconds got there in 1973."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -108,6 +111,11 @@ def _play(player: Player, path: str) -> list[str]:
     shown = False
     for count, snapshot in enumerate(recording.snapshots, 1):
         player.step(recording.name, recording.kind, snapshot)
+        if count == 1 and recording.kind == "signals" and snapshot.instant.monotonic_us >= NO_SECONDS_US:
+            recording.notes.append(
+                f"{recording.name}: time_s looks like milliseconds and is read as seconds, so that all takes "
+                "a thousand times as long; divide it by 1000"
+            )
         if count % EVERY == 0 and sys.stderr.isatty():
             shown = True
             sys.stderr.write(f"\r{recording.name}: snapshot {count}")

@@ -16,6 +16,7 @@ examples:
 
 What is printed is a policy again: files and drop-ins put together, the rules of
 protected services written out, and what is as it is by default left out.
+Another tool's policy is shown as one of ours, as memwarden policy convert does.
 """
 
 
@@ -29,7 +30,7 @@ def run(args: argparse.Namespace) -> int:
     """Print the policy."""
     from memwarden.guard.policy.render import render
 
-    loaded = policy.usable(args.policy)
+    loaded = policy.in_effect(args.policy)
     assert loaded.policy is not None
     toml = render(loaded.policy, origins=loaded.origins, protected=loaded.protected)
     if args.format == "json":

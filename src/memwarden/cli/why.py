@@ -64,17 +64,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print one decision or kill of the kernel's, or the list."""
     from memwarden.host.own_files import lines_of
+    from memwarden.present.text import counted
     from memwarden.present.why_stories import Ledger
 
     if args.top < 0:
         raise UsageError("--top: give a number, 0 for all")
     ledger = Ledger(lines_of(args.state, "decisions.jsonl"))
-    if args.list:
-        _print_list(args, ledger)
-    else:
-        _print(args, _find(args, ledger))
-    if ledger.damaged:
-        sys.stderr.write(f"memwarden: {args.state}: {ledger.damaged} lines could not be read\n")
+    try:
+        if args.list:
+            _print_list(args, ledger)
+        else:
+            _print(args, _find(args, ledger))
+    finally:  # where nothing is found, it may be in one of them
+        if ledger.damaged:
+            damaged = counted(ledger.damaged, "line")
+            sys.stderr.write(f"memwarden: {args.state}: {damaged} of the ledger could not be read\n")
     return 0
 
 
@@ -119,6 +123,8 @@ def _last(args: argparse.Namespace, ledger: Ledger) -> Story | Incident:
     if incident is not None and (deed is None or _time(incident.at) > _time(deed.decision.at)):
         return incident
     found = deed or first
+    if found is None and ledger.damaged:
+        raise InputError("the ledger holds no decision that can be read")
     if found is None:
         raise InputError("the ledger holds no decision: the guard has had nothing to decide")
     return found

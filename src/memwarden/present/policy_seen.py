@@ -6,6 +6,8 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from memwarden.guard import ir
+from memwarden.present.text import duration
+from memwarden.units import SECOND_US
 from memwarden.words.quantities import BYTE_RATES, DURATIONS, SIZES, write, write_percent
 
 if TYPE_CHECKING:
@@ -27,9 +29,11 @@ def _words(value: int, units: Mapping[str, int]) -> str:
 def span(value_us: int) -> str:
     """A time in words.
 
-    >>> span(300_000), span(120_000_000)
-    ('300 ms', '2 min')
+    >>> span(300_000), span(120_000_000), span(10_999_999)
+    ('300 ms', '2 min', '11.0 s')
     """
+    if value_us > SECOND_US and value_us % 1000:
+        return duration(value_us)  # another tool's whole seconds, of which the last is not yet over
     return _words(value_us, DURATIONS)
 
 
@@ -125,6 +129,10 @@ def _level(one: ir.Detector) -> str:
             taken = ", with what the kernel could take back" if one.effective else ""
             return f"{_where(one.cgroups)} has less than {amount(one.below)} left below its limit{taken}"
         case ir.Usage():
+            if one.anon and one.above.bytes is None:
+                return (
+                    f"{_where(one.cgroups)} has more than {amount(one.above)} of memory as anonymous memory"
+                )
             what = "anonymous memory" if one.anon else "memory"
             return f"{_where(one.cgroups)} uses more than {amount(one.above)} of {what}"
         case ir.Dying():

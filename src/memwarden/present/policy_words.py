@@ -36,6 +36,11 @@ RANKS: Final = {
     "oomd-growth": ("the one that oomd would choose", "the largest by far, else the fastest to grow"),
 }
 """Who is first by a rank key, and what that means."""
+KEPT: Final = (
+    "init, container runtimes, Kubernetes on this node, the way in, the journal, the bus, logins, devices "
+    "and the network"
+)
+"""What :data:`memwarden.guard.never.BUILT_IN` is of."""
 UNITS: Final = {
     "recursive": "searched level by level",
     "matched": "with all below it",
@@ -44,21 +49,31 @@ UNITS: Final = {
 
 
 def paragraphs(policy: ir.Policy, protected: Mapping[str, tuple[str, ...]]) -> list[tuple[str, str]]:
-    """Title and text of each paragraph."""
+    """Title and text of each paragraph; a text may have several lines."""
     found = [(f"Policy {escape(policy.name)}", _whole(policy))]
     if protected or policy.never:
         found.append(("Spared", _spared(policy, protected)))
     found += [(f"Rule {escape(rule.name)}", escape(_rule(rule))) for rule in policy.rules]
+    if policy.notes:
+        found.append(("Notes", "\n".join(map(escape, policy.notes))))
     return found
 
 
 def text(policy: ir.Policy, protected: Mapping[str, tuple[str, ...]], *, width: int, paint: Paint) -> str:
     """The paragraphs under their titles."""
     parts = [
-        "\n".join([paint(title, "bold"), *wrap(body, width, first="  ")])
+        "\n".join([paint(title, "bold"), *(one for line in body.split("\n") for one in _lines(line, width))])
         for title, body in paragraphs(policy, protected)
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def _lines(line: str, width: int) -> list[str]:
+    """A line of a paragraph; what goes on below it is set in further, as are the entries of a list."""
+    entry = line.startswith("- ")
+    return wrap(
+        line.removeprefix("- "), width, first="    " if entry else "  ", rest="      " if entry else "  "
+    )
 
 
 def _whole(policy: ir.Policy) -> str:
@@ -72,30 +87,30 @@ def _whole(policy: ir.Policy) -> str:
         said.append(f"After a kill nobody else is killed for {span(policy.kill_pause_us)}.")
     if not policy.wait_for_death:
         said.append("It does not wait until who was killed is gone.")
-    said += [f"Note: {escape(note)}." for note in policy.notes]
     return " ".join(said)
 
 
 def _spared(policy: ir.Policy, protected: Mapping[str, tuple[str, ...]]) -> str:
     said = []
     if protected:
-        names = "; ".join(f"{name} ({', '.join(who)})" for name, who in protected.items())
-        said.append(f"Never killed by these rules, as services to be kept alive: {names}.")
+        said.append("Never killed by these rules, as services to be kept alive:")
+        said += [f"- {name}: {', '.join(who)}" for name, who in protected.items()]
     kept = sum(mark in BUILT_IN for mark in policy.never)
     own = [mark for mark in policy.never if mark not in BUILT_IN]
     if kept:
         how_many = f"all {kept}" if kept == len(BUILT_IN) else f"{kept} of the {len(BUILT_IN)}"
-        said.append(f"Never killed at all: {how_many} entries of the built-in list.")
+        said.append(f"Never killed at all: {how_many} entries of the built-in list, which is of {KEPT}.")
     if own:
         said.append(f"Nor, by this policy: {', '.join(own)}.")
     allowed = [mark for mark in BUILT_IN if mark not in policy.never]
     if allowed:
         said.append(f"May be killed although on the built-in list: {', '.join(allowed)}.")
-    return escape(" ".join(said))
+    return "\n".join(map(escape, said))
 
 
 def _rule(rule: ir.Rule) -> str:
-    when = "; or when ".join(", and ".join(seen(one) for one in group.detectors) for group in rule.groups)
+    groups = (dict.fromkeys(map(seen, group.detectors)) for group in rule.groups)
+    when = "; or when ".join(map(", and ".join, groups))
     head = f"When {when}" if rule.groups else "It looks for nothing and so never fires"
     if rule.per_cgroup:
         head = f"For each cgroup of {', '.join(rule.per_cgroup)} by itself: w{head[1:]}"
@@ -198,7 +213,7 @@ def _places(globs: ir.Globs) -> str:
 
 def _marked(preferences: ir.Preferences) -> list[str]:
     return [
-        f"{words} {' or '.join(marks)}"
+        f"{words} {' or '.join(map(_mark, marks))}"
         for words, marks in (
             ("rather", preferences.prefer),
             ("rather not", preferences.avoid),
@@ -206,3 +221,8 @@ def _marked(preferences: ir.Preferences) -> list[str]:
         )
         if marks
     ]
+
+
+def _mark(mark: str) -> str:
+    adj = mark.removeprefix("adj<=")
+    return mark if adj == mark else f"a process with an oom_score_adj of {adj} or less"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 from memwarden.present.spark import spark
@@ -17,6 +18,23 @@ INDENT: Final = " " * 10
 LEGEND: Final = "x kills, o acts otherwise, . says, K the kernel kills"
 RANKS: Final = " .oKx"
 """Marks by rising weight: of several in one cell the weightiest is shown."""
+
+DATES_FROM_US: Final = 10**9 * SECOND_US
+"""Seconds since 1970 are what monitoring writes; no machine has been up for the 31 years that these are."""
+
+
+def moment(time_us: int) -> str:
+    """A time of a recording: seconds of it, or a day and time in UTC where they are counted from 1970.
+
+    >>> moment(38_000_000), moment(1_760_000_048_000_000), moment(10**30)
+    ('38.0 s', '2025-10-09 08:54:08', '1000000000000000000000000.0 s')
+    """
+    if time_us >= DATES_FROM_US:
+        try:
+            return f"{datetime.fromtimestamp(time_us // SECOND_US, UTC):%Y-%m-%d %H:%M:%S}"
+        except (OverflowError, ValueError, OSError):
+            pass
+    return f"{time_us / SECOND_US:.1f} s"
 
 
 class Axis:
@@ -86,6 +104,6 @@ def lines(course: Course, axis: Axis) -> list[str]:
         bars = axis.bars(course.stretches, share, 1.0)
         found.append(f"{'stalled':<{len(INDENT)}}{bars}  to {100 * max(shares):.0f} %")
     if found:
-        ends = f"{axis.first_us / SECOND_US:.1f} s", f"{axis.last_us / SECOND_US:.1f} s"
+        ends = moment(axis.first_us), moment(axis.last_us)
         found.append(INDENT + ends[0] + ends[1].rjust(max(len(ends[1]) + 1, axis.cells - len(ends[0]))))
     return found

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from memwarden.guard.acts import NOBODY, NOBODY_SLOWER
 from memwarden.guard.sight import unseen
-from memwarden.present.replay_chart import INDENT, LEGEND, Axis
+from memwarden.present.replay_chart import INDENT, LEGEND, Axis, moment
 from memwarden.present.replay_chart import lines as chart
 from memwarden.present.table import Column, Row, render
 from memwarden.present.text import ABSENT, counted, duration, escape
@@ -64,11 +64,10 @@ def text(
     blocks = [_tape(tape, played, width) for tape in tapes]
     signals = any(tape.kind == "signals" for tape in tapes)
     for number, one in enumerate(played, 1):
-        blocks.append(_policy(one, tapes, width, paint, signals=signals))
-        if len(played) > 1:
-            blocks[-1][0] = f"{_nth(number)}: {blocks[-1][0]}"
+        nth = f"{_nth(number)}: " if len(played) > 1 else ""
+        blocks.append(_policy(one, tapes, width, paint, nth=nth, signals=signals))
     if len(played) > 1:
-        blocks.append(render(COLUMNS, [_row(one) for one in played], width, paint))
+        blocks.append(render(COLUMNS, [_row(one, tapes) for one in played], width, paint))
     said = [*notes, AFTER] if any(one.first_kill for one in played) else notes
     if said:
         blocks.append([line for note in said for line in wrap(escape(note), width)])
@@ -119,14 +118,17 @@ def _mark(taken: Taken) -> str:
     return "x" if taken.kills else "o" if taken.acts else "."
 
 
-def _policy(played: Played, tapes: Sequence[Tape], width: int, paint: Paint, *, signals: bool) -> list[str]:
+def _policy(
+    played: Played, tapes: Sequence[Tape], width: int, paint: Paint, *, nth: str, signals: bool
+) -> list[str]:
     name = escape(played.policy.name)
     blind = unseen(played.policy) if signals else ()
     if not played.taken:
         rules = counted(len(played.policy.rules), "rule")
-        lines = [f"{paint(name, 'bold')}: does nothing; of {rules} none came true"]
+        first, *more = wrap(f"{name}: does nothing; of {rules} none came true", width, first=nth, rest="  ")
+        lines = [first.replace(name, paint(name, "bold"), 1), *more]
     else:
-        lines = [paint(name, "bold")]
+        lines = [nth + paint(name, "bold")]
         told = _told(played.taken)
         shown = _shown(told)
         for each in shown:
@@ -246,12 +248,18 @@ def name_of(target: Target) -> str:
             return escape(f"{comm} (pid {pid})")
 
 
-def _row(played: Played) -> Row:
+def _row(played: Played, tapes: Sequence[Tape]) -> Row:
     act, kill = played.first_act, played.first_kill
-    first = ABSENT if act is None else f"{act.time_us / SECOND_US:.1f} s {act.decision.action}"
+    first = ABSENT if act is None else f"{_in_which(act, tapes)}{moment(act.time_us)} {act.decision.action}"
     who = ABSENT if kill is None else SOMEBODY if kill.victim is None else name_of(kill.victim)
     return Row((escape(played.policy.name), first, who, str(len(played.taken))))
 
 
+def _in_which(taken: Taken, tapes: Sequence[Tape]) -> str:
+    """The recording by its number where there are several, each of which may begin at 0."""
+    names = [tape.name for tape in tapes]
+    return f"recording {names.index(taken.tape) + 1}: " if len(names) > 1 and taken.tape in names else ""
+
+
 def _at(time_us: int) -> str:
-    return f"{time_us / SECOND_US:6.1f} s"
+    return f"{moment(time_us):>8}"

@@ -21,13 +21,14 @@ LIST_SCHEMA = "memwarden.why_list/1"
 
 
 def document(story: Story) -> dict[str, Any]:
-    """One decision, what came of it, and what was done to the same victim shortly before."""
+    """One decision, what came of it, and what was done to the same victim shortly before and after."""
     first, *later = story.documents
     return {
         "schema": SCHEMA,
         "decision": first,
         "later": later,
         "before": [plain(one) for one in story.before],
+        "after": [plain(one) for one in story.after],
         "incident": None,
         "verdicts": [],
     }
@@ -36,7 +37,7 @@ def document(story: Story) -> dict[str, Any]:
 def incident_document(incident: Incident) -> dict[str, Any]:
     """A kill of the kernel's, without a decision of ours."""
     found = why_incident.document(incident)
-    return {"schema": SCHEMA, "decision": None, "later": [], "before": [], **found}
+    return {"schema": SCHEMA, "decision": None, "later": [], "before": [], "after": [], **found}
 
 
 def listed(entries: Iterable[tuple[str, Instant, str]]) -> dict[str, Any]:
@@ -56,6 +57,11 @@ def schema() -> dict[str, Any]:
             "type": "array",
             "items": closed(ledger_json.properties(Decision)),
             "description": "earlier decisions about the same victim, the latest first",
+        },
+        "after": {
+            "type": "array",
+            "items": closed(ledger_json.properties(Decision)),
+            "description": "later decisions about the same victim, the earliest first",
         },
         "incident": {"anyOf": [_part(incident_json.schema()), {"type": "null"}]},
         "verdicts": {

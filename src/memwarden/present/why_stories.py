@@ -21,7 +21,8 @@ FAR_US: Final = 120_000_000
 class Story(NamedTuple):
     """One decision, with what the ledger has of it (``documents``, the decision's own first).
 
-    ``before`` are earlier decisions of the same rule about the same cgroup or process, the latest first.
+    ``before`` are earlier decisions of the same rule about the same cgroup or process, the latest first, and
+    ``after`` later ones, the first of them first.
     """
 
     boot: str
@@ -31,6 +32,7 @@ class Story(NamedTuple):
     results: tuple[Result, ...]
     documents: tuple[dict[str, Any], ...]
     before: tuple[Decision, ...] = ()
+    after: tuple[Decision, ...] = ()
 
     @property
     def key(self) -> str:
@@ -64,6 +66,7 @@ class Ledger:
         """Every decision, the latest first."""
         later: dict[tuple[str, str], list[dict[str, Any]]] = {}
         waiting: list[Story] = []
+        seen: list[Story] = []
         for document in self._documents():
             if document["schema"] in (ledger.RESULT, ledger.OUTCOME):
                 later.setdefault((document["boot_id"], str(document.get("decision"))), []).append(document)
@@ -74,6 +77,11 @@ class Ledger:
             except ledger_read.Unlike:
                 self.damaged += 1
                 continue
+            seen = [one for one in seen if _is_near(one, story)]
+            story = story._replace(
+                after=tuple(one.decision for one in reversed(seen) if _is_same(one, story))
+            )
+            seen.append(story)
             waiting = [*(_with_earlier(one, story) for one in waiting), story]
             while not _is_near(waiting[0], story):
                 yield waiting.pop(0)
@@ -119,9 +127,14 @@ def _is_near(story: Story, earlier: Story) -> bool:
     return story.boot == earlier.boot and apart_us < FAR_US
 
 
-def _with_earlier(story: Story, earlier: Story) -> Story:
+def _is_same(story: Story, earlier: Story) -> bool:
+    """Whether both are of one rule and about the same cgroup or process, soon after each other."""
     victim = _victim(story.decision)
     same = story.decision.rule == earlier.decision.rule and victim == _victim(earlier.decision)
-    if victim is not None and same and _is_near(story, earlier):
+    return victim is not None and same and _is_near(story, earlier)
+
+
+def _with_earlier(story: Story, earlier: Story) -> Story:
+    if _is_same(story, earlier):
         return story._replace(before=(*story.before, earlier.decision))
     return story

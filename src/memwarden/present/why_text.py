@@ -96,7 +96,10 @@ def _facts(story: Story) -> list[tuple[str, str]]:
     facts += [("Did" if number == 0 else "", said) for number, said in enumerate(_did(story))]
     for number, came in enumerate(story.results):
         facts.append(("Result" if number == 0 else "", f"{name(came.target)} is {came.text}"))
-    if any(isinstance(one, Kill | Terminate) for one in decision.intents) and not story.results:
+    facts += [("Then" if number == 0 else "", said) for number, said in enumerate(_after(story))]
+    if any(isinstance(one, Kill | Terminate) for one in decision.intents) and not (
+        story.results or story.after
+    ):
         unknown = "not in the ledger: it is waited for still, or the guard ended before it was over"
         facts.append(("Result", "none, since nothing was done" if story.dry else unknown))
     return facts
@@ -108,6 +111,14 @@ def _before(story: Story) -> list[str]:
     return [
         f"{duration(now - one.at.monotonic_us)} earlier: {deed(one)} (decision {one.id})"
         for one in story.before
+    ]
+
+
+def _after(story: Story) -> list[str]:
+    """What was done to the same victim soon after, since this did not do."""
+    now = story.decision.at.monotonic_us
+    return [
+        f"{duration(one.at.monotonic_us - now)} later: {deed(one)} (decision {one.id})" for one in story.after
     ]
 
 

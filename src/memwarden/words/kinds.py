@@ -22,17 +22,21 @@ class Kind(NamedTuple):
 
 
 def quoted(text: str) -> str:
-    r"""Text as a TOML string.
+    r"""Text as a TOML string, in which nothing stands that a terminal would obey.
 
     >>> print(quoted('a "b"' + chr(10) + chr(92)))
     "a \"b\"\n\\"
+    >>> print(quoted("é" + chr(0x202E) + chr(0x9B) + chr(0xE0001)))
+    "é\u202e\u009b\U000e0001"
     """
     escapes = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\t": "\\t", "\r": "\\r"}
-    return (
-        '"'
-        + "".join(escapes.get(one, one if " " <= one != "\x7f" else f"\\u{ord(one):04x}") for one in text)
-        + '"'
-    )
+    return f'"{"".join(escapes.get(one) or _printable(one) for one in text)}"'
+
+
+def _printable(one: str) -> str:
+    if one.isprintable():
+        return one
+    return f"\\u{ord(one):04x}" if ord(one) < 1 << 16 else f"\\U{ord(one):08x}"
 
 
 def key(text: str) -> str:
