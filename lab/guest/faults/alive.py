@@ -231,7 +231,7 @@ def removed_before_the_kill(group: Group, guard: Daemon) -> str:
     os.mkdir(group.path)
     second = group.start(anon(MIB))
     time.sleep(6)
-    assert state_of(second) == "S", guard.ledger()
+    assert wait_until(lambda: state_of(second) == "S"), guard.ledger()
     assert "kill" not in kinds(guard.acts()), guard.acts()
     assert guard.alive()
     return ""

@@ -114,7 +114,7 @@ def kill_process(group: Group, guard: Guard) -> str:
     assert os.waitpid(pids[0], 0)[1] == signal.SIGKILL
     assert guard.do(Terminate(identity(pids[1]))).done
     assert os.waitpid(pids[1], 0)[1] == signal.SIGTERM
-    assert state_of(pids[2]) == "S"
+    assert wait_until(lambda: state_of(pids[2]) == "S"), state_of(pids[2])
     return ""
 
 
@@ -136,7 +136,7 @@ def pid_reuse(group: Group, guard: Guard) -> str:
     outcome = guard.do(Kill(who))
     assert not outcome.done
     assert "another process has this pid now" in outcome.error, outcome
-    assert state_of(second) == "S"
+    assert wait_until(lambda: state_of(second) == "S"), state_of(second)  # it may be on its way to sleep
     return f"pid {first} twice"
 
 
