@@ -194,6 +194,15 @@ def test_kills_of_the_kernel_are_seen_by_its_counts(scene):
     assert scene.documents()[1]["deaths"][0]["count"] == 1
 
 
+def test_who_could_not_be_read_for_one_look_has_not_died_again(scene):
+    there = look(1, kills=3, total=7)
+    for seen in (there, there._replace(cgroups={}), look(3, kills=3, total=7)):
+        scene.keeper.seen(seen)
+        scene.keeper.flush()
+    scene.settle()
+    assert scene.documents() == []
+
+
 def test_a_kill_in_a_cgroup_that_was_not_seen(scene):
     scene.keeper.seen(look(1, total=7))
     scene.keeper.flush()

@@ -17,12 +17,13 @@ from memwarden.collect import flight_columns as columns
 from memwarden.collect.woken import Woken
 from memwarden.host import plain_json
 from memwarden.state.cgroup import parent_path
+from memwarden.state.looked import others
 from memwarden.state.snapshot import CgroupMode, HostFacts, Instant, Snapshot
 from memwarden.state.traits import KernelTraits
 from memwarden.units import MAX, Max
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from memwarden.collect.flight_columns import Row, Value
     from memwarden.state.cgroup import Cgroup
@@ -36,7 +37,7 @@ LONGEST_TEXT: Final = 200
 class _Known:
     """A cgroup as the last record had it."""
 
-    __slots__ = ("inode", "number", "path", "row", "seen", "version")
+    __slots__ = ("inode", "number", "path", "row", "version")
 
     def __init__(self, number: int, path: str, inode: int, version: int) -> None:
         self.number = number
@@ -44,8 +45,6 @@ class _Known:
         self.inode = inode
         self.version = version
         self.row: Row = (None,) * columns.CGROUP_WIDTH
-        self.seen: Cgroup | None = None
-        """What the row is of, when it was made of a cgroup."""
 
 
 class Encoder:
@@ -56,6 +55,8 @@ class Encoder:
         self._since_key: int | None = None
         self._key_size = 0
         self._cgroups: dict[str, _Known] = {}
+        self._present: Mapping[str, Cgroup] = {}
+        """Those of the snapshot before; the rows are of these."""
         self._machine: Row = ()
         self._next = 0
 
@@ -76,11 +77,11 @@ class Encoder:
         _put(out, snapshot.instant.monotonic_us)
         _put(out, 0 if snapshot.instant.wall_us is None else snapshot.instant.wall_us + 1)
         if is_key:
-            self._cgroups, self._next = {}, 0
+            self._cgroups, self._present, self._next = {}, {}, 0
             self._machine = (None,) * columns.MACHINE_WIDTH
             _put_text(out, plain_json.dumps(_facts(snapshot)))
         row = columns.machine_row_of(snapshot)
-        _put_row(out, self._machine, row, columns.AVERAGES)
+        _put_row(out, self._machine, row)
         self._machine = row
         self._put_cgroups(out, snapshot)
         if is_key:
@@ -94,12 +95,16 @@ class Encoder:
 
     def _put_cgroups(self, out: bytearray, snapshot: Snapshot) -> None:
         known, present = self._cgroups, snapshot.cgroups
-        gone = [one for path, one in known.items() if path not in present or present[path].inode != one.inode]
+        changed = others(self._present, present)
+        self._present = present
+        gone = [known[path] for path in changed if path in known and present[path].inode != known[path].inode]
+        fresh = [present[path] for path in changed if path not in known] + [present[one.path] for one in gone]
+        if len(known) - len(gone) + len(fresh) != len(present):  # who is not there any more is no change
+            gone += [one for path, one in known.items() if path not in present]
         _put(out, len(gone))
         for one in gone:
             _put(out, one.number)
             del known[one.path]
-        fresh = [cgroup for path, cgroup in present.items() if path not in known]
         _put(out, len(fresh))
         for cgroup in fresh:
             _put_text(out, cgroup.path)
@@ -107,14 +112,11 @@ class Encoder:
             _put(out, cgroup.version)
             known[cgroup.path] = _Known(self._next, cgroup.path, cgroup.inode, cgroup.version)
             self._next += 1
-        for path, cgroup in present.items():
-            one = known[path]
-            if one.seen is cgroup:
-                continue
-            one.seen, row = cgroup, columns.row_of(cgroup)
+        for path in changed:
+            one, row = known[path], columns.row_of(present[path])
             if row != one.row:
                 _put(out, one.number + 1)
-                _put_row(out, one.row, row, columns.CGROUP_AVERAGES)
+                _put_row(out, one.row, row)
                 one.row = row
         out.append(0)
 
@@ -143,7 +145,7 @@ def _put_text(out: bytearray, text: str) -> None:
     out += data
 
 
-def _put_row(out: bytearray, before: Row, now: Row, averages: frozenset[int]) -> None:
+def _put_row(out: bytearray, before: Row, now: Row) -> None:
     last = -1
     append = out.append
     for at in compress(range(len(now)), map(ne, now, before)):
@@ -159,7 +161,7 @@ def _put_row(out: bytearray, before: Row, now: Row, averages: frozenset[int]) ->
             append(1)
             continue
         else:
-            rise = _integer(value, at, averages) - _integer(old, at, averages)
+            rise = _integer(value) - _integer(old)
         # Inlined, since this is most of the work.
         code = (rise >> 10 | 2 if rise & 4095 == 0 else rise << 2) if rise >= 0 else _negative(rise)
         code += 2
@@ -174,11 +176,9 @@ def _negative(rise: int) -> int:
     return -rise >> 10 | 3 if rise & 4095 == 0 else -rise << 2 | 1
 
 
-def _integer(value: Value, at: int, averages: frozenset[int]) -> int:
-    """A figure as an integer: averages in centi-percent, and 0 for what differences cannot build on."""
-    if value is None or isinstance(value, Max):
-        return 0
-    return round(value * 100) if at in averages else int(value)
+def _integer(value: Value) -> int:
+    """A figure as an integer; 0 for what differences cannot build on."""
+    return 0 if value is None or isinstance(value, Max) else int(value)
 
 
 class Decoder:
@@ -220,7 +220,7 @@ class Decoder:
         elif kind != LOOK or self._facts is None:
             return None
         assert self._facts is not None
-        data.row(self._machine, columns.AVERAGES)
+        data.row(self._machine)
         self._read_cgroups(data)
         return self._snapshot(instant, self._facts)
 
@@ -234,7 +234,7 @@ class Decoder:
         while number := data.number():
             one = self._cgroups[number - 1]
             row = list(one.row)
-            data.row(row, columns.CGROUP_AVERAGES)
+            data.row(row)
             one.row = tuple(row)
 
     def _snapshot(self, instant: Instant, facts: dict[str, Any]) -> Snapshot:
@@ -288,7 +288,7 @@ class _Bytes:
         self._at += length
         return data.decode("utf-8", "surrogateescape")
 
-    def row(self, row: list[Value], averages: frozenset[int]) -> None:
+    def row(self, row: list[Value]) -> None:
         """Change a row by what is written."""
         at = -1
         while gap := self.byte():
@@ -299,8 +299,7 @@ class _Bytes:
                 continue
             code -= 2
             rise = code >> 2 << 12 if code & 2 else code >> 2
-            value = _integer(row[at], at, averages) + (-rise if code & 1 else rise)
-            row[at] = value / 100 if at in averages else value
+            row[at] = _integer(row[at]) + (-rise if code & 1 else rise)
 
 
 def _checked(facts: Any) -> dict[str, Any]:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from memwarden.state.snapshot import Snapshot
     from memwarden.units import Max
 
-Value: TypeAlias = "int | float | Max | None"
+Value: TypeAlias = "int | Max | None"
 Row: TypeAlias = "tuple[Value, ...]"
 
 MEMINFO: Final = (
@@ -116,7 +116,7 @@ MACHINE_WIDTH: Final = 6 * LINE + len(MEMINFO) + len(VMSTAT)
 
 
 def row_of(cgroup: Cgroup) -> Row:
-    """The figures of a cgroup. Averages of pressure are percent, as they are read."""
+    """The figures of a cgroup. Averages of pressure are in centi-percent: as integers, like all else."""
     return (
         *_lines(cgroup.memory_pressure),
         *_lines(cgroup.io_pressure),
@@ -155,18 +155,17 @@ def machine_row_of(snapshot: Snapshot) -> Row:
 def _lines(psi: Psi | None) -> tuple[Value, ...]:
     if psi is None:
         return (*_NO_LINE, *_NO_LINE)
-    return (*(psi.some or _NO_LINE), *(psi.full or _NO_LINE))
+    some, full = psi
+    return (*(_centi(some) if some else _NO_LINE), *(_centi(full) if full else _NO_LINE))
+
+
+def _centi(line: PsiLine) -> tuple[int, ...]:
+    avg10, avg60, avg300, total_us = line
+    return round(avg10 * 100), round(avg60 * 100), round(avg300 * 100), total_us
 
 
 def _counts(events: Any) -> tuple[Value, ...]:
     return _NO_EVENTS if events is None else tuple(map(events.get, EVENTS))
-
-
-AVERAGES: Final = frozenset(
-    number for number in range(6 * LINE) if PsiLine._fields[number % LINE] != "total_us"
-)
-"""Columns of averages, in centi-percent where they are encoded; of a cgroup only those below 4 lines."""
-CGROUP_AVERAGES: Final = frozenset(number for number in AVERAGES if number < 4 * LINE)
 
 
 def cgroup_of(path: str, inode: int, version: int, row: Row, children: tuple[str, ...]) -> Cgroup:
@@ -218,4 +217,7 @@ def _psi(values: list[Value]) -> Psi | None:
 
 
 def _line(values: list[Value]) -> PsiLine | None:
-    return None if None in values else PsiLine(*cast("Any", values))
+    if None in values:
+        return None
+    avg10, avg60, avg300, total_us = cast("list[int]", values)
+    return PsiLine(avg10 / 100, avg60 / 100, avg300 / 100, total_us)

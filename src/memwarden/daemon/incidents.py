@@ -14,6 +14,7 @@ from memwarden.guard import ledger as documents
 from memwarden.guard.written import plain
 from memwarden.host import plain_json
 from memwarden.state.intents import CgroupId
+from memwarden.state.looked import others
 from memwarden.units import SECOND_US
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from memwarden.guard.record import Decision
     from memwarden.guard.victims import Result
     from memwarden.host.own_files import Folders
+    from memwarden.state.cgroup import Cgroup
     from memwarden.state.intents import Outcome
     from memwarden.state.snapshot import Instant, Snapshot
 
@@ -36,6 +38,8 @@ SETTLED_US: Final = 5 * SECOND_US
 BEFORE_US: Final = 60 * SECOND_US
 """Decisions of so long before belong to it."""
 DECISIONS: Final = 16
+UNSEEN: Final = 64
+"""Cgroups that are remembered although they were not to be seen: they may be back at the next look."""
 BEGINS: Final = b"invoked oom-killer"
 KILLS: Final = b"Killed process"
 
@@ -53,7 +57,10 @@ class Incidents:
         self._since_us = since_us
         self.dry = False
         self._seen: Snapshot | None = None
-        self._counts: dict[str, tuple[int, int]] | None = None
+        self._present: Mapping[str, Cgroup] | None = None
+        """Those that were compared last; ``None`` before any."""
+        self._counts: dict[str, tuple[int, int]] = {}
+        """Inode, and kills by the kernel, of those in which there were any."""
         self._total: int | None = None
         self._decisions: list[tuple[Decision, Sequence[Outcome]]] = []
         self._results: list[tuple[Result, Instant]] = []
@@ -163,21 +170,22 @@ class Incidents:
 
     def _compare(self, snapshot: Snapshot, now: Instant) -> None:
         """Whether the kernel has killed since the last look."""
-        before, self._counts = self._counts, {}
+        before, self._present = self._present, snapshot.cgroups
         rose = 0
-        for path, cgroup in snapshot.cgroups.items():
+        for path in others(before or {}, snapshot.cgroups):
+            cgroup = snapshot.cgroups[path]
             events = cast("Mapping[str, int]", cgroup.events_local or cgroup.events or {})
             count = events.get("oom_kill", 0)
+            inode, known = self._counts.pop(path, (0, 0))
             if not count or (cgroup.events_local is None and cgroup.children):
                 continue
             self._counts[path] = (cgroup.inode, count)
-            if before is None:
-                continue
-            inode, known = before.get(path, (0, 0))
             risen = count - known if inode == cgroup.inode else count
-            if risen > 0:
+            if risen > 0 and before is not None:
                 rose += risen
                 self._died(now, by="kernel", cgroup=path, count=risen)
+        if len(self._counts) > len(snapshot.cgroups) + UNSEEN:
+            self._counts = {path: one for path, one in self._counts.items() if path in snapshot.cgroups}
         total = (snapshot.vmstat or {}).get("oom_kill")
         if total is not None and self._total is not None and total - self._total > rose:
             self._died(now, by="kernel", cgroup=None, count=total - self._total - rose)
