@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from memwarden.guard import choose
+from memwarden.guard import acts, choose, written
 from memwarden.guard.ir import Amount, Choice, Preferences, Ranking, Weight
 from memwarden.guard.judge import Judge
 from memwarden.guard.marks import ORDER, Marker
@@ -223,6 +223,16 @@ def _asking_all(choice, view, guarded):
         return choose.order(choice, view, guarded)
     finally:
         Judge.among = saved
+
+
+@settings(max_examples=150, deadline=None)
+@given(machines(), CHOICES, GUARDS)
+def test_who_is_chosen_before_the_others_are_looked_into_is_the_first_of_all(view, choice, guarded):
+    expected = choose.order(choice, view, guarded)
+    found = choose.considered(choice, view, guarded)
+    assert acts.first(found) == acts.first(expected)
+    assert found == expected
+    assert written.plain(found) == written.plain(expected)
 
 
 @settings(max_examples=150, deadline=None)

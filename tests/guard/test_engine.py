@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from memwarden.guard import acts, ir
+from memwarden.guard import acts, choose, ir
 from memwarden.guard.driver import Driver, replay
 from memwarden.guard.engine import NONE, RESTORE_US, Engine
 from memwarden.guard.never import Guarded
@@ -154,6 +154,27 @@ def test_the_culprit_dies_and_not_the_biggest():
     assert (first.rule, first.group, first.action, first.step) == ("r", "g", "kill", 0)
     assert first.findings[0].fired
     assert {one.target.path: bool(one.why_not) for one in first.candidates}[DB]
+
+
+def test_the_others_are_looked_into_when_the_intents_are_out_and_before_the_next_look(monkeypatch):
+    looked, order = [], choose.order
+    monkeypatch.setattr(choose, "order", lambda *args, **more: looked.append(1) or order(*args, **more))
+    world, engine = World(), Engine(policy(KILL), GUARDED)
+    calm(engine, world)
+    [decision] = stall(engine, world, 1)
+    assert targets([decision]) == [LEAK]
+    assert not looked
+    taken = dict(decision.candidates.chosen.numbers)["culprit"]
+    world.held[LEAK] = 0
+    world.go()
+    engine.step(world.snapshot())
+    assert looked == [1]
+    world.go()
+    engine.step(world.snapshot())
+    assert looked == [1]
+    assert taken == 20 * MIB
+    assert dict(decision.candidates[0].numbers)["culprit"] == taken
+    assert [one.target.path for one in decision.candidates] == [LEAK, DB]
 
 
 def test_nobody_else_is_killed_until_the_victim_is_gone_and_its_time_is_over():

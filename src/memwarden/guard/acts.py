@@ -7,7 +7,7 @@ from memwarden.guard import choose, ir
 from memwarden.guard.globs import EVERYTHING, literal
 from memwarden.guard.need import MACHINE, Need
 from memwarden.guard.never import Guarded
-from memwarden.guard.record import Candidate
+from memwarden.guard.record import Candidate, Considered
 from memwarden.guard.victims import Victims
 from memwarden.guard.view import View
 from memwarden.state.cgroup import Cgroup
@@ -202,6 +202,8 @@ def _slow_name(action: ir.DoThrottle | ir.DoReclaim | ir.DoFreeze) -> str:
 
 def first(candidates: tuple[Candidate, ...]) -> Candidate | None:
     """The chosen one."""
+    if isinstance(candidates, Considered):
+        return candidates.chosen
     return next((one for one in candidates if not one.why_not), None)
 
 
@@ -225,7 +227,7 @@ def _order(choice: ir.Choice, scene: Scene) -> tuple[Candidate, ...] | None:
         )
         if whom and scene.lacks(whom):
             return None
-    found = view.once((choice, failed), lambda: choose.order(choice, view, guarded, failed=failed))
+    found = view.once((choice, failed), lambda: choose.considered(choice, view, guarded, failed=failed))
     chosen = first(found)
     if chosen is not None and isinstance(chosen.target, CgroupId) and scene.lacks((chosen.target.path,)):
         return None

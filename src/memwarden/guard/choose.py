@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from heapq import heappop, heappush
 from math import inf
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias, cast
 
 from memwarden.guard.globs import EVERYTHING
 from memwarden.guard.judge import Judge, Unit, of_processes, shown
+from memwarden.guard.record import Considered
 from memwarden.state.cgroup import ancestry, parent_path
 from memwarden.state.intents import CgroupId
 
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 
 _Waiting: TypeAlias = "tuple[Figure, str, bool]"
 """How far a cgroup reaches, below 0 so that the greatest is first; its path; whether it is killed as one."""
+Whom: TypeAlias = 'Literal["all", "next", "first"]'
+"""Everybody; those that might be chosen; or nobody but the chosen one, and whoever was looked into for it."""
 LISTED: Final = 16
 """How many that came after the chosen one, and how many of each reason, have an entry of their own."""
 
@@ -47,6 +50,21 @@ def order(
     return chooser.record()
 
 
+def considered(
+    choice: Choice, view: View, guarded: Guarded, *, failed: frozenset[Target] = frozenset()
+) -> tuple[Candidate, ...]:
+    """The same as :func:`order`, where the chosen one is known before the others are looked into."""
+    chooser = _Chooser(choice, view, guarded, failed)
+    if choice.units != "leaf" or not chooser.prunes():
+        return order(choice, view, guarded, failed=failed)
+    chooser.choose("first")
+    if not chooser.killable:
+        return order(choice, view, guarded, failed=failed)
+    chosen = chooser.judge.candidate(chooser.killable[0])
+    found = Considered(chosen, lambda: order(choice, view, guarded, failed=failed))
+    return cast("tuple[Candidate, ...]", found)
+
+
 def suspects(
     choice: Choice, view: View, guarded: Guarded, *, failed: frozenset[Target] = frozenset(), most: int
 ) -> tuple[str, ...]:
@@ -55,7 +73,7 @@ def suspects(
     They are the first of :func:`order`, without its record.
     """
     chooser = _Chooser(choice, view, guarded, failed)
-    chooser.choose(brief=True)
+    chooser.choose("next")
     lower = [unit for unit in chooser.refused if unit.why_not.startswith("lower")]
     after = [unit.path for unit in (*chooser.killable[1:], *lower) if unit.score > 0]
     return tuple([unit.path for unit in chooser.killable[:1]] + after)[:most] if chooser.killable else ()
@@ -100,8 +118,8 @@ class _Chooser:
         self.shape = view.history.shape(view.snapshot.cgroups)
         self._tops: dict[str, Cgroup] | None = None
 
-    def choose(self, *, brief: bool = False) -> None:
-        """Put everybody in order; ``brief``: only those that might be chosen."""
+    def choose(self, whom: Whom = "all") -> None:
+        """Put everybody in order, as far as they are asked for."""
         units = self.choice.units
         if units == "process":
             self.processes()
@@ -110,7 +128,7 @@ class _Chooser:
         elif units == "recursive":
             self.recursive()
         elif self.prunes():
-            self.leaves_from_the_top(brief=brief)
+            self.leaves_from_the_top(whom)
         else:
             self.flat([Unit(cgroup) for cgroup in self.leaves()])
 
@@ -239,7 +257,7 @@ class _Chooser:
         """Whether a parent's figure says enough about its children's."""
         return len(self.choice.ranking.weights) == 1 and self.judge.key.bound is not None
 
-    def leaves_from_the_top(self, *, brief: bool) -> None:
+    def leaves_from_the_top(self, whom: Whom) -> None:
         """Go into what could hold the most, until nothing could hold more than the best that was found."""
         judge, preferred = self.judge, self.judge.marker.preferred(self.snapshot)
         among = None if preferred else judge.among()
@@ -268,9 +286,10 @@ class _Chooser:
                 self._refuse_all(cgroup, reason)
             else:
                 self._wait(waiting, idle, self.below(cgroup), among)
-        if idle and not brief:
+        if idle and whom == "all":
             beaten = sorted(beaten + idle)
-        self._leave(beaten, found, brief=brief)
+        if whom != "first":
+            self._leave(beaten, found, brief=whom == "next")
         for unit in judge.rank(found):
             (self.refused if unit.why_not else self.killable).append(unit)
 

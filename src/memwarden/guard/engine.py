@@ -15,7 +15,7 @@ from memwarden.guard.choose import few_suffice
 from memwarden.guard.history import History
 from memwarden.guard.ir import DoKill
 from memwarden.guard.need import need
-from memwarden.guard.record import Decision
+from memwarden.guard.record import Considered, Decision
 from memwarden.guard.victims import Victims, is_gone
 from memwarden.guard.view import View
 from memwarden.state.cgroup import ancestry
@@ -86,6 +86,7 @@ class Engine:
         )
         self._read = EVERYBODY
         self._wanted = NONE
+        self._unsettled: list[Considered] = []
         self._asked: View | None = None
         """The tick at which processes were asked for: the next one may be that again."""
 
@@ -137,6 +138,7 @@ class Engine:
         everything and decide nothing. ``processes_of``: the cgroups in and below which the snapshot was meant
         to hold the processes.
         """
+        self._settle()
         self._keep_time(snapshot)
         self._read = processes_of
         self._wanted = NONE
@@ -210,7 +212,15 @@ class Engine:
                 within, final = _death_us(chain.rule, decision.step), _final(chain.rule, decision.step)
                 self._victims.strike(decision.id, decision.intents, view, within, final=final)
                 self._mark_kills(decision, view)
+                if isinstance(decision.candidates, Considered):
+                    self._unsettled.append(decision.candidates)
                 yield decision
+
+    def _settle(self) -> None:
+        """Have decisions of before know all that they rest on, while that is as it was."""
+        for considered in self._unsettled:
+            considered.settle()
+        self._unsettled.clear()
 
     def _mark_kills(self, decision: Decision, view: View) -> None:
         """What a kill gives back says nothing about how memory comes and goes by itself."""

@@ -1,6 +1,7 @@
 """What a decision is made of: findings, candidates, and the decision itself."""
 
-from typing import Literal, NamedTuple
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Literal, NamedTuple
 
 from memwarden.state.intents import Intent, Target
 from memwarden.state.snapshot import Instant
@@ -44,6 +45,47 @@ class Candidate(NamedTuple):
     why_not: str = ""
     stands_for: int = 1
     unit: str | None = None
+
+
+class Considered(Sequence[Candidate]):
+    """Everybody considered: the chosen one now, the others once somebody asks for them, or it is settled.
+
+    Who is short of memory is helped first, and told afterwards why it was not somebody else. It stands where
+    a tuple of candidates does. ``rest`` gives all, the chosen one among them; until it is settled nothing
+    that it looks at may change.
+    """
+
+    __slots__ = ("_all", "_rest", "chosen")
+
+    def __init__(self, chosen: Candidate, rest: Callable[[], Sequence[Candidate]]) -> None:
+        self.chosen = chosen
+        self._rest: Callable[[], Sequence[Candidate]] | None = rest
+        self._all: tuple[Candidate, ...] = (chosen,)
+
+    def settle(self) -> tuple[Candidate, ...]:
+        """All of them, the chosen one first."""
+        if self._rest is not None:
+            others = [one for one in self._rest() if one.target != self.chosen.target or one.stands_for > 1]
+            self._all, self._rest = (self.chosen, *others), None
+        return self._all
+
+    def __iter__(self) -> Iterator[Candidate]:
+        return iter(self.settle())
+
+    def __len__(self) -> int:
+        return len(self.settle())
+
+    def __getitem__(self, place: Any) -> Any:
+        return self.settle()[place]
+
+    def __eq__(self, other: object) -> bool:
+        return self.settle() == (other.settle() if isinstance(other, Considered) else other)
+
+    def __hash__(self) -> int:
+        return hash(self.settle())
+
+    def __repr__(self) -> str:
+        return repr(self.settle())
 
 
 class Decision(NamedTuple):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from memwarden.guard.record import Considered
 from memwarden.state.intents import (
     CgroupId,
     Freeze,
@@ -54,6 +55,8 @@ def plain(value: object) -> Any:
     """A record, or a part of one, as JSON can hold it."""
     if isinstance(value, Max):
         return "max"
+    if isinstance(value, Considered):
+        value = value.settle()
     if isinstance(value, tuple):
         names = getattr(value, "_fields", None)
         if names is None:
