@@ -98,6 +98,8 @@ def test_all_of_it_can_be_said_in_a_policy_of_ours(kind, bug_compatible):
     [
         ("/etc/oomd/oomd.json", "{", "oomd"),
         ("x", '{"swap_usage": 5}', "plain"),
+        ("x", '{"memory_pressure_threshold": 5}', "plain"),
+        ("x", '{"critical_services": []}', "plain"),
         ("oomd.json", '{"else": 5}', None),
         ("oomd.json", "[]", "oomd"),
         ("/etc/systemd/oomd.conf", "", "systemd-oomd"),
