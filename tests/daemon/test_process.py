@@ -107,6 +107,16 @@ def test_a_name_that_a_terminal_would_obey_is_spelled_out(places):
     assert err.startswith(rb"memwarden: \x1b]0;x\x07\u202e\x9b2J: cannot be opened")
 
 
+def test_no_name_is_not_the_built_in_policy(places):
+    places[1] = ""
+    done = start("--once", "--dry-run", *places)
+    _, err = done.communicate(timeout=60)
+    assert done.returncode == 2
+    assert err == (
+        b"memwarden: --policy: the name is empty; name a file or folder, or leave the option out\n"
+    )
+
+
 @pytest.mark.parametrize("signalled", [signal.SIGINT, signal.SIGTERM])
 def test_on_a_terminal_it_says_what_it_does_and_how_to_end_it(tmp_path, places, signalled):
     ours, its = pty.openpty()

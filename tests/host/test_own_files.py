@@ -101,8 +101,13 @@ def test_lines_that_nobody_wrote(tmp_path):
     with pytest.raises(InputError, match="there is none; memwarden guard writes it"):
         list(lines_of(str(tmp_path), "log"))
     (tmp_path / "log").symlink_to(tmp_path / "x")
-    with pytest.raises(InputError, match="cannot be read"):
+    with pytest.raises(InputError, match=r"/log: is a link, which is not followed; --state"):
         list(lines_of(str(tmp_path), "log"))
+    (tmp_path / "log").unlink()
+    (tmp_path / "log").mkdir()
+    with pytest.raises(InputError, match=r"/log: cannot be read: Is a directory; --state names"):
+        list(lines_of(str(tmp_path), "log"))
+    assert own_files.content_of(f"{tmp_path}/log") == b""
 
 
 def test_blocks_are_written_over_and_the_file_keeps_its_size(directory):
