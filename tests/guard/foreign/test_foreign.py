@@ -58,6 +58,8 @@ def works_or_refuses(kind, texts, bug_compatible):
         again = load([Text("x.toml", render(policy))], name=policy.name)
         assert (again.policy, again.problems) == (policy, ())
         sentences = policy.notes
+        files = (texts[0],) if isinstance(texts, tuple) else tuple(texts)
+        assert all(sentence.startswith(files) for sentence in sentences)
     assert all(sentence.isprintable() and len(sentence) < 1000 for sentence in sentences)
 
 

@@ -85,8 +85,8 @@ def load(texts: Mapping[str, str], *, bug_compatible: bool) -> Policy:
     if adj is not None:
         omit = (f"adj<={adj}",)
         notes.append(
-            f"oom_score_adj: memwarden sets it on no process; who has {adj} or less is not killed, "
-            f"and OOMScoreAdjust={adj} in its unit gives it to a service"
+            f"{path}:{given['oom_score_adj'].line}: oom_score_adj: memwarden sets it on no process; "
+            f"who has {adj} or less is not killed, and OOMScoreAdjust={adj} in its unit gives it to a service"
         )
     notes += [
         f"{path}:{node.line}: {signal}: {node.value} has no unit and is read as {node.value}%"
