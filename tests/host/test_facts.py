@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import time
 import zlib
+from errno import EBADF, ENOSYS, EPERM
 
 import pytest
 
 from memwarden.host import facts, files
 from memwarden.host.clock import SystemClock
+from memwarden.host.effects import Hands
 
 
 def test_facts_are_those_of_this_machine():
@@ -38,6 +40,15 @@ def test_the_timer_frequency_is_in_the_build_configuration(monkeypatch, tmp_path
         path.write_bytes(packer.compress(text) + packer.flush() if name.endswith(".gz") else text)
     monkeypatch.setattr(facts, "open", lambda name, mode: (tmp_path / name[1:]).open(mode), raising=False)
     assert facts.facts(config=True).get("hz") == hz
+
+
+@pytest.mark.parametrize(("errno", "told"), [(EBADF, "1"), (ENOSYS, "0"), (EPERM, None)])
+def test_a_recording_says_whether_there_is_process_mrelease(monkeypatch, errno, told):
+    asked = []
+    monkeypatch.setattr(Hands, "release_errno", lambda _hands, pidfd: asked.append(pidfd) or errno)
+    assert facts.facts(config=True).get("process_mrelease") == told
+    assert "process_mrelease" not in facts.facts()
+    assert asked == [-1]  # nobody
 
 
 def test_a_configuration_that_is_junk(monkeypatch, tmp_path):
