@@ -38,6 +38,8 @@ def seen(*lines):
         ),
         (["0,1000, 5,0,0,0,0"], "x.csv:2: mem_available_mib is ' 5', not a number"),
         (["0,1000,5,0,0,0," + "1" * 25], "x.csv:2: psi_full_avg10 is '1111"),
+        (["1000000000000,1,1,0,0,0,0"], "x.csv:2: time_s is 1000000000000, which is more than there can be"),
+        (["0,1000000000000,1,0,0,0,0"], "x.csv:2: mem_total_mib is 1000000000000, which is more than"),
         (["0,1000,5,0,0,0"], "x.csv:2: has 6 cells, not 7; leave those empty that are not known"),
         (["0"], "x.csv:2: has 1 cell, not 7; leave"),
         (["0,1000,5,0,0,0,0", "", "1,1000,5,0,0,0,0"], "x.csv:3: this line is empty; take it out"),

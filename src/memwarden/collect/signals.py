@@ -44,6 +44,8 @@ COLUMNS: Final = (
 )
 HEADER: Final = ",".join(COLUMNS)
 LONGEST_DIGITS: Final = 24
+MOST: Final = 1e12
+"""Seconds, or MiB: as many microseconds, or bytes, fit 64 bits."""
 PAGE_BYTES: Final = 4096
 _NUMBER: Final = re.compile(r"[0-9]+(\.[0-9]+)?")
 
@@ -134,6 +136,8 @@ def _number(cell: str, column: str, where: str) -> float | None:
     if len(cell) > LONGEST_DIGITS or not _NUMBER.fullmatch(cell):
         todo = "every sample needs its time in seconds" if time else "leave it empty if it is not known"
         raise InputError(f"{where}: {column} is {cell[:40]!r}, not a number as 12.5; {todo}")
+    if float(cell) >= MOST:
+        raise InputError(f"{where}: {column} is {cell[:40]}, which is more than there can be; correct it")
     return float(cell)
 
 
