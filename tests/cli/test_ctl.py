@@ -140,7 +140,10 @@ def test_something_else_listens_there(cli, tmp_path, said):
 def test_no_guard_runs(cli, tmp_path):
     ran = cli("ctl", "status", "--run", str(tmp_path))
     assert ran.code == 3
-    assert ran.err == f"memwarden: {tmp_path}/socket: no guard runs here (No such file or directory)\n"
+    assert (
+        ran.err
+        == f"memwarden: {tmp_path}/socket: no guard runs here (No such file or directory); --run says where\n"
+    )
 
 
 def test_one_that_does_not_answer(cli, tmp_path, monkeypatch):

@@ -112,8 +112,8 @@ def test_no_name_is_not_the_built_in_policy(places):
     done = start("--once", "--dry-run", *places)
     _, err = done.communicate(timeout=60)
     assert done.returncode == 2
-    assert err == (
-        b"memwarden: --policy: the name is empty; name a file or folder, or leave the option out\n"
+    assert err.startswith(
+        b"memwarden guard: argument --policy: the value is empty; give one, or leave it out\n"
     )
 
 

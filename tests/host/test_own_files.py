@@ -32,7 +32,9 @@ def test_a_directory_that_others_may_write_to_is_refused(tmp_path):
 
 
 def test_a_directory_that_cannot_be_made_is_refused(tmp_path):
-    with pytest.raises(InputError, match=r"a/b: cannot be used for the test: No such file or directory"):
+    with pytest.raises(
+        InputError, match=r"a/b: cannot be used for the test: No such file or directory; name an"
+    ):
         own_directory(str(tmp_path / "a/b"), purpose="the test")
 
 

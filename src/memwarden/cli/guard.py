@@ -6,8 +6,6 @@ import os
 import sys
 from typing import TYPE_CHECKING, Final
 
-from memwarden.errors import UsageError
-
 if TYPE_CHECKING:
     import argparse
 
@@ -62,8 +60,6 @@ def run(args: argparse.Namespace) -> int:
     """Become the guard: this process is replaced, so that nothing of the command line stays in memory."""
     from memwarden.daemon.options import Options, pack
 
-    if args.policy == "":  # a variable that is not set; nobody means the built-in policy by it
-        raise UsageError("--policy: the name is empty; name a file or folder, or leave the option out")
     options = Options(**{name: getattr(args, name) for name in Options._fields})
     program = os.path.join(
         os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "daemon", "__main__.py"

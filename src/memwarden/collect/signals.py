@@ -44,7 +44,7 @@ COLUMNS: Final = (
 )
 HEADER: Final = ",".join(COLUMNS)
 LONGEST_DIGITS: Final = 24
-MOST: Final = 1e12
+MOST: Final = 4e12
 """Seconds, or MiB: as many microseconds, or bytes, fit 64 bits."""
 PAGE_BYTES: Final = 4096
 _NUMBER: Final = re.compile(r"[0-9]+(\.[0-9]+)?")
