@@ -132,7 +132,7 @@ def test_on_a_terminal_it_says_what_it_does_and_how_to_end_it(tmp_path, places, 
             assert guard.wait(timeout=60) == 0
     assert said[0].startswith(f"memwarden: dry run by the policy {tmp_path}/idle.toml, 1 rule; it watches")
     assert f"{tmp_path}/state/decisions.jsonl; memwarden why --state {tmp_path}/state" in said[1]
-    assert said[2].startswith("memwarden: Ctrl-C ends it")
+    assert said[2] == "memwarden: Ctrl-C ends it\r\n"
 
 
 def test_an_answer_has_some_notes_of_many(tmp_path):

@@ -240,7 +240,8 @@ class Process:
         return [
             f"{self.doing()}; it watches the machine and the cgroups below {self.root}",
             f"what it decides goes to {state}/{ledger.NAME}; {why} explains it",
-            "Ctrl-C ends it; whatever it throttled or froze is undone then",
+            "Ctrl-C ends it"
+            + ("" if self.journal is None else ", and undoes whatever it throttled or froze"),
             *self.notes,
             *(f"cannot: {one}" for one in (*self.ears.deaf, *self.abilities.missing)),
         ]
