@@ -11,7 +11,6 @@ import pytest
 
 from memwarden.host import facts, files
 from memwarden.host.clock import SystemClock
-from memwarden.host.effects import Hands
 
 
 def test_facts_are_those_of_this_machine():
@@ -42,13 +41,12 @@ def test_the_timer_frequency_is_in_the_build_configuration(monkeypatch, tmp_path
     assert facts.facts(config=True).get("hz") == hz
 
 
-@pytest.mark.parametrize(("errno", "told"), [(EBADF, "1"), (ENOSYS, "0"), (EPERM, None)])
-def test_a_recording_says_whether_there_is_process_mrelease(monkeypatch, errno, told):
-    asked = []
-    monkeypatch.setattr(Hands, "release_errno", lambda _hands, pidfd: asked.append(pidfd) or errno)
-    assert facts.facts(config=True).get("process_mrelease") == told
-    assert "process_mrelease" not in facts.facts()
-    assert asked == [-1]  # nobody
+@pytest.mark.parametrize(
+    ("errno", "told"),
+    [(EBADF, {"process_mrelease": "1"}), (ENOSYS, {"process_mrelease": "0"}), (EPERM, {})],
+)
+def test_whether_there_is_process_mrelease_is_told_by_its_error(errno, told):
+    assert facts.of_release(errno) == told
 
 
 def test_a_configuration_that_is_junk(monkeypatch, tmp_path):

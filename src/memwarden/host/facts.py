@@ -7,14 +7,12 @@ from errno import EBADF, ENOSYS
 from typing import Final
 
 _RELEASE: Final = {EBADF: {"process_mrelease": "1"}, ENOSYS: {"process_mrelease": "0"}}
-"""By what no process at all gives; a filter of calls gives EPERM, and then nobody knows."""
 
 
 def facts(*, config: bool = False) -> dict[str, str]:
     """Facts by the names they have in a recording (docs/reference/rootar.md).
 
-    ``config`` adds what only a recording pays for: ``hz``, which the kernel's build configuration tells, a
-    file of some 100 KiB, and ``process_mrelease``, which a call tells that does nothing.
+    ``config`` adds what only the kernel's build configuration tells, a file of some 100 KiB: ``hz``.
     """
     machine = os.uname()
     known = {
@@ -29,11 +27,15 @@ def facts(*, config: bool = False) -> dict[str, str]:
         name, _, hz = line.partition(b"=")
         if name == b"CONFIG_HZ" and hz.isdigit():
             known["hz"] = hz.decode()
-    if config:
-        from memwarden.host.effects import Hands  # noqa: PLC0415 - as above
-
-        known |= _RELEASE.get(Hands().release_errno(-1), {})
     return known
+
+
+def of_release(errno: int) -> dict[str, str]:
+    """What ``process_mrelease`` tells of itself by the error that it gives for no process at all.
+
+    A filter of calls gives EPERM, and then nobody knows.
+    """
+    return _RELEASE.get(errno, {})
 
 
 def _config(release: str) -> bytes:
