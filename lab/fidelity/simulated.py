@@ -36,7 +36,13 @@ if TYPE_CHECKING:
 
 TRAITS = {
     "5.10": KernelTraits(
-        hz=250, charge_batch_pages=32, mglru=False, recursive_protection=True, stale_protection_bug=True
+        hz=250,
+        charge_batch_pages=32,
+        mglru=False,
+        recursive_protection=True,
+        stale_protection_bug=True,
+        reaps_locked=False,
+        process_mrelease=False,
     ),
     "6.1": KernelTraits(
         hz=250, charge_batch_pages=64, mglru=False, recursive_protection=True, stale_protection_bug=True
@@ -97,8 +103,6 @@ def machine(series: str, speeds: Mapping[str, Any], *, swap: bool) -> Machine:
         pass_us=each["pass_us"],
         exit_us=each["exit_us"],
         free_us=each["free_us"],
-        reaps_locked=series != "5.10",
-        process_mrelease=series != "5.10",
         traits=TRAITS[series],
     )
 

@@ -58,3 +58,14 @@ class UnsupportedError(InputError):
 
 class UsageError(MemwardenError):
     """The command line asks for something that does not exist or does not fit together."""
+
+
+def printable(sentence: str) -> str:
+    r"""A sentence for a terminal: names in it are the user's, but not always the user's own.
+
+    What a terminal would obey, or does not show, is spelled out.
+
+    >>> print(printable("a" + chr(0x1B) + "[2J" + chr(0x202E) + chr(0x9B)))
+    a\x1b[2J\u202e\x9b
+    """
+    return "".join(one if one.isprintable() else repr(one)[1:-1] for one in sentence)

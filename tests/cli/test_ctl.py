@@ -26,6 +26,7 @@ STATUS = {
     "now_us": 61_000_000,
     "waits_for": [{"kind": "process", "pid": 7, "start_time_ticks": 9, "comm": "hog"}],
     "changed": [{"kind": "cgroup", "path": "/leak", "inode": 3}],
+    "notes": ["earlyoom:1: -n: no D-Bus"],
     "cannot": ["no PSI"],
     "granted": [
         {"what": "memory locked", "granted": True, "detail": ""},
@@ -78,6 +79,7 @@ def test_how_it_is(cli, tmp_path):
         "waits for the end of process 7 (hog)",
         "throttled or frozen by it: /leak",
         "not granted: scheduled first: needs CAP_SYS_NICE",
+        "note: earlyoom:1: -n: no D-Bus",
         "cannot: no PSI",
         "2 lines of the ledger could not be written",
     ]
@@ -138,7 +140,10 @@ def test_something_else_listens_there(cli, tmp_path, said):
 def test_no_guard_runs(cli, tmp_path):
     ran = cli("ctl", "status", "--run", str(tmp_path))
     assert ran.code == 3
-    assert ran.err == f"memwarden: {tmp_path}/socket: no guard runs here (No such file or directory)\n"
+    assert (
+        ran.err
+        == f"memwarden: {tmp_path}/socket: no guard runs here (No such file or directory); --run says where\n"
+    )
 
 
 def test_one_that_does_not_answer(cli, tmp_path, monkeypatch):

@@ -191,3 +191,10 @@ def test_what_the_text_is_like_is_said(cli, tmp_path):
     assert "Died     " in ran.out
     lines = SAMPLE.read_bytes().count(b"\n") + 1
     assert ran.err == f"memwarden: {log}: line {lines} is longer than 1 MiB: only its first 1 MiB was read\n"
+
+
+def test_a_name_that_a_terminal_would_obey_is_spelled_out(cli, tmp_path):
+    (tmp_path / "a\x1b[2J").write_text("nothing\n")
+    ran = cli("explain", tmp_path / "a\x1b[2J")
+    assert "\x1b" not in ran.err
+    assert "/a\\x1b[2J: no OOM report found" in ran.err

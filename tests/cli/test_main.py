@@ -155,6 +155,13 @@ def test_a_mistyped_option_is_met_with_the_right_one(failing, words, says):
     assert says in ran.err
 
 
+@pytest.mark.parametrize("words", [("why", "--state", ""), ("policy", "check", ""), ("guard", "--run=")])
+def test_a_variable_that_is_not_set_is_no_value(cli, words):
+    ran = cli(*words)
+    assert ran.code == 2
+    assert ": the value is empty; give one, or leave it out\nTry: memwarden " in ran.err
+
+
 @pytest.mark.parametrize(
     ("words", "says"),
     [

@@ -334,3 +334,11 @@ def test_another_tools_policy_on_standard_input(cli, given):
         assert "standard input: does nothing; of 1 rule none came true\n" in ran.out
     with given("{}"):
         assert "standard input: is JSON, and nothing in it says" in cli("policy", "show", "-").err
+
+
+def test_of_several_that_are_missing_no_name_reaches_the_terminal(cli):
+    ran = cli("policy", "check", "a\x1b[2J", "b\x9b")
+    assert ran.code == 3
+    assert [line.partition(": cannot")[0] for line in ran.err.splitlines()] == [
+        "memwarden: a\\x1b[2J", "memwarden: b\\x9b"
+    ]  # fmt: skip

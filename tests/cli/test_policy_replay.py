@@ -82,7 +82,7 @@ def test_what_cannot_be_expressed_is_said_with_the_policy_that_it_is_in(cli, fil
     (files / "n.conf").write_text("soft_threshold_min_mem = 8 %\nx = 1\n")
     ran = cli("policy", "replay", files / "earlyoom", "--compare", files / "n.conf", files / "x.csv")
     said = ran.err.splitlines()
-    assert said[0] == f"memwarden: {files / 'earlyoom'}: -p: memwarden protects itself by its unit"
+    assert said[0] == f"memwarden: {files / 'earlyoom'}:1: -p: memwarden protects itself by its unit"
     assert said[1].startswith(f"memwarden: {files / 'n.conf'}:2: 'x' is no key of nohang's")
 
 

@@ -8,6 +8,7 @@ import json
 import os
 import subprocess
 import sys
+from errno import ENOSYS
 
 import pytest
 
@@ -19,6 +20,7 @@ from memwarden.collect.recorder import Recorder
 from memwarden.collect.rootar import Dir, Failed, File
 from memwarden.collect.snapshot import Collector
 from memwarden.errors import InputError, ReadError
+from memwarden.host.effects import Hands
 from memwarden.host.live import Live
 from memwarden.state.gaps import Gap, GapReason
 from memwarden.testing.clock import ManualClock
@@ -388,3 +390,13 @@ def test_interrupted_between_two_snapshots(tmp_path):
     assert process.returncode == 0
     assert b"1 snapshot" in out
     assert len(list(archives(str(path)))) == 1
+
+
+@pytest.mark.live
+def test_a_recording_says_whether_there_is_process_mrelease(cli, monkeypatch, tmp_path):
+    asked = []
+    monkeypatch.setattr(Hands, "release_errno", lambda _hands, pidfd: asked.append(pidfd) or ENOSYS)
+    assert cli("record", "-o", tmp_path / "x").code == 0
+    traits = Collector(open_source(str(tmp_path / "x"))).snapshot().traits
+    assert traits.process_mrelease is False
+    assert asked == [-1]  # nobody

@@ -108,9 +108,9 @@ NEWEST = {**RECENT, "memory.stat": "anon 1\nkernel 0\npgdemote_kswapd 0\npgscan_
     ("files", "expected"),
     [
         # kernel.md: what Debian's 5.10, 6.12 and 7.2 have and do.
-        ({}, (32, True, False, True, None, False, False)),
-        (RECENT, (32, False, True, True, False, False, True)),
-        (NEWEST, (32, False, True, False, True, True, True)),
+        ({}, (32, True, False, True, None, False, False, False)),
+        (RECENT, (32, False, True, True, False, False, True, True)),
+        (NEWEST, (32, False, True, False, True, True, True, True)),
     ],
 )
 def test_what_the_presence_of_files_suggests(files, expected):
@@ -129,6 +129,7 @@ def test_what_the_presence_of_files_suggests(files, expected):
         found.mglru_proportional_protection,
         found.over_kill,
         found.stale_dirty_counts,
+        found.reaps_locked,
     ) == expected
     assert found.basis_of("approximate_rss") is Basis.FORMAT
 
@@ -136,7 +137,18 @@ def test_what_the_presence_of_files_suggests(files, expected):
 def test_reclaim_file_stands_for_the_bigger_batch():
     recorded = archive()
     recorded._entries["/sys/fs/cgroup/a/memory.reclaim"] = Failed("EACCES")
-    assert Collector(recorded).snapshot().traits.charge_batch_pages == 64
+    found = Collector(recorded).snapshot().traits
+    assert (found.charge_batch_pages, found.process_mrelease) == (64, True)
+    assert found.basis_of("process_mrelease") is Basis.FORMAT
+
+
+@pytest.mark.parametrize(("fact", "there"), [("0", False), ("1", True)])
+def test_what_was_tried_counts_more_than_what_a_file_stands_for(fact, there):
+    recorded = archive(facts={"process_mrelease": fact})
+    recorded._entries["/sys/fs/cgroup/a/memory.reclaim"] = Failed("ENOENT" if there else "EACCES")
+    found = Collector(recorded).snapshot().traits
+    assert found.process_mrelease is there
+    assert found.basis_of("process_mrelease") is Basis.RECORDED
 
 
 def test_without_a_cgroup_that_has_memory_nothing_is_suggested(tmp_path):

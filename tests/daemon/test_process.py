@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pty
 import re
 import select
 import shutil
@@ -17,7 +18,7 @@ import pytest
 
 from memwarden.daemon import policies, reading
 from memwarden.daemon.options import Options, pack, unpack
-from memwarden.daemon.start import Process
+from memwarden.daemon.start import NOTES, Process
 from memwarden.errors import InputError
 from memwarden.guard import ir
 from memwarden.host import undo
@@ -87,6 +88,61 @@ def test_once_and_dry_looks_and_ends(tmp_path, places):
     assert not (tmp_path / "run/lock").exists()
     lines = (tmp_path / "state/decisions.jsonl").read_text().splitlines()
     assert {json.loads(line)["schema"] for line in lines} <= {"memwarden.trouble/1"}
+
+
+def test_once_says_what_of_another_tools_policy_could_not_be_expressed(tmp_path, places):
+    places[1] = str(tmp_path / "earlyoom")
+    Path(places[1]).write_text("earlyoom -n -m 1 -s 1\n")
+    done = start("--once", "--dry-run", *places)
+    _, err = done.communicate(timeout=60)
+    assert done.returncode == 0
+    assert re.fullmatch(rb"memwarden: [^\n]*-n: memwarden does not notify through D-Bus[^\n]*\n", err)
+
+
+def test_a_name_that_a_terminal_would_obey_is_spelled_out(places):
+    places[1] = "\x1b]0;x\x07\u202e\x9b2J"
+    done = start("--once", "--dry-run", *places)
+    out, err = done.communicate(timeout=60)
+    assert (done.returncode, out) == (3, b"")
+    assert err.startswith(rb"memwarden: \x1b]0;x\x07\u202e\x9b2J: cannot be opened")
+
+
+def test_no_name_is_not_the_built_in_policy(places):
+    places[1] = ""
+    done = start("--once", "--dry-run", *places)
+    _, err = done.communicate(timeout=60)
+    assert done.returncode == 2
+    assert err.startswith(
+        b"memwarden guard: argument --policy: the value is empty; give one, or leave it out\n"
+    )
+
+
+@pytest.mark.parametrize("signalled", [signal.SIGINT, signal.SIGTERM])
+def test_on_a_terminal_it_says_what_it_does_and_how_to_end_it(tmp_path, places, signalled):
+    ours, its = pty.openpty()
+    guard = subprocess.Popen(
+        [sys.executable, "-m", "memwarden", "guard", "--dry-run", *places], stdout=its, stderr=its
+    )
+    os.close(its)
+    with os.fdopen(ours, encoding="utf-8", newline="") as terminal:
+        try:
+            said = [terminal.readline() for _ in range(3)]
+        finally:
+            guard.send_signal(signalled)
+            assert guard.wait(timeout=60) == 0
+    assert said[0].startswith(f"memwarden: dry run by the policy {tmp_path}/idle.toml, 1 rule; it watches")
+    assert f"{tmp_path}/state/decisions.jsonl; memwarden why --state {tmp_path}/state" in said[1]
+    assert said[2] == "memwarden: Ctrl-C ends it\r\n"
+
+
+def test_an_answer_has_some_notes_of_many(tmp_path):
+    guard = Process.__new__(Process)
+    guard.notes = [str(number) for number in range(NOTES + 2)]
+    assert guard.some_notes() == [
+        *(str(number) for number in range(NOTES)), "2 more; memwarden policy check has them all"
+    ]  # fmt: skip
+    del guard.notes[NOTES:]
+    assert len(guard.some_notes()) == NOTES
 
 
 def test_once_with_nobody_who_listens_is_no_failure(places):

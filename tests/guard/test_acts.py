@@ -236,7 +236,7 @@ def test_what_can_wake_the_guard():
 
 
 def test_signals_of_the_machine_name_no_cgroup():
-    assert _sees(ir.Exists(("/a",), negate=True))
+    assert not _sees(ir.Exists(("/a",), negate=True))
     assert not _sees(ir.Exists(("/a",)))
     assert not _sees(ir.Stall(1, resource="io"))
     assert not _sees(ir.Dying(3))

@@ -440,6 +440,7 @@ def test_what_a_policy_cannot_see_in_signals():
         "of a slice",
         "refaults",
         "there",
+        "not there",
         "each",
     )
 

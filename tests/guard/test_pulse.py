@@ -57,6 +57,13 @@ def test_memory_that_lasts_for_less_than_a_minute_is_an_alarm():
     assert watch.feel(beat(2 * S, 880)).alarm == "at the rate it is filling, memory lasts for 44.0 s"
 
 
+def test_a_machine_that_says_it_has_no_memory_is_none_that_fills():
+    watch = Pulse()
+    for now_us in (S, 2 * S):
+        watch.feel(nothing := beat(now_us, 0)._replace(total_bytes=0))
+        assert watch.lasts_us(nothing) is None
+
+
 def test_free_swap_counts_as_memory_that_lasts():
     watch = Pulse()
     watch.feel(beat(S, 900, swap_free_bytes=1000 * MIB))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 import zlib
+from errno import EBADF, ENOSYS, EPERM
 
 import pytest
 
@@ -38,6 +39,14 @@ def test_the_timer_frequency_is_in_the_build_configuration(monkeypatch, tmp_path
         path.write_bytes(packer.compress(text) + packer.flush() if name.endswith(".gz") else text)
     monkeypatch.setattr(facts, "open", lambda name, mode: (tmp_path / name[1:]).open(mode), raising=False)
     assert facts.facts(config=True).get("hz") == hz
+
+
+@pytest.mark.parametrize(
+    ("errno", "told"),
+    [(EBADF, {"process_mrelease": "1"}), (ENOSYS, {"process_mrelease": "0"}), (EPERM, {})],
+)
+def test_whether_there_is_process_mrelease_is_told_by_its_error(errno, told):
+    assert facts.of_release(errno) == told
 
 
 def test_a_configuration_that_is_junk(monkeypatch, tmp_path):

@@ -161,7 +161,7 @@ def test_a_directory_is_made_for_its_owner_alone(tmp_path):
 def test_a_directory_that_cannot_be_made_is_an_error_of_one_sentence():
     with pytest.raises(
         InputError,
-        match=r"for the undo journal: No such file or directory; run as root, or name another directory$",
+        match=r"for the undo journal: No such file or directory; name another directory$",
     ):
         Journal("/nowhere/at/all")
 

@@ -32,7 +32,9 @@ def test_a_directory_that_others_may_write_to_is_refused(tmp_path):
 
 
 def test_a_directory_that_cannot_be_made_is_refused(tmp_path):
-    with pytest.raises(InputError, match=r"a/b: cannot be used for the test: No such file or directory"):
+    with pytest.raises(
+        InputError, match=r"a/b: cannot be used for the test: No such file or directory; name an"
+    ):
         own_directory(str(tmp_path / "a/b"), purpose="the test")
 
 
@@ -101,8 +103,13 @@ def test_lines_that_nobody_wrote(tmp_path):
     with pytest.raises(InputError, match="there is none; memwarden guard writes it"):
         list(lines_of(str(tmp_path), "log"))
     (tmp_path / "log").symlink_to(tmp_path / "x")
-    with pytest.raises(InputError, match="cannot be read"):
+    with pytest.raises(InputError, match=r"/log: is a link, which is not followed; --state"):
         list(lines_of(str(tmp_path), "log"))
+    (tmp_path / "log").unlink()
+    (tmp_path / "log").mkdir()
+    with pytest.raises(InputError, match=r"/log: cannot be read: Is a directory; --state names"):
+        list(lines_of(str(tmp_path), "log"))
+    assert own_files.content_of(f"{tmp_path}/log") == b""
 
 
 def test_blocks_are_written_over_and_the_file_keeps_its_size(directory):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 
 import pytest
@@ -130,6 +131,14 @@ def test_text_is_utf8(folder):
     (folder / "x.toml").write_bytes(b"# a\n# b\n# \xe4\n")
     with pytest.raises(InputError, match=r"x.toml:3: is not UTF-8; save the file as UTF-8"):
         read_text(f"{folder}/x.toml")
+
+
+def test_what_is_compressed_and_what_has_no_name(folder):
+    (folder / "x.gz").write_bytes(gzip.compress(b"[guard]\n"))
+    with pytest.raises(InputError, match=r"x.gz: is compressed with gzip; unpack it first"):
+        read_policy(f"{folder}/x.gz")
+    with pytest.raises(InputError, match=r"^the name of the file is empty; name one, or \"default\""):
+        read_policy("")
 
 
 def test_what_everybody_may_write_is_named(folder):

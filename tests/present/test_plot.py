@@ -79,7 +79,7 @@ def draw(cli, tmp_path):
     def drawn(name, *words):
         path = tmp_path / name
         ran = cli("simulate", tmp_path / "s.toml", "--plot", path, "--force", *words)
-        notes = [line for line in ran.err.splitlines() if ": -M: earlyoom takes the size as" not in line]
+        notes = [line for line in ran.err.splitlines() if "-M: earlyoom takes the size as" not in line]
         assert (ran.code, notes) == (0, [])
         return path.read_bytes()
 

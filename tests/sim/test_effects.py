@@ -33,6 +33,7 @@ from memwarden.state.intents import (
     Terminate,
     Thaw,
 )
+from memwarden.state.traits import KernelTraits
 from memwarden.units import GIB, MAX, MIB
 
 MACHINE = Machine(ram_bytes=GIB, thp=False)
@@ -94,7 +95,7 @@ def test_of_who_hangs_process_mrelease_takes_the_memory_at_once():
 
 def test_without_process_mrelease_it_comes_back_when_the_process_ends():
     # kernel.md 1.8: absent in 5.10. SIGKILL at 2 s and 20 s of hanging: back at 22 s.
-    machine = MACHINE._replace(process_mrelease=False)
+    machine = MACHINE._replace(traits=KernelTraits(process_mrelease=False))
     stage = Stage(GROW._replace(exit_held_us=20_000_000), machine=machine)
     stage.do(Kill(stage.cgroup("/s"), release=True))
     before = stage.usage()
@@ -108,7 +109,7 @@ def test_locked_memory_is_released_where_it_is_reaped():
     # v5.17 and v5.18 __oom_reap_task_mm, as process_mrelease calls it: VM_LOCKED is passed over, or is not.
     holder = Program("h", "/s/a.service", (Mlock(8 * MIB), Grow(None, 4 * MIB)), exit_held_us=20_000_000)
     for reaped, left in ((True, 0), (False, 8 * MIB)):
-        stage = Stage(holder, machine=MACHINE._replace(reaps_locked=reaped))
+        stage = Stage(holder, machine=MACHINE._replace(traits=KernelTraits(reaps_locked=reaped)))
         stage.do(Kill(stage.cgroup("/s"), release=True))
         stage.until(2.1)
         assert stage.usage() == left

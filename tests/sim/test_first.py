@@ -129,7 +129,7 @@ def test_what_a_reaper_takes_and_who_may_call_it_is_the_kernels(cli, tmp_path, s
     path = tmp_path / "out.toml"
     assert cli("simulate", "--from", LAB.parent / series / "single.rootar", "--write", path).code == 0
     machine = load(Text("x", path.read_text()), name="x").scenario.machine
-    assert (machine.reaps_locked, machine.process_mrelease) == (has, has)
+    assert (machine.traits.reaps_locked, machine.traits.process_mrelease) == (has, has)
 
 
 @pytest.mark.live

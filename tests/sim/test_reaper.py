@@ -9,6 +9,7 @@ import pytest
 from memwarden.present.simulate_text import text
 from memwarden.sim.result import Kind
 from memwarden.sim.scenario import Group, Grow, KernelMemory, Machine, Mlock, Program, Scenario
+from memwarden.state.traits import KernelTraits
 from memwarden.units import GIB, MIB
 from tests.sim.conserved import run
 
@@ -67,7 +68,9 @@ def test_locked_memory_goes_and_what_the_kernel_holds_stays():
 def test_before_5_18_locked_memory_stays():
     # v5.17 __oom_reap_task_mm passes over VM_LOCKED (can_madv_lru_vma): 5 of the 20 MiB go, 55 of 64 stay.
     own = (KernelMemory("sock", None, 40 * MIB), Mlock(15 * MIB), Grow(None, 5 * MIB))
-    result = played(Program("held", "/a", own, exit_held_us=60 * S), LATE, reaps_locked=False)
+    result = played(
+        Program("held", "/a", own, exit_held_us=60 * S), LATE, traits=KernelTraits(reaps_locked=False)
+    )
     (reaped,) = of(result, Kind.REAPED)
     assert reaped.amount_bytes == 5 * MIB
     first, second = of(result, Kind.OOM_KILL)

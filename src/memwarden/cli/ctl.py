@@ -73,7 +73,9 @@ def _ask(path: str, command: str) -> Any:
         except PermissionError:
             raise InputError(f"{path}: only root may ask the guard; try with sudo") from None
         except OSError as error:
-            raise InputError(f"{path}: no guard runs here ({error.strerror or error})") from None
+            raise InputError(
+                f"{path}: no guard runs here ({error.strerror or error}); --run says where"
+            ) from None
     try:
         return json.loads(said)
     except ValueError:

@@ -142,4 +142,4 @@ def _nothing(scan: Scan) -> str:
 
 def _note(sentence: str) -> None:
     sys.stdout.flush()
-    sys.stderr.write(f"memwarden: {sentence}\n")
+    common.note(sentence)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import sys
 
-from memwarden.errors import MemwardenError, UsageError
+from memwarden.errors import MemwardenError, UsageError, printable
 
 TYPE_CHECKING = False  # importing typing for this alone would double the start-up time
 if TYPE_CHECKING:
@@ -161,10 +161,8 @@ def _tolerant_output() -> None:
 
 
 def _say(sentence: str, code: int) -> int:
-    # File names are the user's, but not always the user's own: no control character reaches the terminal.
-    plain = "".join(one if one.isprintable() else repr(one)[1:-1] for one in sentence)
     if sys.stderr is not None:
-        sys.stderr.write(f"memwarden: {plain}\n")
+        sys.stderr.write(f"memwarden: {printable(sentence)}\n")
     return code
 
 

@@ -69,6 +69,12 @@ class Parser(argparse.ArgumentParser):
             self.error("unrecognized arguments: " + " ".join(left))
         return found, left
 
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        # A variable of a script that is not set: whoever wrote it does not mean the default, nor "/".
+        if value == "":
+            raise argparse.ArgumentError(action, "the value is empty; give one, or leave it out")
+        super()._check_value(action, value)
+
     def error(self, message: str) -> NoReturn:
         """Print one sentence and the next step; exit with 2."""
         prefix = "unrecognized arguments: "

@@ -109,21 +109,17 @@ def acting(where: str, *more: str, bug_compatible: bool) -> Policy:
     tool, texts = _of_several(where, *more) if more else _of_one(where, files)
     if tool is not None:
         found = foreign.load(tool, texts, bug_compatible=bug_compatible)
+        notes = found.notes
     else:
         ours = usable(where, files).policy
         assert ours is not None
         found = ours
         if not found.rules:
             common.note(f"{found.name}: {NO_RULE}")
-    for note in found.notes:
-        common.note(_with_file(note, found.name))
+        notes = tuple(f"{found.name}: {note}" for note in found.notes)
+    for note in notes:
+        common.note(note)
     return found
-
-
-def _with_file(note: str, name: str) -> str:
-    """A note that begins with a file; of several policies nobody could tell which else."""
-    file, _, line = note.partition(": ")[0].rpartition(":")
-    return note if note.startswith(f"{name}: ") or (file and line.isdecimal()) else f"{name}: {note}"
 
 
 def in_effect(where: str | None) -> Loaded:

@@ -6,7 +6,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from memwarden.cli import common
-from memwarden.errors import InputError
+from memwarden.errors import InputError, printable
 
 if TYPE_CHECKING:
     import argparse
@@ -53,7 +53,7 @@ def run(args: argparse.Namespace) -> int:
     if checked:
         _print(checked, args.format)
     for missing in unread[:-1]:
-        sys.stderr.write(f"memwarden: {missing}\n")
+        sys.stderr.write(f"memwarden: {printable(str(missing))}\n")
     if unread:
         raise unread[-1]
     found = [problem for _, problems, _ in checked for problem in problems]

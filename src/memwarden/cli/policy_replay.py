@@ -7,7 +7,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from memwarden.cli import common, policy
-from memwarden.errors import UsageError
+from memwarden.errors import UsageError, printable
 
 if TYPE_CHECKING:
     import argparse
@@ -118,7 +118,7 @@ def _play(player: Player, path: str) -> list[str]:
             )
         if count % EVERY == 0 and sys.stderr.isatty():
             shown = True
-            sys.stderr.write(f"\r{recording.name}: snapshot {count}")
+            sys.stderr.write(f"\r{printable(recording.name)}: snapshot {count}")
             sys.stderr.flush()
     if shown:
         sys.stderr.write("\r\x1b[K")

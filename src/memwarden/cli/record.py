@@ -61,7 +61,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Record; the exit code is 0 when at least one snapshot is written."""
     from memwarden.collect.record import Schedule, record
+    from memwarden.host import facts
     from memwarden.host.clock import SystemClock
+    from memwarden.host.effects import Hands
     from memwarden.host.live import Live
 
     if args.count is not None and args.interval is None:
@@ -70,6 +72,7 @@ def run(args: argparse.Namespace) -> int:
     count = 1 if single else args.count
     clock = SystemClock()
     source = Live(args.proc, config=True, clock=clock)
+    source.facts = {**source.facts, **facts.of_release(Hands().release_errno(-1))}
     name = args.output or f"memwarden-{source.facts['hostname']}.rootar"
     last: Snapshot | None = None
     taken = 0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from itertools import chain, islice
 from typing import TYPE_CHECKING
 
@@ -78,7 +77,7 @@ def run(args: argparse.Namespace) -> int:
     finally:  # where nothing is found, it may be in one of them
         if ledger.damaged:
             damaged = counted(ledger.damaged, "line")
-            sys.stderr.write(f"memwarden: {args.state}: {damaged} of the ledger could not be read\n")
+            common.note(f"{args.state}: {damaged} of the ledger could not be read")
     return 0
 
 

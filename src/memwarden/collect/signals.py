@@ -44,6 +44,8 @@ COLUMNS: Final = (
 )
 HEADER: Final = ",".join(COLUMNS)
 LONGEST_DIGITS: Final = 24
+MOST: Final = 4e12
+"""Seconds, or MiB: as many microseconds, or bytes, fit 64 bits."""
 PAGE_BYTES: Final = 4096
 _NUMBER: Final = re.compile(r"[0-9]+(\.[0-9]+)?")
 
@@ -90,10 +92,13 @@ def _check_header(line: str, where: str) -> None:
 
 
 def _sample(line: str, where: str) -> Sample:
+    if not line.strip():
+        raise InputError(f"{where}: this line is empty; take it out")
     cells = line.split(",")
     if len(cells) != len(COLUMNS):
         raise InputError(
-            f"{where}: has {len(cells)} cells, not {len(COLUMNS)}; leave those empty that are not known"
+            f"{where}: has {len(cells)} cell{'s' if len(cells) > 1 else ''}, not {len(COLUMNS)}; "
+            "leave those empty that are not known, between commas"
         )
     time, total, available, swap_total, swap_free, some, full = (
         _number(cell, column, where) for cell, column in zip(cells, COLUMNS, strict=True)
@@ -124,13 +129,15 @@ def _bytes(mib: float | None) -> int | None:
 def _number(cell: str, column: str, where: str) -> float | None:
     if not cell:
         return None
+    time = column == COLUMNS[0]
     if cell.startswith("-") and _NUMBER.fullmatch(cell[1:]):
-        todo = "count from 0" if column == COLUMNS[0] else "leave it empty if it is not known"
+        todo = "count from 0" if time else "leave it empty if it is not known"
         raise InputError(f"{where}: {column} is {cell[:40]}, which is below zero; {todo}")
     if len(cell) > LONGEST_DIGITS or not _NUMBER.fullmatch(cell):
-        raise InputError(
-            f"{where}: {column} is {cell[:40]!r}, not a number as 12.5; leave it empty if it is not known"
-        )
+        todo = "every sample needs its time in seconds" if time else "leave it empty if it is not known"
+        raise InputError(f"{where}: {column} is {cell[:40]!r}, not a number as 12.5; {todo}")
+    if float(cell) >= MOST:
+        raise InputError(f"{where}: {column} is {cell[:40]}, which is more than there can be; correct it")
     return float(cell)
 
 

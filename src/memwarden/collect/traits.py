@@ -43,6 +43,9 @@ def probe(
         known["hz"] = int(hz)
     if "page_size_bytes" in source.facts:
         known["page_size_bytes"] = page_size(source)
+    release = source.facts.get("process_mrelease", "")
+    if release in ("0", "1"):
+        known["process_mrelease"] = release == "1"
     badness = _badness(source, processes)
     if badness is not None:
         known["badness"] = badness
@@ -55,8 +58,8 @@ def probe(
         known["hugetlb_accounting"] = "memory_hugetlb_accounting" in hierarchy.options
     basis = dict.fromkeys(known, Basis.PROBED if source.live else Basis.RECORDED)
     suggested: dict[str, Any] = _suggested(cgroups, known.get("badness"), mglru=known.get("mglru"))
-    basis.update(dict.fromkeys(suggested, Basis.FORMAT))
-    return KernelTraits(**known, **suggested, basis=basis)
+    basis = dict.fromkeys(suggested, Basis.FORMAT) | basis
+    return KernelTraits(**(suggested | known), basis=basis)
 
 
 def _badness(source: Source, processes: Mapping[int, Process]) -> BadnessRule | None:
@@ -126,10 +129,12 @@ def _suggested(
         return traits
     # MEMCG_CHARGE_BATCH is 32 in 5.10, which has no memory.reclaim, and 64 in 6.1, which has it.
     traits["charge_batch_pages"] = 64 if typical.has_reclaim else 32
+    traits["process_mrelease"] = typical.has_reclaim  # the same two kernels
     if typical.swap_current_bytes is not None:
         # Fixed between 6.1, which has no memory.swap.peak, and 6.12, which has it.
         traits["stale_protection_bug"] = typical.swap_peak_bytes is None
-    traits["stat_itemises_kernel"] = "kernel" in typical.stat
+    # Of 5.18 both, `kernel` in memory.stat and locked memory that is reaped.
+    traits["stat_itemises_kernel"] = traits["reaps_locked"] = "kernel" in typical.stat
     newest = "pgscan_proactive" in typical.stat  # 7.2 has it, 6.12 has not
     traits["approximate_rss"] = not newest
     traits["over_kill"] = newest

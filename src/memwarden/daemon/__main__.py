@@ -14,21 +14,21 @@ if __name__ == "__main__":
     lean.install()
 
     from memwarden.daemon.options import unpack
+    from memwarden.daemon.saying import say
     from memwarden.errors import MemwardenError
-    from memwarden.host.blocks import Suppress
 
     try:
         options = unpack(sys.argv[1])
         if options.once:
             from memwarden.daemon import once
 
-            lines = "".join([f"{line}\n" for line in once.run(options)])
-            with Suppress(OSError):  # nobody reads it
-                os.write(1, lines.encode("utf-8", "backslashreplace"))
+            said, notes = once.run(options)
+            say(2, notes)
+            say(1, said, who="")
         else:
             from memwarden.daemon import start
 
             start.run(options)
     except MemwardenError as error:
-        os.write(2, f"memwarden: {error}\n".encode("utf-8", "backslashreplace"))
+        say(2, [str(error)])
         sys.exit(3)

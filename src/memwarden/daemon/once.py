@@ -63,10 +63,10 @@ class Aloud(Keeper):
         return [*(self._said or (f"{looked}: {nothing}",)), doing]
 
 
-def run(options: Options) -> list[str]:
-    """Look once, decide and end; what came of it, in lines."""
+def run(options: Options) -> tuple[list[str], list[str]]:
+    """Look once, decide and end; what came of it in lines, and what is odd about the policy."""
     told = remembering.keeper(options, SystemClock(), Aloud)
     process = start.Process(options, told)
     process.prepare()
     process.run()
-    return told.lines(process.doing(), observe=options.observe)
+    return told.lines(process.doing(), observe=options.observe), process.notes

@@ -13,13 +13,15 @@ from typing import TYPE_CHECKING, Final
 
 from memwarden import __version__
 from memwarden.collect.focus import Focused
-from memwarden.daemon import control, policies, remembering
+from memwarden.daemon import control, ledger, policies, remembering
 from memwarden.daemon.beats import Beats
 from memwarden.daemon.ears import Ears
 from memwarden.daemon.following import Follower
 from memwarden.daemon.hands import Hands
 from memwarden.daemon.loop import Heard, Loop
 from memwarden.daemon.memory import Keeper
+from memwarden.daemon.options import STATE
+from memwarden.daemon.saying import say
 from memwarden.errors import InputError, MemwardenError
 from memwarden.guard.engine import EVERYBODY, Engine
 from memwarden.guard.never import Guarded
@@ -45,6 +47,8 @@ OWN_MIN_BYTES: Final = 32 << 20
 """memory.min that we ask for: more than we ever hold."""
 FILES: Final = 4096
 """Descriptors of cgroups that may stay open."""
+NOTES: Final = 64
+"""Notes on the policy that are in an answer, which has to fit a socket's buffer."""
 
 
 class Process:
@@ -181,10 +185,17 @@ class Process:
             "now_us": self.clock.monotonic_us(),
             "waits_for": [plain(one) for one in loop.engine.pending],
             "changed": [plain(one) for one in loop.engine.changed],
+            "notes": self.some_notes(),
             "cannot": [*self.ears.deaf, *self.abilities.missing],
             "granted": [plain(grant) for grant in self.grants],
             **self.memory.counts(),
         }
+
+    def some_notes(self) -> list[str]:
+        """What is odd about the policy, as much of it as an answer has room for."""
+        left = len(self.notes) - NOTES
+        more = [f"{left} more; memwarden policy check has them all"] if left > 0 else []
+        return [*self.notes[:NOTES], *more]
 
     def _signals(self) -> None:
         """Signals wake the poll by a pipe; what they ask for is done in the loop."""
@@ -222,17 +233,30 @@ class Process:
         count = len(policy.rules)
         return f"{doing} by the policy {policy.name}, {count} rule{'' if count == 1 else 's'}"
 
+    def greeting(self) -> list[str]:
+        """For who started it by hand and waits: what it does, where that is kept, and how to stop it."""
+        state = self.options.state
+        why = "memwarden why" if state == STATE else f"memwarden why --state {state}"
+        return [
+            f"{self.doing()}; it watches the machine and the cgroups below {self.root}",
+            f"what it decides goes to {state}/{ledger.NAME}; {why} explains it",
+            "Ctrl-C ends it"
+            + ("" if self.journal is None else ", and undoes whatever it throttled or froze"),
+            *self.notes,
+            *(f"cannot: {one}" for one in (*self.ears.deaf, *self.abilities.missing)),
+        ]
+
     def reload(self) -> str:
         """Take the new policy; the old one stays when the new one is wrong, and why is returned."""
         wrong = ""
         self.notify.reloading()
         try:
-            policy, notes = self._reread()
+            policy, self.notes = self._reread()
         except Exception as error:  # noqa: BLE001 - whatever is wrong with it, the old one goes on
             wrong = f"the policy stays as it was: {error}"
             self.memory.trouble(wrong)
         else:
-            for sentence in notes:
+            for sentence in self.notes:
                 self.memory.trouble(sentence)
             self.restore()
             self.eyes = self.loop.eyes = self._eyes(policy)
@@ -290,5 +314,7 @@ def run(options: Options) -> int:
     """Guard; the exit code of the process."""
     process = Process(options, remembering.keeper(options, SystemClock(), Keeper))
     process.prepare()
+    if os.isatty(2):  # in a unit the journal has it
+        say(2, process.greeting())
     process.run()
     return 0

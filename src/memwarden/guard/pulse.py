@@ -180,7 +180,7 @@ class Pulse:
         first_us, first_bytes = self._window[0]
         lost = first_bytes - _free(beat)
         # A percent of memory comes and goes on any machine.
-        if lost * 1_000_000 < SWEEP_PPM * beat.total_bytes:
+        if lost * 1_000_000 <= SWEEP_PPM * beat.total_bytes:
             return None
         return _free(beat) * (beat.now_us - first_us) // lost
 

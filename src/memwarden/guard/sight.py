@@ -17,6 +17,7 @@ UNSEEN: Final = (
     ir.Refault,
     ir.Events,
     ir.Dying,
+    ir.Exists,
     ir.Spinning,
     ir.Blackout,
 )
@@ -68,8 +69,6 @@ def _blind(rule: Rule) -> bool:
 
 
 def _sees(detector: Detector) -> bool:
-    if isinstance(detector, ir.Exists):
-        return detector.negate
     if isinstance(detector, UNSEEN) or getattr(detector, "resource", "memory") != "memory":
         return False
     globs = _globs(detector)

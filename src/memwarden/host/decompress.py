@@ -134,10 +134,13 @@ def decompressed(chunks: Iterable[bytes], name: str, notes: list[str]) -> Iterat
     """The content of a file whose chunks may be compressed; plain chunks are passed on as they are."""
     stream = iter(chunks)
     first = _at_least(stream, max(len(kind.magic) for kind in FORMATS))
-    for kind in FORMATS:
-        if first.startswith(kind.magic):
-            return _Unpacker(stream, name, notes, kind).run(first)
-    return _plain(first, stream)
+    kind = format_of(first)
+    return _plain(first, stream) if kind is None else _Unpacker(stream, name, notes, kind).run(first)
+
+
+def format_of(data: bytes) -> Format | None:
+    """How data is compressed that begins so; ``None``: it is not."""
+    return next((kind for kind in FORMATS if data.startswith(kind.magic)), None)
 
 
 def _plain(first: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:

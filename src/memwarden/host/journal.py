@@ -163,7 +163,7 @@ def boot_id(proc: str = "/proc") -> str:
     try:
         fd = os.open(path, files.FILE_FLAGS)
     except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror}") from None
+        raise InputError(f"{path}: cannot be read: {error.strerror}; --proc names where procfs is") from None
     try:
         return files.read_fd(fd).decode().strip()
     finally:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import os
-from errno import ENOSPC
+from errno import EACCES, ELOOP, ENOSPC, EPERM
 from typing import TYPE_CHECKING, Final
 
 from memwarden.errors import InputError
@@ -33,9 +33,8 @@ def own_directory(path: str, *, purpose: str) -> int:
             os.mkdir(path, 0o700)
         fd = os.open(path, files.DIRECTORY_FLAGS)
     except OSError as error:
-        raise InputError(
-            f"{path}: cannot be used for {purpose}: {error.strerror}; run as root, or name another directory"
-        ) from None
+        todo = "run as root, or name another directory" if _refused(error) else "name another directory"
+        raise InputError(f"{path}: cannot be used for {purpose}: {error.strerror}; {todo}") from None
     found = os.fstat(fd)
     if found.st_uid != os.geteuid() or found.st_mode & 0o022:
         os.close(fd)
@@ -43,6 +42,11 @@ def own_directory(path: str, *, purpose: str) -> int:
             f"{path}: others can write there; it must belong to who runs memwarden, with mode 0700"
         )
     return fd
+
+
+def _refused(error: OSError) -> bool:
+    """Whether somebody else may do it."""
+    return error.errno in (EACCES, EPERM)
 
 
 class Lines:
@@ -108,11 +112,21 @@ def lines_of(directory: str, name: str) -> Iterator[bytes]:
                 f"{path}: there is none; memwarden guard writes it, and --state names where it does"
             ) from None
         except OSError as error:
-            raise InputError(f"{path}: cannot be read: {error.strerror}; try with sudo") from None
+            raise _unreadable(path, error) from None
         try:
-            yield from reversed(files.read_fd(fd).splitlines())
+            lines = files.read_fd(fd).splitlines()
+        except OSError as error:
+            raise _unreadable(path, error) from None
         finally:
             os.close(fd)
+        yield from reversed(lines)
+
+
+def _unreadable(path: str, error: OSError) -> InputError:
+    if error.errno == ELOOP:  # by O_NOFOLLOW
+        return InputError(f"{path}: is a link, which is not followed; --state names the folder of the guard")
+    todo = "try with sudo" if _refused(error) else "--state names the folder of the guard"
+    return InputError(f"{path}: cannot be read: {error.strerror}; {todo}")
 
 
 class Blocks:
@@ -202,7 +216,7 @@ def folders_of(directory: str, name: str) -> list[str]:
     except FileNotFoundError:
         return []
     except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror}; try with sudo") from None
+        raise _unreadable(path, error) from None
     try:
         found = files.subdirectories(fd)
     finally:
@@ -218,6 +232,8 @@ def content_of(path: str) -> bytes:
         return b""
     try:
         return files.read_fd(fd)
+    except OSError:  # a directory
+        return b""
     finally:
         os.close(fd)
 

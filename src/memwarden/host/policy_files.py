@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import memwarden
 from memwarden.errors import InputError
 from memwarden.host import files
+from memwarden.host.decompress import format_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -141,6 +142,8 @@ def _built_in() -> tuple[str, str]:
 
 def _read(path: str, base: str | None, notes: list[tuple[str, str]]) -> tuple[str, str]:
     """A file's name and text; with ``base``, of no file outside of it."""
+    if not path:
+        raise InputError(f'the name of the file is empty; name one, or "{BUILT_IN}", the built-in policy')
     real = os.path.realpath(path)
     if base is not None and os.path.commonpath([real, top := os.path.realpath(base)]) != top:
         raise InputError(f"{path}: is a link out of {base}; put the file itself there")
@@ -170,6 +173,8 @@ def _text(fd: int, name: str) -> str:
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
+        if packed := format_of(data):
+            raise InputError(f"{name}: is compressed with {packed.name}; unpack it first") from None
         line = data.count(b"\n", 0, error.start) + 1
         raise InputError(f"{name}:{line}: is not UTF-8; save the file as UTF-8") from error
 

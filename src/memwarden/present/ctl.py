@@ -21,6 +21,7 @@ TYPES: Final[dict[str, Any]] = {
     "now_us": int,
     "waits_for": list,
     "changed": list,
+    "notes": list,
     "cannot": list,
     "granted": list,
     "ledger_dropped": int,
@@ -75,6 +76,7 @@ def text(answer: dict[str, Any], *, width: int) -> str:
         for one in status["granted"]
         if isinstance(one, dict) and not one.get("granted")
     ]
+    lines += [f"note: {one}" for one in status["notes"]]
     lines += [f"cannot: {one}" for one in status["cannot"]]
     lines += [f"{status[name]} {said}" for name, said in LOST.items() if status[name]]
     return "\n".join(line for one in lines for line in wrap(escape(one), width, rest="  ")) + "\n"
@@ -92,6 +94,7 @@ def schema() -> dict[str, Any]:
     items = {
         "waits_for": {"type": "object", "required": ["kind"]},
         "changed": {"type": "object", "required": ["kind"]},
+        "notes": {"type": "string"},
         "cannot": {"type": "string"},
         "granted": closed(
             {"what": {"type": "string"}, "granted": {"type": "boolean"}, "detail": {"type": "string"}}

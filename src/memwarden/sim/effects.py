@@ -123,7 +123,7 @@ class Effects:
 
         A kernel without it says ENOSYS, and the memory comes back when the process ends by itself.
         """
-        release = release and self._world.machine.process_mrelease
+        release = release and self._world.machine.traits.process_mrelease is not False
         procs = self._procs(target)
         for proc in procs:
             held = proc.resident, proc.swapped

@@ -46,7 +46,6 @@ _UNIT_ENDS: Final = (".service", ".scope", ".slice")
 ZRAM: Final = re.compile(r"/dev/zram[0-9]+")
 ZRAM_RATIO: Final = 3.0
 """What zram compresses to is in statistics that are not recorded: as zswap does where that is unknown."""
-CHARGE_BATCH_5_10: Final = 32
 _OWN: Final = ("anon", "file", "shmem", "kernel", "slab_reclaimable", "sock")
 
 
@@ -118,10 +117,6 @@ def _machine(snapshot: Snapshot, counted_bytes: int) -> Machine:
         traits=snapshot.traits._replace(
             basis=default.traits.basis, page_size_bytes=default.traits.page_size_bytes
         ),
-        # Of 5.18 both, `kernel` in memory.stat and locked memory that is reaped.
-        reaps_locked=snapshot.traits.stat_itemises_kernel is not False,
-        # A charge batch of 32 is 5.10's, which has no process_mrelease.
-        process_mrelease=snapshot.traits.charge_batch_pages != CHARGE_BATCH_5_10,
     )
 
 

@@ -25,6 +25,8 @@ LEFT_OUT: Final = KernelTraits(
     over_kill=False,
     stale_dirty_counts=False,
     stat_itemises_kernel=False,
+    reaps_locked=True,
+    process_mrelease=True,
 )
 """What holds where a scenario says nothing of a trait."""
 
@@ -88,14 +90,6 @@ class Machine(NamedTuple):
     read_us: float | None = None
     """What one costs the processor that comes from the disk; ``None``: a new page and a copy."""
     unmap_us: float = 1.0
-    reaps_locked: bool = True
-    """The OOM reaper and ``process_mrelease`` take locked memory, too.
-
-    Since Linux kernel commit a213e5cf71cb ("mm/munlock: delete munlock_vma_pages_all(), allow oomreap") (in
-    v5.18).
-    """
-    process_mrelease: bool = True
-    """Whoever kills can have the memory taken at once: 5.10 has no ``process_mrelease``, 6.1 has it."""
 
 
 class Group(NamedTuple):

@@ -76,6 +76,14 @@ class KernelTraits(NamedTuple):
     """
     stat_itemises_kernel: bool | None = None
     """``memory.stat`` has ``kernel`` (v5.18): usage is anon + file + kernel + sock."""
+    reaps_locked: bool | None = None
+    """The OOM reaper and ``process_mrelease`` take locked memory, too.
+
+    Since Linux kernel commit a213e5cf71cb ("mm/munlock: delete munlock_vma_pages_all(), allow oomreap") (in
+    v5.18). Nothing can be called that tells.
+    """
+    process_mrelease: bool | None = None
+    """Whoever kills can have the memory taken at once: 5.10 has no ``process_mrelease``, 6.1 has it."""
     basis: Mapping[str, Basis] = MappingProxyType({})
     """Trait name to where it came from; a name that is missing was assumed."""
 

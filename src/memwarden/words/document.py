@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 AT_END: Final = " (at end of document)"
 _TWICE: Final = re.compile(r"Cannot declare (\(.*\)) twice$")
+_TOO_LONG: Final = re.compile(r"[0-9_]{4300}")
+"""What ``int`` does not take, which is no error of TOML's."""
 _AT_LINE: Final = re.compile(r" \(at line (\d+), column \d+\)$")
 
 
@@ -51,6 +53,8 @@ def parse(text: Text, problems: list[Problem], sections: Iterable[str], *, what:
         if twice := _TWICE.match(said):
             names = ".".join(re.findall("'([^']*)'", twice[1]))
             said = f"[{names}] stands twice; put both together"
+        if not isinstance(error, tomllib.TOMLDecodeError) and (long := _TOO_LONG.search(text.text)):
+            said, at = "a number of so many digits", text.text.count("\n", 0, long.start()) + 1
         if said.endswith(AT_END):
             said, at = said.removesuffix(AT_END), text.text.count("\n") + 1
         problems.append(Problem(Origin(text.name, at), f"is not TOML: {said[:1].lower()}{said[1:]}"))

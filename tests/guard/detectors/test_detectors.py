@@ -11,6 +11,7 @@ from memwarden.guard.detectors import compile_detector
 from memwarden.guard.detectors.threshold import words_of
 from memwarden.guard.history import History
 from memwarden.guard.view import View
+from memwarden.state.snapshot import CgroupMode, Instant, Snapshot
 from memwarden.units import MAX, MIB
 from tests.guard.ticks import MS, S, group, leak, look, psi, tick
 
@@ -281,6 +282,13 @@ def test_exists_in_words():
     at = tick(0, group("/a"))
     assert last(ir.Exists(("/a", "/b")), at).text == "cgroups that match /a or /b: 1 >= 1 at /a"
     assert last(ir.Exists(("/b",), negate=True), at).text == "cgroups that match /b: 0 < 1"
+
+
+def test_without_a_hierarchy_nobody_knows_whether_a_cgroup_exists():
+    absent = ir.Exists(("/a",), negate=True)
+    unknown = last(absent, Snapshot(Instant(0)))
+    assert (unknown.fired, unknown.value) == (False, None)
+    assert last(absent, Snapshot(Instant(0), cgroup_mode=CgroupMode.V2)).fired
 
 
 def spins(oom, kill, *, local=True):

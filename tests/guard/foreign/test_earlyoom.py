@@ -136,10 +136,10 @@ def test_scripts():
 
 def test_what_is_named_instead_of_dropped():
     notes = load("-kingdp -r 3600 --syslog").notes
-    named = [note.split()[0].rstrip(":") for note in notes]
+    named = [note.split()[1].rstrip(":") for note in notes]
     assert named == ["-k", "-i", "-n", "-g", "-d", "-p", "--syslog", "-r"]
-    assert load("-r=0").notes == ("-r only says how often earlyoom logs",)
-    assert load("-r -x").notes == ("-r only says how often earlyoom logs",)
+    assert load("-r=0").notes == ("e:1: -r only says how often earlyoom logs",)
+    assert load("-r -x").notes == ("e:1: -r only says how often earlyoom logs",)
 
 
 @pytest.mark.parametrize("flag", ["-v", "-h", "--help"])

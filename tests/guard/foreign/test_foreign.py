@@ -58,6 +58,8 @@ def works_or_refuses(kind, texts, bug_compatible):
         again = load([Text("x.toml", render(policy))], name=policy.name)
         assert (again.policy, again.problems) == (policy, ())
         sentences = policy.notes
+        files = (texts[0],) if isinstance(texts, tuple) else tuple(texts)
+        assert all(sentence.startswith(files) for sentence in sentences)
     assert all(sentence.isprintable() and len(sentence) < 1000 for sentence in sentences)
 
 
@@ -98,6 +100,8 @@ def test_all_of_it_can_be_said_in_a_policy_of_ours(kind, bug_compatible):
     [
         ("/etc/oomd/oomd.json", "{", "oomd"),
         ("x", '{"swap_usage": 5}', "plain"),
+        ("x", '{"memory_pressure_threshold": 5}', "plain"),
+        ("x", '{"critical_services": []}', "plain"),
         ("oomd.json", '{"else": 5}', None),
         ("oomd.json", "[]", "oomd"),
         ("/etc/systemd/oomd.conf", "", "systemd-oomd"),

@@ -110,7 +110,7 @@ def test_whose_pressure(path, metric, expected):
 def test_pressure_of_some_other_file():
     policy = load(f"{SHORT}psi_checking_enabled = True\npsi_path = /tmp/psi\n")
     assert [rule.name for rule in policy.rules] == ["hard", "soft"]
-    assert "psi_path: '/tmp/psi' is no file of PSI; pressure is not looked at" in policy.notes
+    assert "n.conf:3: psi_path: '/tmp/psi' is no file of PSI; pressure is not looked at" in policy.notes
 
 
 def test_warnings():
@@ -162,14 +162,14 @@ def test_what_is_named_instead_of_dropped():
         "n.conf:3: memwarden runs no command in place of SIGTERM: 'systemctl restart $SERVICE'",
         "n.conf:4: @check_kmsg: memwarden always reads the kernel's log",
         "n.conf:5: '@BADNESS_ADJ_RE_NAMES 1 /// a' is no key of nohang's, which ignores it",
-        "zram_checking_enabled: zram is not looked at",
-        "ignore_positive_oom_score_adj: oom_score is taken as the kernel gives it",
-        "post_kill_exe: memwarden runs nothing after a kill",
-        "warning_exe: memwarden runs nothing as a warning",
-        "n.conf: fill_rate_mem: memwarden measures",
-        "n.conf: victim_cache_time: a victim is waited for",
-        "n.conf: exe_timeout: memwarden runs no commands",
-        "n.conf: print_statistics, debug_psi: only what nohang logs",
+        "n.conf:6: zram_checking_enabled: zram is not looked at",
+        "n.conf:8: ignore_positive_oom_score_adj: oom_score is taken as the kernel gives it",
+        "n.conf:9: post_kill_exe: memwarden runs nothing after a kill",
+        "n.conf:10: warning_exe: memwarden runs nothing as a warning",
+        "n.conf:11: fill_rate_mem: memwarden measures",
+        "n.conf:12: victim_cache_time: a victim is waited for",
+        "n.conf:13: exe_timeout: memwarden runs no commands",
+        "n.conf:14: print_statistics, debug_psi: only what nohang logs",
         "n.conf:16: 'soft_treshold_min_mem' is no key of nohang's, which ignores it; did you mean",
     ):
         assert [note for note in notes if note.startswith(words)], words

@@ -54,7 +54,7 @@ def test_the_whole_of_it():
     assert keys == ["pressure", "swap", "io-cost"]
     assert policy.protect == ("postgresql.service", "/a.slice/*", "x.scope")
     (note,) = policy.notes
-    assert "sets it on no process" in note
+    assert note.startswith("p.json:1: oom_score_adj: memwarden sets it on no process")
     assert "OOMScoreAdjust=-900" in note
 
 
@@ -74,7 +74,9 @@ def test_other_ways_to_write_the_same(content):
     assert policy.protect == ()
 
 
-@pytest.mark.parametrize("content", [{"memory_pressure": 5}, {"memory_pressure": {"threshold": 5}}])
+@pytest.mark.parametrize(
+    "content", [{"memory_pressure": 5}, {"memory_pressure": {"threshold": 5}}, {"memory_pressure": "5"}]
+)
 def test_a_threshold_without_a_unit_is_said_to_be_a_share(content):
     policy = load(content)
     assert policy.rules == load({"memory_pressure": "5%"}).rules
@@ -114,7 +116,12 @@ def test_one_file_is_read():
         ({"memory_pressure": "60s"}, "'60s' is not a share of 100 as \"60%\""),
         ({"memory_pressure": True}, 'what stands here is not a share of 100 as "60%"'),
         ({"memory_pressure": -5}, "'-5' is not a share of 100 as \"60%\""),
-        ({"memory_pressure": 0.6}, 'the threshold must be above 0% and below 100%, as "60%"'),
+        ({"memory_pressure": 0.6}, '0.6 may be a share of 1 or of 100; write "60%" or "0.6%"'),
+        ({"memory_pressure": "0.65"}, '0.65 may be a share of 1 or of 100; write "65%" or "0.65%"'),
+        (
+            {"memory_pressure": "5%", "memory_pressure_threshold": "6%"},
+            "'memory_pressure_threshold' is given once before; leave one of them out",
+        ),
         ({"memory_pressure": 100}, 'the threshold must be above 0% and below 100%, as "60%"'),
         ({"memory_pressure": "0"}, 'the threshold must be above 0% and below 100%, as "60%"'),
         ({"memory_pressure": {"threshold": 1, "duration": "10 parsecs"}}, "'10 parsecs' is not a time as"),
@@ -132,6 +139,19 @@ def test_what_is_refused(content, sentence):
     found = reason(content)
     assert found.startswith("p.json:1: ")
     assert sentence in found
+
+
+@pytest.mark.parametrize(
+    ("text", "where"),
+    [
+        ('{"memory_pressure": "5%",\n"memory_pressure": "60%"}', "p:2: 'memory_pressure'"),
+        ('{"swap_usage": {"threshold": "5%",\n\n"threshold": "60%"}}', "p:3: 'threshold'"),
+    ],
+)
+def test_equal_keys_are_refused(text, where):
+    with pytest.raises(InputError) as caught:
+        foreign.load("plain", ("p", text))
+    assert str(caught.value) == f"{where} is given once before; leave one of them out"
 
 
 def test_a_policy_that_watches_nothing():

@@ -77,7 +77,7 @@ def test_the_swap_path():
     assert rule.actions == (kill(cgroups, BY_SWAP, avoid=("/a[[]1].slice",)),)
     assert (rule.pause_us, rule.rests_with, policy.tick_us) == (0, "", 150_000)
     assert policy.notes == (
-        "systemd-oomd looks at swap every 150 ms and at pressure every second; here both every 150 ms",
+        "units: systemd-oomd looks at swap every 150 ms and at pressure every second; here both every 150 ms",
     )
 
 
@@ -209,11 +209,13 @@ def test_rules_of_units():
     assert third.groups[0].detectors == (SwapFree(Amount(ppm=100_000)),)
     assert third.actions == (kill(("/y.service", "/y.service/**"), BY_PGSCAN),)
     assert third.pause_us == 0
-    assert policy.notes == ("y.service: OOMRules=gone: there is no gone.oomrule, so that it does nothing",)
+    assert policy.notes == (
+        "units: OOMRules=gone of y.service: there is no gone.oomrule, so that it does nothing",
+    )
     replayed = load(units, bug_compatible=True, **rules)
     all_of_them = ("/x.slice", "/x.slice/**", "/y.service", "/y.service/**")
     assert replayed.rules[0].actions[0].choice.cgroups == all_of_them
-    assert "c: systemd 261 ranks by pages scanned ever" in replayed.notes[0]
+    assert "c.oomrule: systemd 261 ranks by pages scanned ever" in replayed.notes[0]
 
 
 @pytest.mark.parametrize(

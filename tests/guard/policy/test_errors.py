@@ -28,7 +28,7 @@ def said(text):
         # The file itself.
         ("a = ", "p:1: is not TOML: invalid value"),
         ("\n[guard", "p:2: is not TOML: expected ']' at the end of a table declaration"),
-        ("x = " + "9" * 5000, "p: is not TOML: exceeds the limit"),
+        ("x = " + "9" * 5000, "p:1: is not TOML: a number of so many digits"),
         ("x = " + "[" * 3000 + "]" * 3000, "p: is nested too deeply; a policy needs five levels"),
         # Sections.
         ("\n[gaurd]", 'p:2: "gaurd" is no section of a policy (did you mean guard?)'),
@@ -40,6 +40,8 @@ def said(text):
         ("[[guard]]", "p:1: [guard]: guard is a list; write [guard] and its keys below"),
         ("[protect]\nx = 1", "p:2: [protect.x]: 1 is not a table; write [protect.NAME] with a name for the"),
         ("[rule]", "p:1: rule is a table; write [[rule]] with two brackets"),
+        ("rule = 5", "p:1: rule is 5; write [[rule]] with two brackets"),
+        ("[guard]\n\ntick = " + "9" * 5000, "p:3: is not TOML: a number of so many digits"),
         ("rule = [1]", "p:1: rule is 1; write [[rule]] and its keys below"),
         # Kinds of values.
         ("[guard]\ntick = 50", 'p:2: [guard]: tick: 50 has no unit; write it as "500ms"'),

@@ -31,6 +31,7 @@ def problems(text, **more):
         ("\nx = 1", 's.toml:2: "x" is no section of a scenario; there are [scenario], [machine], [group.'),
         ("machine = 1", "s.toml:1: [machine]: machine is 1; write [machine] and its keys below"),
         ("[change]", "s.toml:1: change is a table; write [[change]] with two brackets"),
+        ("change = 5", "s.toml:1: change is 5; write [[change]] with two brackets"),
         # Unknown keys.
         (f'{WEB}memory.hihg = "1G"\n', 's.toml:2: [group."/web"]: "memory.hihg" is no key of group (did you'),
         (

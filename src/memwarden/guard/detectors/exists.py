@@ -5,6 +5,7 @@ from memwarden.guard.detectors.threshold import Threshold
 from memwarden.guard.record import Finding
 from memwarden.guard.view import View
 from memwarden.rules.reclaimable import MACHINE
+from memwarden.state.snapshot import CgroupMode
 
 
 class ExistsWatch:
@@ -18,7 +19,8 @@ class ExistsWatch:
         self._what = f"cgroups that match {' or '.join(spec.cgroups)}:"
 
     def see(self, view: View) -> Finding:
-        """Count those that match."""
-        paths = view.targets(self._spec.cgroups)
+        """Count those that match; where there is no hierarchy, as in signals of a machine, nobody knows."""
+        paths, seen = view.targets(self._spec.cgroups), view.snapshot
+        known = bool(seen.cgroups) or seen.cgroup_mode is not CgroupMode.NONE
         where = paths[0] if paths else MACHINE
-        return self._threshold.judge(view.now_us, self._what, len(paths), 1, where)
+        return self._threshold.judge(view.now_us, self._what, len(paths) if known else None, 1, where)

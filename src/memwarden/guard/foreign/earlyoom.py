@@ -102,10 +102,7 @@ def load(texts: Mapping[str, str], *, bug_compatible: bool) -> Policy:
     """A policy of the first text; the others are not read. Raises ``InputError`` with earlyoom's reason."""
     path, text = next(iter(texts.items()))
     given = _given(path, text)
-    notes = [
-        f"{other}: earlyoom reads one file only; this one is left out" for other in texts if other != path
-    ]
-    notes += [words for name, words in _SILENT.items() if given.last(name) is not None]
+    notes = [words for name, words in _SILENT.items() if given.last(name) is not None]
     for name in ("-v", "-h", "--help"):
         if given.last(name) is not None:
             raise refused(path, given.line, f"with {name} earlyoom only prints and exits; leave it out")
@@ -117,7 +114,11 @@ def load(texts: Mapping[str, str], *, bug_compatible: bool) -> Policy:
     choice, hook = _choice(given, notes), _hook(given, notes)
     dry = given.last("--dryrun") is not None
     rules = tuple(_rule(name, choice, hook, memory, swap, dry=dry) for name in ("kill", "term"))
-    return Policy(path, rules, tick_us=SECOND_US // 10, steady=True, notes=tuple(notes))
+    named = [
+        f"{other}: earlyoom reads one file only; this one is left out" for other in texts if other != path
+    ]
+    named += [f"{path}:{given.line}: {words}" for words in notes]
+    return Policy(path, rules, tick_us=SECOND_US // 10, steady=True, notes=tuple(named))
 
 
 def begins_with_option(text: str) -> bool:

@@ -33,7 +33,14 @@ class Node(NamedTuple):
     value: "Value"
 
 
-Object: TypeAlias = dict[str, Node]
+class Object(dict[str, Node]):
+    """Members by their keys. ``again``: the keys that are there once more, with the line of the last."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.again: dict[str, int] = {}
+
+
 Array: TypeAlias = tuple[Node, ...]
 Value: TypeAlias = str | int | float | bool | Object | Array | None
 
@@ -81,12 +88,14 @@ def _value(path: str, token: _Token, tokens: Iterator[_Token], depth: int) -> No
 
 
 def _object(path: str, tokens: Iterator[_Token], depth: int) -> Object:
-    members: Object = {}
+    members = Object()
     token = next(tokens)
     while token.text != "}":
         if token.kind != "string":
             raise _unexpected(path, token, 'a key in quotes or "}"')
         key = _string(path, token)
+        if key in members:
+            members.again[key] = token.line
         colon = next(tokens)
         if colon.text != ":":
             raise _unexpected(path, colon, '":"')

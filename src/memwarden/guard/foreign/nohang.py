@@ -88,7 +88,7 @@ def _tick_us(config: Config) -> int:
 def _actions(config: Config) -> dict[str, Action]:
     least = config.number("min_badness", 1)
     if config.adjust:
-        config.notes.append(_ADJ_NOTE)
+        config.notes.append(f"{config.path}: {_ADJ_NOTE}")
     ranking = Ranking((Weight("oom-score"),), Amount(bytes=int(least) - 1), adjust=config.adjust)
     choice = Choice(("/**", "/"), "process", ranking, Preferences(omit=("adj<=-1000",), xattrs=()))
     kill = DoKill(choice, even_without_need=True)
@@ -138,9 +138,8 @@ def _psi(config: Config) -> Pressure | None:
         return None
     file = _PSI_FILE.fullmatch(config.keys["psi_path"].value)
     if file is None:
-        config.notes.append(
-            f"psi_path: {config.keys['psi_path'].value!r} is no file of PSI; pressure is not looked at"
-        )
+        path = config.keys["psi_path"].value
+        config.note("psi_path", f"{path!r} is no file of PSI; pressure is not looked at")
         return None
     kinds: dict[str, PressureKind] = {"some": "some", "full": "full"}
     resources: dict[str, Resource] = {"memory": "memory", "io": "io", "cpu": "cpu"}
@@ -151,11 +150,9 @@ def _psi(config: Config) -> Pressure | None:
 
 def _name(config: Config) -> None:
     if config.flag("zram_checking_enabled"):
-        config.notes.append(
-            "zram_checking_enabled: zram is not looked at; what it holds lowers available memory"
-        )
+        config.note("zram_checking_enabled", "zram is not looked at; what it holds lowers available memory")
     if config.flag("ignore_positive_oom_score_adj"):
-        config.notes.append("ignore_positive_oom_score_adj: oom_score is taken as the kernel gives it")
+        config.note("ignore_positive_oom_score_adj", "oom_score is taken as the kernel gives it")
     for key, what in (("post_kill_exe", "after a kill"), ("warning_exe", "as a warning")):
         if config.keys[key].value:
-            config.notes.append(f"{key}: memwarden runs nothing {what}; its decisions are in the journal")
+            config.note(key, f"memwarden runs nothing {what}; its decisions are in the journal")

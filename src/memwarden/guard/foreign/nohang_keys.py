@@ -105,6 +105,11 @@ class Config(NamedTuple):
         line, value = self.keys[key]
         return refused(self.path, line, f"nohang refuses this file: {key} = {shown(value)}: {what}")
 
+    def note(self, key: str, what: str) -> None:
+        """Name what of a key cannot be expressed."""
+        line = self.keys[key].line
+        self.notes.append(f"{self.path}:{line}: {key}: {what}" if line else f"{self.path}: {key}: {what}")
+
     def flag(self, key: str) -> bool:
         """``True`` or ``False``, spelled so."""
         if self.keys[key].value not in {"True", "False"}:
@@ -167,7 +172,7 @@ def _name(path: str, keys: dict[str, Setting], notes: list[str]) -> None:
             notes.append(f"{path}:{line}: {shown(key)} is no key of nohang's, which ignores it; {hint}")
     for reason, dropped in DROPPED.items():
         if given := [key for key in dropped if key in keys]:
-            notes.append(f"{path}: {', '.join(given)}: {reason}")
+            notes.append(f"{path}:{keys[given[0]].line}: {', '.join(given)}: {reason}")
     if missing := sorted(SETS.keys() - keys.keys()):
         rest = f" and {len(missing) - NAMED} more keys" if len(missing) > NAMED else ""
         names = ", ".join(missing[:NAMED])

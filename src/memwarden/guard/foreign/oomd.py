@@ -116,7 +116,7 @@ def _rulesets(file: _File, text: str, *, drop_in: bool) -> list[_Ruleset]:
 def _object(path: str, node: Node, what: str) -> Object:
     """An object; null counts as an empty one, as jsoncpp has it."""
     if node.value is None:
-        return {}
+        return Object()
     if not isinstance(node.value, dict):
         raise refusal(path, node.line, f"{what} must be an object in braces")
     return node.value

@@ -15,15 +15,16 @@ Every key may be left out. No tool owns this form, so its meaning is set here:
 - ``critical_services`` are never killed, nor is a process whose ``oom_score_adj`` is at or below the value.
 
 A threshold alone may stand for its object (``"memory_pressure": "60%"``), its parts may stand at the top
-(``"memory_pressure_threshold"``), and so may those of ``workload_protection``. A bare number is in
-percent, or in seconds; for a threshold, a note says so.
+(``"memory_pressure_threshold"``), and so may those of ``workload_protection``; but nothing may be there
+twice. A bare number, in quotes or not, is in percent, or in seconds; for a threshold, a note says so, and
+below 1 it is refused, since that may be a share of 1.
 """
 
 import re
 from collections.abc import Mapping
 from typing import Final
 
-from memwarden.guard.foreign.json_text import Node, read
+from memwarden.guard.foreign.json_text import Node, Object, read
 from memwarden.guard.foreign.words import PERCENT_PPM, instead, refused, shown
 from memwarden.guard.ir import (
     Amount,
@@ -48,8 +49,15 @@ _RANKINGS: Final = {
 }
 _PARTS: Final = ("threshold", "duration")
 _PROTECTION: Final = ("critical_services", "oom_score_adj")
-KEYS: Final = frozenset({*_RANKINGS, "workload_protection"})
-_TOP: Final = {*KEYS, *_PROTECTION, *(f"{signal}_{part}" for signal in _RANKINGS for part in _PARTS)}
+KEYS: Final = frozenset(
+    {
+        *_RANKINGS,
+        "workload_protection",
+        *_PROTECTION,
+        *(f"{signal}_{part}" for signal in _RANKINGS for part in _PARTS),
+    }
+)
+"""All that may stand at the top."""
 _QUANTITY: Final = re.compile(r"\s*([0-9]{1,9}(?:\.[0-9]{1,6})?)\s*([a-z%]*)\s*", re.ASCII)
 _TIMES: Final = {
     "ms": MILLISECOND_US,
@@ -77,13 +85,13 @@ def load(texts: Mapping[str, str], *, bug_compatible: bool) -> Policy:
     if adj is not None:
         omit = (f"adj<={adj}",)
         notes.append(
-            f"oom_score_adj: memwarden sets it on no process; who has {adj} or less is not killed, "
-            f"and OOMScoreAdjust={adj} in its unit gives it to a service"
+            f"{path}:{given['oom_score_adj'].line}: oom_score_adj: memwarden sets it on no process; "
+            f"who has {adj} or less is not killed, and OOMScoreAdjust={adj} in its unit gives it to a service"
         )
     notes += [
         f"{path}:{node.line}: {signal}: {node.value} has no unit and is read as {node.value}%"
         for signal in _RANKINGS
-        if (node := given.get(f"{signal}_threshold")) is not None and isinstance(node.value, int | float)
+        if (node := given.get(f"{signal}_threshold")) is not None and _is_bare(node)
     ]
     rules = tuple(
         _rule(path, signal, given, Preferences(omit=omit))
@@ -101,20 +109,29 @@ def _flat(path: str, root: Node) -> Members:
     """All parts by their flat names: ``memory_pressure_threshold``, ``critical_services`` ..."""
     flat: Members = {}
     for key, node in _members(path, root, "the policy").items():
-        if key not in _TOP:
-            raise refused(path, node.line, f"there is no {shown(key)}; {instead(key, _TOP)}")
+        if key not in KEYS:
+            raise refused(path, node.line, f"there is no {shown(key)}; {instead(key, KEYS)}")
         if key == "workload_protection":
-            flat |= _inner(path, key, node, _PROTECTION, "")
+            parts = _inner(path, key, node, _PROTECTION, "")
         elif key in _RANKINGS and isinstance(node.value, dict):
-            flat |= _inner(path, key, node, _PARTS, f"{key}_")
+            parts = _inner(path, key, node, _PARTS, f"{key}_")
         else:
-            flat[f"{key}_threshold" if key in _RANKINGS else key] = node
+            parts = {f"{key}_threshold" if key in _RANKINGS else key: node}
+        for name in parts.keys() & flat.keys():
+            raise _twice(path, max(parts[name].line, flat[name].line), name)
+        flat |= parts
     return flat
 
 
+def _twice(path: str, line: int, key: str) -> Exception:
+    return refused(path, line, f"{shown(key)} is given once before; leave one of them out")
+
+
 def _members(path: str, node: Node, what: str) -> Members:
-    if not isinstance(node.value, dict):
+    if not isinstance(node.value, Object):
         raise refused(path, node.line, f"{what} must be an object in braces")
+    for key, line in node.value.again.items():
+        raise _twice(path, line, key)
     return node.value
 
 
@@ -131,9 +148,16 @@ def _inner(path: str, key: str, node: Node, known: tuple[str, ...], prefix: str)
 def _rule(path: str, signal: str, given: Members, preferences: Preferences) -> Rule:
     threshold = given[f"{signal}_threshold"]
     percent = _quantity(path, threshold, {"%": 1, "": 1}, 'a share of 100 as "60%"')
-    if not 0 < percent < 100 or (percent < 1 and not isinstance(threshold.value, str)):
+    if not 0 < percent < 100:
         raise refused(
             path, threshold.line, f'{signal}: the threshold must be above 0% and below 100%, as "60%"'
+        )
+    if percent < 1 and _is_bare(threshold):
+        raise refused(
+            path,
+            threshold.line,
+            f'{signal}: {threshold.value} may be a share of 1 or of 100; write "{percent * 100:g}%" or '
+            f'"{percent:g}%"',
         )
     for_us = _DURATION_US
     if f"{signal}_duration" in given:
@@ -145,6 +169,11 @@ def _rule(path: str, signal: str, given: Members, preferences: Preferences) -> R
         detector = Pressure(round(percent * 100), "io", for_us=for_us)
     choice = Choice(ranking=_RANKINGS[signal], preferences=preferences)
     return Rule(signal, (Group(signal, (detector,)),), (DoKill(choice, even_without_need=True),))
+
+
+def _is_bare(node: Node) -> bool:
+    """A number without a unit."""
+    return not isinstance(node.value, str) or node.value.strip()[-1:].isdigit()
 
 
 def _quantity(path: str, node: Node, units: Mapping[str, int], wanted: str) -> float:

@@ -62,6 +62,7 @@ class _Conf(NamedTuple):
 
 
 class _OomRule(NamedTuple):
+    path: str
     pressure: int | None
     swap: int | None
     action: str
@@ -69,6 +70,7 @@ class _OomRule(NamedTuple):
 
 
 class _Unit(NamedTuple):
+    path: str
     name: str
     cgroup: str
     swap: bool
@@ -211,7 +213,7 @@ def _oom_rule(path: str, text: str, notes: list[str]) -> _OomRule | None:
         if wrong:
             notes.append(f"{path}: systemd-oomd leaves this rule out: it has {why}")
             return None
-    return _OomRule(pressure, swap, action, lasting)
+    return _OomRule(path, pressure, swap, action, lasting)
 
 
 def _action(text: str) -> str:
@@ -232,6 +234,7 @@ def _unit(path: str, record: Mapping[str, str], notes: list[str]) -> _Unit | Non
             )
         return None
     return _Unit(
+        path,
         name or cgroup,
         "/" + cgroup.strip("/"),
         swap,
@@ -298,12 +301,14 @@ def _swap_rules(
     conf: _Conf, units: Iterable[_Unit], preferences: Preferences, notes: list[str]
 ) -> Iterable[Rule]:
     """Memory and swap both used above the limit: the leaf with most in swap dies, and nothing rests."""
-    cgroups = tuple(glob for unit in units if unit.swap for glob in unit.leaves)
-    if not cgroups:
+    swapped = [unit for unit in units if unit.swap]
+    if not swapped:
         return ()
+    cgroups = tuple(glob for unit in swapped for glob in unit.leaves)
     left = Amount(ppm=(_WHOLE - conf.swap_limit) * _PPM)
     notes.append(
-        "systemd-oomd looks at swap every 150 ms and at pressure every second; here both every 150 ms"
+        f"{swapped[0].path}: systemd-oomd looks at swap every 150 ms and at pressure every second; here both "
+        "every 150 ms"
     )
     group = Group("memory and swap used", (Available(left), SwapFree(left)))
     return [Rule("memory-used", (group,), (_kill(cgroups, _BY_SWAP, preferences),), pause_us=0)]
@@ -330,7 +335,8 @@ def _rules_of_units(
         for name in unit.rules:
             if name not in rules:
                 notes.append(
-                    f"{unit.name}: OOMRules={name}: there is no {name}.oomrule, so that it does nothing"
+                    f"{unit.path}: OOMRules={name} of {unit.name}: there is no {name}.oomrule, so that it "
+                    "does nothing"
                 )
                 continue
             rule, path = rules[name], literal(unit.cgroup)
@@ -348,7 +354,9 @@ def _rules_of_units(
             else:
                 kill = _kill(unit.leaves, _BY_PGSCAN, preferences)
                 if bug_compatible:
-                    notes.append(f"{name}: systemd 261 ranks by pages scanned ever, here since the last look")
+                    notes.append(
+                        f"{rule.path}: systemd 261 ranks by pages scanned ever, here since the last look"
+                    )
             group = Group(f"{name} of {unit.name}", tuple(detectors))
             # After acting its clock begins anew, which resting as long comes to.
             yield Rule(f"rule {name} {unit.name}", (group,), (kill,), rule.lasting_us)

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 from typing import Final
 
-from memwarden.errors import InputError
+from memwarden.errors import InputError, printable
 
 PERCENT_PPM: Final = 10_000
 """Parts per million in one percent."""
@@ -30,7 +30,7 @@ def one_line(sentence: str) -> str:
     'a\\nb'
     """
     cut = sentence if len(sentence) <= LONGEST else sentence[: LONGEST - 3] + "..."
-    return "".join(character if character.isprintable() else repr(character)[1:-1] for character in cut)
+    return printable(cut)
 
 
 def shown(text: str) -> str:

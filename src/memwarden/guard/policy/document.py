@@ -49,7 +49,7 @@ def rules(parsed: Document) -> Iterator[Entry]:
     tables = parsed.tree.get("rule", [])
     place = parsed.place.at("rule")
     if not isinstance(tables, list):
-        place.wrong("rule is a table; write [[rule]] with two brackets")
+        place.wrong(f"rule is {shown(tables)}; write [[rule]] with two brackets")
         return
     for number, table in enumerate(tables):
         if not isinstance(table, dict):

@@ -141,7 +141,7 @@ class _Loading:
         several = self._document.tree.get("change", [])
         place = self._document.place.at("change")
         if not isinstance(several, list):
-            place.wrong("change is a table; write [[change]] with two brackets")
+            place.wrong(f"change is {shown(several)}; write [[change]] with two brackets")
             return ()
         found: list[sim.Change] = []
         for number, one in enumerate(several):

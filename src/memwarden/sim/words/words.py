@@ -55,8 +55,6 @@ MACHINE: Final = Word(
         Key("swap_page", "swap_us", COST, "what the processor does for a page that is swapped"),
         Key("pass", "pass_us", COST, "what a pass of reclaim costs though it finds nothing"),
         Key("exit", "exit_us", COST, "what the death of a process takes besides its memory"),
-        Key("reaps_locked", "reaps_locked", FLAG, "the OOM reaper takes locked memory, as since 5.18"),
-        Key("process_mrelease", "process_mrelease", FLAG, "who kills has memory taken at once; not in 5.10"),
     ),
     "the host",
 )
@@ -101,6 +99,8 @@ _FLAGS: Final = (
     ("over_kill", "a cgroup's OOM killer does not see who exits"),
     ("stale_dirty_counts", "a cgroup's dirty pages are counted every 2 s"),
     ("stat_itemises_kernel", "memory.stat has `kernel`"),
+    ("reaps_locked", "the OOM reaper takes locked memory, as since 5.18"),
+    ("process_mrelease", "who kills has memory taken at once; not in 5.10"),
 )
 TRAITS: Final = Word(
     "traits",

@@ -153,7 +153,7 @@ class Proc:
         self.reaped = True
         before = self.memcg.usage
         for held in self.holdings:
-            if held.kind != "locked" or self.world.machine.reaps_locked:
+            if held.kind != "locked" or self.world.machine.traits.reaps_locked is not False:
                 release(self.world, held, held.resident, held.swapped)
         self.returned += before - self.memcg.usage
         self.world.say(Kind.REAPED, self.memcg.path, proc=self, amount=before - self.memcg.usage)
