@@ -10,6 +10,7 @@ from memwarden.errors import InputError
 from memwarden.guard.engine import Step
 from memwarden.guard.pulse import Beat, Reply
 from memwarden.guard.record import Decision
+from memwarden.guard.victims import Result
 from memwarden.state.intents import CgroupId, Freeze, Kill, Notify, Outcome
 from memwarden.state.process import Process
 from memwarden.state.snapshot import Instant, Snapshot
@@ -97,6 +98,11 @@ class World:
 
     def feel(self, _beat):
         return self.replies.pop(0) if len(self.replies) > 1 else self.replies[0]
+
+    relieved_times = 0
+
+    def relieved(self):
+        self.relieved_times += 1
 
     # eyes
     awaited = frozenset(("/dying",))
@@ -239,12 +245,15 @@ def test_a_steady_policy_looks_always_at_its_own_tick():
 @pytest.mark.parametrize(
     ("reply", "look_us", "sleep_us"),
     [
-        (ALARM, 10_000, 790_000),  # an 80th of a CPU while memory is not filling
-        (ALARM, 80_000, 2 * S),  # it would be 6.32 s
-        (ALARM, 300_000, 2_100_000),  # an eighth in any case
-        (ALARM._replace(lasts_us=2 * S), 80_000, 7 * 80_000),
-        (ALARM._replace(mild=True), 10_000, 790_000),
-        (ALARM._replace(mild=True), 80_000, 2 * S),
+        (ALARM, 10_000, 1_590_000),  # a 160th of a CPU while memory is not filling
+        (ALARM, 300_000, 4_500_000),  # a 16th in any case
+        (ALARM, 20_000, 2 * S),  # it would be 3.18 s
+        (ALARM._replace(lasts_us=2 * S), 40_000, 15 * 40_000),
+        (ALARM._replace(lasts_us=S), 80_000, S // 2),  # and never too late
+        (ALARM._replace(lasts_us=60 * S), 20_000, 3_180_000),
+        (ALARM._replace(lasts_us=18 * S), 20_000, 3 * S),  # a sixth of what is left
+        (ALARM._replace(mild=True), 10_000, 1_590_000),
+        (ALARM._replace(mild=True), 20_000, 2 * S),
     ],
 )
 def test_looking_does_not_take_the_cpu_that_others_need(reply, look_us, sleep_us):
@@ -256,7 +265,7 @@ def test_looking_does_not_take_the_cpu_that_others_need(reply, look_us, sleep_us
 
 def test_who_wakes_us_while_tasks_stall_but_little_is_heard_out_later():
     mild = ALARM._replace(mild=True)
-    world = World([mild, mild, mild, ALARM], look_us=80_000)
+    world = World([mild, mild, mild, ALARM], look_us=20_000)
     world.loop.turn()
     assert (world.looks, world.slept) == (["look"], [0])
     world.early_us = 500_000  # a trigger fires half a second after each look or rest began
@@ -294,11 +303,11 @@ def test_in_a_hurry_nobody_waits_for_a_tick():
     """Memory lasts for 60 ms: half a tick is slept, and a trigger is heard out then at the latest."""
     world = World([ALARM._replace(lasts_us=60_000)], [QUIET._replace(busy=True)], look_us=1000)
     world.loop.turn()
-    world.early_us = 6000
+    world.early_us = 14_000
     world.loop.turn()
     assert world.looks == ["look"]
     world.loop.turn()
-    assert world.looks == ["look"] * 2  # 7 ms, seven times what a look takes, are over
+    assert world.looks == ["look"] * 2  # 15 ms, 15 times what a look takes, are over
 
 
 def test_a_clock_that_goes_back_makes_nobody_wait():
@@ -353,12 +362,21 @@ def test_who_wants_the_same_processes_again_waits_for_the_next_turn():
 
 def test_what_is_decided_is_done_told_and_kept():
     kill = Kill(CgroupId("/a", 1))
-    world = World([ALARM], [QUIET._replace(decisions=(decision(kill),), results=("gone",))])
+    gone = Result("1-0", kill.target, gone=True, freed_bytes=4096, took_us=S)
+    world = World([ALARM], [QUIET._replace(decisions=(decision(kill),), results=(gone,))])
     world.loop.turn()
     assert [one.id for one in world.carried] == ["1-1"]
     assert world.reported == [("1-1", Outcome(kill, done=True))]
     assert ("decided", "1-1", 1) in world.told
-    assert ("result", "gone") in world.told
+    assert ("result", gone) in world.told
+    assert world.relieved_times == 1
+
+
+def test_who_did_not_die_gave_nothing_back():
+    still = Result("1-0", CgroupId("/a", 1), gone=False, freed_bytes=0, took_us=S)
+    world = World([ALARM], [QUIET._replace(results=(still,))])
+    world.loop.turn()
+    assert world.relieved_times == 0
 
 
 @pytest.mark.parametrize(("lasts_us", "before"), [(None, ["along"]), (S // 2, ["along"]), (S // 5, [])])

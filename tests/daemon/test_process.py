@@ -335,6 +335,14 @@ def test_a_reader_of_policies_that_dies_is_one_sentence(monkeypatch, tmp_path):
         policies.read(None)
 
 
+@pytest.mark.parametrize("text", ['{"foo": 1}', '[{"foo": 1}]'])
+def test_what_nobody_can_read_is_said_to_be_that(tmp_path, text):
+    typo = tmp_path / "typo.json"
+    typo.write_text(text)
+    with pytest.raises(InputError, match=f"^{re.escape(str(typo))}: is JSON, and nothing in it says whose"):
+        policies.read(str(typo))
+
+
 def test_a_reader_that_does_not_end_is_given_up(monkeypatch, tmp_path):
     slow = tmp_path / "reading.py"
     slow.write_text("import signal; signal.pause()\n")

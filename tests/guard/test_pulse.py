@@ -57,6 +57,16 @@ def test_memory_that_lasts_for_less_than_a_minute_is_an_alarm():
     assert watch.feel(beat(2 * S, 880)).alarm == "at the rate it is filling, memory lasts for 44.0 s"
 
 
+def test_what_was_lost_before_a_kill_is_no_rate():
+    watch = Pulse()
+    watch.feel(beat(S, 900))
+    assert watch.feel(beat(2 * S, 300)).lasts_us == S // 2  # 600 MiB in 1 s
+    # The kill gave 200 MiB back, which would still be 400 MiB in 2 s.
+    watch.relieved()
+    assert watch.feel(beat(3 * S, 500)).lasts_us is None
+    assert watch.feel(beat(4 * S, 480)).lasts_us == 24 * S
+
+
 def test_a_machine_that_says_it_has_no_memory_is_none_that_fills():
     watch = Pulse()
     for now_us in (S, 2 * S):

@@ -41,6 +41,8 @@ class Inside:
             return Reply((), pulse.sleep_us)
         step = self._engine.step(snapshot, calm=not pulse.alarm)
         self._busy = step.busy
+        if any(result.gone for result in step.results):
+            self._pulse.relieved()
         sleep_us = pulse.sleep_us
         if steady:
             sleep_us = step.sleep_us

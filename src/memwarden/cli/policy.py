@@ -181,32 +181,19 @@ def usable(where: str | None, files: PolicyFiles | None = None) -> Loaded:
     Raises :class:`InputError` with the first of what is wrong.
     """
     from memwarden.cli import common
+    from memwarden.daemon import reading
     from memwarden.errors import InputError
 
     files, loaded = read(where, files)
     for path, note in files.notes:
         common.note(f"{path}: {note}")
     if loaded.policy is None:
-        of_no_policy(*files.texts[0])
+        reading.of_no_policy(*files.texts[0])
         first = next(one for one in loaded.problems if not one.warning)
         rest = sum(not one.warning for one in loaded.problems) - 1
         more = f" (and {rest} more; memwarden policy check lists them)" if rest else ""
         raise InputError(f"{first}{more}")
     return loaded
-
-
-def of_no_policy(name: str, text: str) -> None:
-    """Raise :class:`InputError` where a text is plainly something else, which TOML's error would not say."""
-    from memwarden.collect import rootar, signals
-    from memwarden.errors import InputError
-
-    if text.startswith((signals.HEADER, rootar.MAGIC.decode())):
-        raise InputError(f"{name}: is a recording and no policy; memwarden policy replay takes it after one")
-    if text.lstrip().startswith("{"):
-        raise InputError(
-            f"{name}: is JSON, and nothing in it says whose policy it is; memwarden policy convert --from "
-            "TOOL takes it as that tool's"
-        )
 
 
 def add_policy_argument(parser: argparse.ArgumentParser) -> None:

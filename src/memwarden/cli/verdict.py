@@ -6,6 +6,7 @@ import os
 from typing import TYPE_CHECKING, Final
 
 from memwarden.cli import policy
+from memwarden.daemon import reading
 from memwarden.errors import InputError
 from memwarden.guard import foreign
 from memwarden.guard.policy.doubts import doubts
@@ -62,7 +63,7 @@ def _another(
     try:
         tool = foreign.recognise(name, text)
         if tool is None:
-            policy.of_no_policy(name, text)
+            reading.of_no_policy(name, text)
             return files.name, problems, UNUSED
         if name.endswith(".toml"):
             why = (

@@ -29,10 +29,10 @@ NOBODY: Final[frozenset[str]] = frozenset()
 UNKNOWN_US: Final = 1_000_000
 """How long to sleep when the machine does not say how much memory is available."""
 
-GREED: Final = 7
+GREED: Final = 15
 """Sleep at least so many times as long as a look took."""
-PATIENCE: Final = 79
-"""The same while memory is not filling: stalls are counted by the kernel, whoever looks how often."""
+PATIENCE: Final = 159
+"""The same while memory is not filling, or lasts: the kernel counts stalls, whoever looks how often."""
 LONGEST_REST_US: Final = 2_000_000
 """No rest is longer for the sake of that."""
 LOOKS: Final = 6
@@ -265,14 +265,16 @@ class Loop:
     def _rest(self, step: Step, reply: Reply) -> int:
         """How long to sleep in trouble: a tick, less often while memory lasts, and never for all of a CPU.
 
-        A shortage is often a shortage of CPU too, so that looking takes at most an eighth of one, and an 80th
-        while memory is not filling: beside a backup tasks stall for hours. Not so when memory ends sooner
-        than that lets us look again.
+        A shortage is often a shortage of CPU too, so that looking takes at most a 16th of one, and a 160th
+        while memory is not filling, or lasts for long: beside a backup tasks stall for hours, and what is
+        guarded should not have it in its 99th percentile. Not so when memory ends sooner than that lets us
+        look again.
         """
         if reply.lasts_us is None:
             rest_us = max(min(PATIENCE * self._took_us, LONGEST_REST_US), GREED * self._took_us)
             return max(step.sleep_us, rest_us)
-        wanted = max(step.sleep_us, min(reply.lasts_us // LOOKS, LONGEST_TICK_US))
+        longest_us = max(LONGEST_TICK_US, PATIENCE * self._took_us)
+        wanted = max(step.sleep_us, min(reply.lasts_us // LOOKS, longest_us))
         return min(max(wanted, GREED * self._took_us), max(reply.lasts_us // 2, step.sleep_us // 2))
 
     def _step(self, snapshot: Snapshot, reply: Reply, late_us: int, known: frozenset[str]) -> Step:
@@ -286,6 +288,8 @@ class Loop:
         )
         for result in step.results:
             self._memory.result(result)
+            if result.gone:
+                self._pulse.relieved()
         for decision in step.decisions:
             self.carry(decision)
         return step

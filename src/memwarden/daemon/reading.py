@@ -15,6 +15,7 @@ if __name__ == "__main__":
 
 from typing import TYPE_CHECKING
 
+from memwarden.collect import rootar, signals
 from memwarden.errors import InputError, MemwardenError
 from memwarden.guard import foreign
 from memwarden.guard.flat import flatten
@@ -37,6 +38,7 @@ def read(where: str | None, *, bug_compatible: bool = False) -> tuple[Policy, li
         return policy, [*notes, *policy.notes]
     loaded = load.load([Text(*one) for one in found.texts], name=found.name)
     if loaded.policy is None:
+        of_no_policy(name, text)
         raise InputError("; ".join(str(problem) for problem in loaded.problems if not problem.warning))
     if not loaded.policy.rules:
         raise InputError(
@@ -44,6 +46,17 @@ def read(where: str | None, *, bug_compatible: bool = False) -> tuple[Policy, li
             "policy holds"
         )
     return loaded.policy, [*notes, *(str(problem) for problem in loaded.problems)]
+
+
+def of_no_policy(name: str, text: str) -> None:
+    """Raise :class:`InputError` where a text is plainly something else, which TOML's error would not say."""
+    if text.startswith((signals.HEADER, rootar.MAGIC.decode())):
+        raise InputError(f"{name}: is a recording and no policy; memwarden policy replay takes it after one")
+    if text.lstrip().startswith(("{", "[{")):
+        raise InputError(
+            f"{name}: is JSON, and nothing in it says whose policy it is; memwarden policy convert --from "
+            "TOOL takes it as that tool's"
+        )
 
 
 def answer(where: str | None, *, bug_compatible: bool) -> bytes:

@@ -124,6 +124,10 @@ class Pulse:
         mild = bool(self._alarm) and lasts is None and last is not None and not _grave(last, beat)
         return Reply(self._alarm, not self._alarm and self._sweep(beat), self.sleep_us(beat), lasts, mild)
 
+    def relieved(self) -> None:
+        """A kill gave memory back: how fast it was filling before says nothing about what comes now."""
+        self._window.clear()
+
     def nap_us(self, now_us: int, free_bytes: int) -> int:
         """How long to sleep before the next glance at free memory (``MemFree``); 0: a beat is due.
 
