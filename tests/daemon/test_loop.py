@@ -106,6 +106,7 @@ class World:
 
     # eyes
     awaited = frozenset(("/dying",))
+    pending = ()
     changed = ()
 
     def look(self, closely):
@@ -250,8 +251,7 @@ def test_a_steady_policy_looks_always_at_its_own_tick():
         (ALARM, 20_000, 2 * S),  # it would be 3.18 s
         (ALARM._replace(lasts_us=2 * S), 40_000, 15 * 40_000),
         (ALARM._replace(lasts_us=S), 80_000, S // 2),  # and never too late
-        (ALARM._replace(lasts_us=60 * S), 20_000, 3_180_000),
-        (ALARM._replace(lasts_us=18 * S), 20_000, 3 * S),  # a sixth of what is left
+        (ALARM._replace(lasts_us=60 * S), 20_000, 2 * S),
         (ALARM._replace(mild=True), 10_000, 1_590_000),
         (ALARM._replace(mild=True), 20_000, 2 * S),
     ],
@@ -261,6 +261,15 @@ def test_looking_does_not_take_the_cpu_that_others_need(reply, look_us, sleep_us
     world.loop.turn()
     world.loop.turn()
     assert world.slept == [0, sleep_us]
+
+
+@pytest.mark.parametrize("lasts_us", [None, 60 * S])
+def test_a_death_is_waited_for_and_not_slept_through(lasts_us):
+    world = World([ALARM._replace(lasts_us=lasts_us)], [QUIET._replace(busy=True)], look_us=20_000)
+    world.pending = (CgroupId("/dying", 1),)
+    world.loop.turn()
+    world.loop.turn()
+    assert world.slept == [0, 15 * 20_000]
 
 
 def test_who_wakes_us_while_tasks_stall_but_little_is_heard_out_later():

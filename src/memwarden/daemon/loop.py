@@ -32,7 +32,7 @@ UNKNOWN_US: Final = 1_000_000
 GREED: Final = 15
 """Sleep at least so many times as long as a look took."""
 PATIENCE: Final = 159
-"""The same while memory is not filling, or lasts: the kernel counts stalls, whoever looks how often."""
+"""The same while memory is not filling: stalls are counted by the kernel, whoever looks how often."""
 LONGEST_REST_US: Final = 2_000_000
 """No rest is longer for the sake of that."""
 LOOKS: Final = 6
@@ -266,15 +266,16 @@ class Loop:
         """How long to sleep in trouble: a tick, less often while memory lasts, and never for all of a CPU.
 
         A shortage is often a shortage of CPU too, so that looking takes at most a 16th of one, and a 160th
-        while memory is not filling, or lasts for long: beside a backup tasks stall for hours, and what is
-        guarded should not have it in its 99th percentile. Not so when memory ends sooner than that lets us
-        look again.
+        while memory is not filling: beside a backup tasks stall for hours, and what is guarded should not
+        have it in its 99th percentile. Not so when memory ends sooner than that lets us look again. Whoever
+        is to die is gone in half a second, mostly, and the next one may have to wait for it.
         """
+        if self.engine.pending:
+            return max(step.sleep_us, GREED * self._took_us)
         if reply.lasts_us is None:
             rest_us = max(min(PATIENCE * self._took_us, LONGEST_REST_US), GREED * self._took_us)
             return max(step.sleep_us, rest_us)
-        longest_us = max(LONGEST_TICK_US, PATIENCE * self._took_us)
-        wanted = max(step.sleep_us, min(reply.lasts_us // LOOKS, longest_us))
+        wanted = max(step.sleep_us, min(reply.lasts_us // LOOKS, LONGEST_TICK_US))
         return min(max(wanted, GREED * self._took_us), max(reply.lasts_us // 2, step.sleep_us // 2))
 
     def _step(self, snapshot: Snapshot, reply: Reply, late_us: int, known: frozenset[str]) -> Step:
