@@ -99,6 +99,7 @@ def machine(series: str, speeds: Mapping[str, Any], *, swap: bool) -> Machine:
         free_us=each["free_us"],
         reaps_locked=series != "5.10",
         process_mrelease=series != "5.10",
+        memory_reclaim=series != "5.10",
         traits=TRAITS[series],
     )
 

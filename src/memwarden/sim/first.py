@@ -122,6 +122,7 @@ def _machine(snapshot: Snapshot, counted_bytes: int) -> Machine:
         reaps_locked=snapshot.traits.stat_itemises_kernel is not False,
         # A charge batch of 32 is 5.10's, which has no process_mrelease.
         process_mrelease=snapshot.traits.charge_batch_pages != CHARGE_BATCH_5_10,
+        memory_reclaim=all(one.has_reclaim is not False for one in snapshot.cgroups.values()),
     )
 
 

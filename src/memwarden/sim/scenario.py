@@ -96,6 +96,11 @@ class Machine(NamedTuple):
     """
     process_mrelease: bool = True
     """Whoever kills can have the memory taken at once: 5.10 has no ``process_mrelease``, 6.1 has it."""
+    memory_reclaim: bool = True
+    """Cgroups have ``memory.reclaim``.
+
+    Since Linux kernel commit 94968384dde1 ("memcg: introduce per-memcg reclaim interface") (in v5.19).
+    """
 
 
 class Group(NamedTuple):

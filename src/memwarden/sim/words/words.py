@@ -57,6 +57,7 @@ MACHINE: Final = Word(
         Key("exit", "exit_us", COST, "what the death of a process takes besides its memory"),
         Key("reaps_locked", "reaps_locked", FLAG, "the OOM reaper takes locked memory, as since 5.18"),
         Key("process_mrelease", "process_mrelease", FLAG, "who kills has memory taken at once; not in 5.10"),
+        Key("memory_reclaim", "memory_reclaim", FLAG, "cgroups have memory.reclaim, as since 5.19"),
     ),
     "the host",
 )
