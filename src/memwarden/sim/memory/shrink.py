@@ -186,10 +186,11 @@ def _lists(
     spared.clear()
     for memcg in target.subtree:
         least, low = guarded.get(memcg, (0, 0))
-        if memcg is target and traits.stale_protection_bug:
-            least = memcg.stale_min
-        elif memcg is not target and guarded:
-            memcg.stale_min = least
+        if traits.stale_protection_bug:
+            if memcg is target:
+                least, low = memcg.stale
+            elif memcg.usage:  # mem_cgroup_calculate_protection passes over who has none
+                memcg.stale = least, low
         if least and memcg.usage <= least:
             continue
         if low and memcg.usage <= low and not below_low:
