@@ -222,6 +222,26 @@ def test_what_is_extended_and_not_there_has_the_nearest_name(cli, tmp_path):
     assert "extends: fast-leek: there is no scenario of this name (did you mean fast-leak?)" in ran.err
 
 
+def test_who_extends_itself_by_a_detour_is_told_so(cli, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a").mkdir()
+    for base in ("x.toml", "./x.toml", "../a/x.toml", "../a/.././a/x.toml"):
+        (tmp_path / "a" / "x.toml").write_text(f'[scenario]\nextends = "{base}"\n')
+        for path in ("a/x.toml", "./a/x.toml", "a/../a/x.toml", tmp_path / "a" / "x.toml"):
+            ran = cli("simulate", path)
+            assert ran.code == 3
+            assert "a/x.toml:2: [scenario]: extends goes in a circle: " in ran.err
+            assert len(ran.err) < 400
+
+
+def test_a_detour_that_a_link_makes_count_is_gone(cli, tmp_path):
+    (tmp_path / "a" / "b").mkdir(parents=True)
+    (tmp_path / "link").symlink_to("a/b")
+    (tmp_path / "a" / "small.toml").write_text(SMALL)
+    (tmp_path / "link" / "x.toml").write_text('[scenario]\nextends = "../small.toml"\n')
+    assert "1 process dies: leak" in cli("simulate", tmp_path / "link" / "x.toml").out
+
+
 def test_what_is_odd_is_said_and_simulated(cli, small):
     ran = cli("simulate", small, "--set", "/web/memory.min=1G")
     assert ran.code == 0

@@ -33,8 +33,14 @@ def read(where: str, beside: str = "") -> tuple[str, str]:
         if where not in names():
             raise InputError(f"{where}: there is no scenario of this name")
         return f"{where}.toml", _text(os.path.join(_LIBRARY, f"{where}.toml"), where)
-    path = os.path.join(os.path.dirname(beside), where) if beside and is_file(beside) else where
+    path = _short(os.path.join(os.path.dirname(beside), where)) if beside and is_file(beside) else where
     return path, _text(path, path)
+
+
+def _short(path: str) -> str:
+    """Without detours, so that who comes round to a file knows it; as it is where a link makes them count."""
+    short = os.path.normpath(path)
+    return short if os.path.realpath(short) == os.path.realpath(path) else path
 
 
 def _text(where: str | int, name: str) -> str:
