@@ -103,6 +103,7 @@ def machine(series: str, speeds: Mapping[str, Any], *, swap: bool) -> Machine:
         pass_us=each["pass_us"],
         exit_us=each["exit_us"],
         free_us=each["free_us"],
+        memory_reclaim=series != "5.10",
         traits=TRAITS[series],
     )
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import io
 import json
+import os
 import subprocess
 import sys
 import time
@@ -112,9 +112,33 @@ def test_the_document_has_its_schema(cli, small):
     assert first["samples"][-1]["time_us"] == first["duration_us"] == 6_000_000
 
 
-def test_a_scenario_comes_from_standard_input(cli, monkeypatch):
-    monkeypatch.setattr(sys, "stdin", io.StringIO(SMALL))
-    assert "Nobody dies." in cli("simulate", "-", "--set", "/web/memory.max=max").out
+def test_a_scenario_comes_from_standard_input(piped):
+    assert "Nobody dies." in piped(SMALL, "simulate", "-", "--set", "/web/memory.max=max").out
+    ran = piped(b"[scenario]\n# \xe9\n", "simulate", "-")
+    assert (ran.code, ran.out) == (3, "")
+    assert ran.err == "memwarden: standard input:2: is not UTF-8; save the file as UTF-8\n"
+
+
+def test_what_is_no_text_of_a_scenario_is_said_and_nobody_waits(cli, tmp_path):
+    path = tmp_path / "x.toml"
+    for data, line in ((b"\xe9", 1), (b"# a\n# \xc3\xa9\n\xff", 3), (b"\n" * 9 + b"\x80\n", 10)):
+        path.write_bytes(data)
+        ran = cli("simulate", path)
+        assert (ran.code, ran.out) == (3, "")
+        assert ran.err == f"memwarden: {path}:{line}: is not UTF-8; save the file as UTF-8\n"
+    path.write_bytes(b"\xef\xbb\xbf" + SMALL.encode())  # as some editors begin it
+    assert cli("simulate", path).code == 0
+    path.write_bytes(b"#" * ((1 << 20) + 1))
+    assert cli("simulate", path).err == f"memwarden: {path}: is larger than 1 MiB; a scenario is not\n"
+    path.unlink()
+    os.mkfifo(path)
+    for one in (path, "/dev/null"):
+        assert cli("simulate", one).err == (
+            f"memwarden: {one}: is no plain file; pipe it into standard input, and name that: -\n"
+        )
+    path.unlink()
+    path.mkdir()
+    assert cli("simulate", path).err == f"memwarden: {path}: cannot be read: Is a directory\n"
 
 
 @pytest.mark.parametrize(
@@ -196,6 +220,26 @@ def test_what_is_extended_and_not_there_has_the_nearest_name(cli, tmp_path):
     ran = cli("simulate", path)
     assert ran.code == 3
     assert "extends: fast-leek: there is no scenario of this name (did you mean fast-leak?)" in ran.err
+
+
+def test_who_extends_itself_by_a_detour_is_told_so(cli, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a").mkdir()
+    for base in ("x.toml", "./x.toml", "../a/x.toml", "../a/.././a/x.toml"):
+        (tmp_path / "a" / "x.toml").write_text(f'[scenario]\nextends = "{base}"\n')
+        for path in ("a/x.toml", "./a/x.toml", "a/../a/x.toml", tmp_path / "a" / "x.toml"):
+            ran = cli("simulate", path)
+            assert ran.code == 3
+            assert "a/x.toml:2: [scenario]: extends goes in a circle: " in ran.err
+            assert len(ran.err) < 400
+
+
+def test_a_detour_that_a_link_makes_count_is_gone(cli, tmp_path):
+    (tmp_path / "a" / "b").mkdir(parents=True)
+    (tmp_path / "link").symlink_to("a/b")
+    (tmp_path / "a" / "small.toml").write_text(SMALL)
+    (tmp_path / "link" / "x.toml").write_text('[scenario]\nextends = "../small.toml"\n')
+    assert "1 process dies: leak" in cli("simulate", tmp_path / "link" / "x.toml").out
 
 
 def test_what_is_odd_is_said_and_simulated(cli, small):

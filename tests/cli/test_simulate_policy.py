@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-
 import pytest
 
 from memwarden.errors import InputError
@@ -17,6 +15,9 @@ UNITS = "Id=web.slice\nControlGroup=/web\nManagedOOMMemoryPressure=kill\nManaged
 STALLS = (
     "--set", "/web/memory.high=32MiB", "--set", "/web/memory.max=max", "--set", "machine.swap.size=16MiB",
 )  # fmt: skip
+
+
+pytestmark = pytest.mark.usefixtures("here")
 
 
 @pytest.fixture
@@ -37,24 +38,6 @@ def test_several_files_are_one_policy_as_convert_takes_them(cli, here):
     (here / "one.toml").write_text(cli("policy", "convert", "oomd.conf", "units.txt").out)
     same = cli("simulate", "small.toml", *STALLS, "--policy", "one.toml").out
     assert " ".join(same.split()) == said.replace("oomd.conf + units.txt", "one.toml")
-
-
-@pytest.fixture
-def piped(cli, here):
-    """Runs the command with a text at its standard input."""
-
-    def run(text, *words):
-        (here / "piped").write_text(text)
-        kept = os.dup(0)
-        try:
-            with (here / "piped").open("rb") as stream:
-                os.dup2(stream.fileno(), 0)
-            return cli(*words)
-        finally:
-            os.dup2(kept, 0)
-            os.close(kept)
-
-    return run
 
 
 def test_units_come_from_standard_input(piped):

@@ -126,6 +126,21 @@ def test_beside_each_other_no_run_is_cut_off(tmp_path):
     assert 120 < wide.get_ylim()[1] < 160
 
 
+def test_what_acted_stands_above_and_does_not_run_into_the_picture_beside(tmp_path):
+    pytest.importorskip("matplotlib")
+    path = tmp_path / "s.toml"
+    path.write_text(SMALL)
+    found = simulate(scenario(str(path), ()))
+    alone = plot._draw([("the\nkernel alone", found)]).axes[0]
+    assert alone.get_title(loc="left") == "the\\x0akernel alone\nthe machine"
+    long = "/a.slice" * 12 + "/memory.max=1GiB"
+    drawn = plot._draw([(long, found), (long, found)])
+    drawn.draw_without_rendering()
+    left, right = (axis._left_title.get_window_extent() for axis in drawn.axes[:2])
+    assert left.x1 < right.x0
+    assert right.x1 <= drawn.bbox.x1
+
+
 @pytest.fixture(scope="module")
 def swaps(tmp_path_factory):
     pytest.importorskip("matplotlib")
@@ -141,7 +156,11 @@ def shifts():
 
 
 def panel(result, name):
-    return next(one for one in plot._draw([("", result)]).axes if one.get_title(loc="left") == name)
+    return next(
+        one
+        for one in plot._draw([("", result)]).axes
+        if one.get_title(loc="left").splitlines()[-1:] == [name]
+    )
 
 
 def line(axis, label):

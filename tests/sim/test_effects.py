@@ -189,6 +189,16 @@ def test_memory_reclaim_is_given_up_after_seventeen_rounds_in_vain():
     assert (outcome.done, outcome.took_us) == (False, 17 * 1000)
 
 
+def test_where_there_is_no_memory_reclaim_nothing_is_reclaimed_and_who_looks_sees_it():
+    stage = Stage(machine=MACHINE._replace(memory_reclaim=False))
+    before = stage.usage()
+    outcome = stage.do(Reclaim(stage.cgroup(), MIB))
+    assert (outcome.done, stage.usage()) == (False, before)
+    assert outcome.error == "/s/a.service: it has no memory.reclaim: this kernel does not offer it"
+    assert {one.has_reclaim for one in snapshot(stage.world).cgroups.values()} == {False}
+    assert {one.has_reclaim for one in snapshot(Stage().world).cgroups.values()} == {True}
+
+
 def test_memory_reclaim_waits_for_what_is_dirty():
     # 40 MiB at 20 MiB/s are clean after 2 s; as long as pages come back no round is in vain.
     writer = Program("w", "/s/a.service", (WriteFile("f", 60 * MIB, None, 1),))

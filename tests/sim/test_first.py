@@ -124,12 +124,14 @@ def test_a_recording_becomes_a_file_that_can_be_simulated(cli, tmp_path):
 
 
 @pytest.mark.parametrize(("series", "has"), [("5.10", False), ("6.1", True), ("6.12", True), ("7.2", True)])
-def test_what_a_reaper_takes_and_who_may_call_it_is_the_kernels(cli, tmp_path, series, has):
-    # kernel.md 1.8: process_mrelease is absent in 5.10, present from 6.1 on; locked memory goes since 5.18.
+def test_what_a_kernel_has_is_the_machines(cli, tmp_path, series, has):
+    # kernel.md 1.8: process_mrelease is absent in 5.10, present from 6.1 on; locked memory goes since 5.18,
+    # and memory.reclaim is there since 5.19.
     path = tmp_path / "out.toml"
     assert cli("simulate", "--from", LAB.parent / series / "single.rootar", "--write", path).code == 0
     machine = load(Text("x", path.read_text()), name="x").scenario.machine
-    assert (machine.traits.reaps_locked, machine.traits.process_mrelease) == (has, has)
+    traits = machine.traits
+    assert (traits.reaps_locked, traits.process_mrelease, machine.memory_reclaim) == (has, has, has)
 
 
 @pytest.mark.live

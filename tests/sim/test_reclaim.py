@@ -258,6 +258,50 @@ def test_the_stale_protection_of_old_kernels_stops_a_cgroups_own_reclaim():
     assert left[1] <= 10 * MIB
 
 
+def test_of_a_stale_low_the_cgroups_own_pages_go_last_and_go_all_the_same():
+    # kernel.md 3.4: mem_cgroup_below_low compares a leftover, too, but gives way when a pass freed nothing.
+    groups = (Group("/a", low_bytes=200 * MIB),)
+    programs = (
+        Program("own", "/a", (ReadFile("f", 60 * MIB, None, 1),)),
+        Program("below", "/a/x", (ReadFile("g", 60 * MIB, None, 1),)),
+        Program("hog", "/b", (Grow(400 * MIB, 850 * MIB),), start_us=2_000_000),
+    )
+    changes = tuple(Change(s * 1_000_000, "/a", "memory.high", n * MIB) for s, n in ((6, 50), (8, 10)))
+    for stale in (True, False):
+        traits = KernelTraits(stale_protection_bug=stale, recursive_protection=True)
+        _, result = run(
+            scenario(*programs, groups=groups, machine=MACHINE._replace(traits=traits), changes=changes)
+        )
+        before, after = (
+            next(one.groups for one in result.samples if one.time_us > s * 1_000_000) for s in (5, 7)
+        )
+        (own, child), (own_after, child_after) = (
+            (seen["/a"].usage.file - seen["/a/x"].usage.file, seen["/a/x"].usage.file)
+            for seen in (before, after)
+        )
+        assert own == pytest.approx(child, rel=0.05)
+        assert (own_after == own) is stale
+        assert (own_after == pytest.approx(child_after, rel=0.05)) is not stale
+        assert usage(result).file <= 10 * MIB
+
+
+def test_what_is_stale_is_of_the_last_reclaim_also_where_nobody_is_protected_any_more():
+    groups = (Group("/a", min_bytes=100 * MIB),)
+    programs = (
+        Program("kept", "/a", (ReadFile("f", 90 * MIB, None, 1),)),
+        Program("cache", "/c", (ReadFile("g", 60 * MIB, None, 1),)),
+        Program("hog", "/b", (Grow(None, 790 * MIB),), start_us=2_000_000),
+        Program("more", "/b", (Grow(None, 30 * MIB),), start_us=5_000_000),
+    )
+    changes = (Change(4_000_000, "/a", "memory.min", 0), Change(8_000_000, "/a", "memory.high", 10 * MIB))
+    machine = MACHINE._replace(traits=KernelTraits(stale_protection_bug=True))
+    _, result = run(scenario(*programs, groups=groups, machine=machine, changes=changes))
+    by_second = [sample.groups["/a"].usage.file for sample in result.samples[::10]]
+    assert by_second[4] == 90 * MIB
+    assert 10 * MIB < by_second[7] < 90 * MIB
+    assert usage(result).file <= 10 * MIB
+
+
 def test_nothing_is_taken_out_of_a_tree_that_is_empty():
     simulation = Run(scenario())
     assert simulation.run(None).samples[-1].free_bytes == GIB - 100 * MIB

@@ -214,14 +214,12 @@ def scenario(where: str, settings: Sequence[str | Setting]) -> Scenario:
     Raises :class:`InputError` with all that is wrong.
     """
     from memwarden.host import scenario_files
-    from memwarden.host.policy_files import STDIN
     from memwarden.words.document import Text
 
-    if where == STDIN:
-        return of_text(Text("standard input", sys.stdin.read()), "standard input", settings)
-    _known(where)
-    name = where.rpartition("/")[2].removesuffix(".toml")
-    return of_text(Text(*scenario_files.read(where)), name, settings)
+    if where != scenario_files.STDIN:
+        _known(where)
+    text = Text(*scenario_files.read(where))
+    return of_text(text, text.name.rpartition("/")[2].removesuffix(".toml"), settings)
 
 
 def of_text(text: object, name: str, settings: Sequence[str | Setting]) -> Scenario:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import stat
 
 from memwarden.errors import InputError
 
 _LIBRARY = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "sim", "scenarios")
 MOST = 1 << 20
+STDIN = "-"
 
 
 def names() -> list[str]:
@@ -23,25 +25,43 @@ def is_file(where: str) -> bool:
 def read(where: str, beside: str = "") -> tuple[str, str]:
     """A scenario by its name, or by its file, looked for beside another one: how it is called, and its text.
 
-    Raises :class:`InputError`.
+    ``-`` is standard input. Raises :class:`InputError`.
     """
+    if where == STDIN:
+        return "standard input", _text(0, "standard input")
     if not is_file(where):
         if where not in names():
             raise InputError(f"{where}: there is no scenario of this name")
-        return f"{where}.toml", _text(os.path.join(_LIBRARY, f"{where}.toml"))
-    path = os.path.join(os.path.dirname(beside), where) if beside and is_file(beside) else where
-    return path, _text(path)
+        return f"{where}.toml", _text(os.path.join(_LIBRARY, f"{where}.toml"), where)
+    path = _short(os.path.join(os.path.dirname(beside), where)) if beside and is_file(beside) else where
+    return path, _text(path, path)
 
 
-def _text(path: str) -> str:
+def _short(path: str) -> str:
+    """Without detours, so that who comes round to a file knows it; as it is where a link makes them count."""
+    short = os.path.normpath(path)
+    return short if os.path.realpath(short) == os.path.realpath(path) else path
+
+
+def _text(where: str | int, name: str) -> str:
+    """What is in a file, by its path or its open descriptor."""
+    by_path = isinstance(where, str)
     try:
-        with open(path, "rb") as file:
+        with open(where, "rb", closefd=by_path, opener=_at_once) as file:
+            if by_path and not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise InputError(f"{name}: is no plain file; pipe it into standard input, and name that: -")
             data = file.read(MOST + 1)
     except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror}") from error
+        raise InputError(f"{name}: cannot be read: {error.strerror}") from error
     if len(data) > MOST:
-        raise InputError(f"{path}: is larger than 1 MiB; a scenario is not")
+        raise InputError(f"{name}: is larger than 1 MiB; a scenario is not")
     try:
-        return data.decode()
+        return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise InputError(f"{path}: is not UTF-8 text, and a scenario is TOML") from error
+        line = data.count(b"\n", 0, error.start) + 1
+        raise InputError(f"{name}:{line}: is not UTF-8; save the file as UTF-8") from error
+
+
+def _at_once(path: str, flags: int) -> int:
+    """Open without waiting for whoever writes to a FIFO."""
+    return os.open(path, flags | os.O_NONBLOCK)

@@ -33,6 +33,8 @@ MISSING: Final = (
     "--format json need nothing)"
 )
 COLUMNS: Final = 4
+TITLE: Final = 60
+"""Characters of a panel's title; more would run into the panel beside it."""
 PANELS: Final = 3
 """Cgroups that are drawn besides the machine."""
 OTHERS: Final = "and {} not shown: who died, has a limit or stalled longest goes first"
@@ -117,8 +119,7 @@ def _draw(runs: Sequence[tuple[str, Result]]) -> Any:
             _usage(axes[row][column], result, path)
             _events(axes[row][column], result, path, (5.2 + 4.6 * len(runs)) / len(runs) - 0.6)
         _pressure(axes[rows - 1][column], result, paths)
-        if len(runs) > 1:
-            axes[0][column].set_title(f"{label}\nthe machine")
+        axes[0][column].set_title(f"{cut(escape(label), TITLE)}\nthe machine")
     for beside in axes[:-1]:  # one scale for all runs, once all are drawn: none is cut off
         beside[0].set_ylim(bottom=0, top=1.15 * beside[0].get_ylim()[1])
     if others:
@@ -173,7 +174,7 @@ def _usage(axis: Any, result: Result, path: str) -> None:
     )  # fmt: skip
     _limits(axis, result, path, times)
     _swap(axis, result, path, times)
-    axis.set_title(_named(path, 60))
+    axis.set_title(_named(path, TITLE))
     axis.set_ylabel("MiB")
     axis.margins(x=0)
 
@@ -332,7 +333,7 @@ def _page(runs: Sequence[tuple[str, Result]]) -> list[str]:
     for label, result in runs:
         svg = saved(_draw([(label, result)]), "svg").decode()
         said = html_escape(headline(summary(result)))
-        heading = f"{html_escape(escape(label))}: " if len(runs) > 1 else ""
+        heading = f"{html_escape(escape(label))}: "
         rows = "".join(
             f'<tr{_class(one.event.kind)}><td class="n">{at(one.event.time_us)}</td>'
             f"<td>{html_escape(event(one, result))}</td></tr>\n"

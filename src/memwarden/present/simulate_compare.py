@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from memwarden.present.colour import PLAIN
-from memwarden.present.simulate_words import share
+from memwarden.present.simulate_words import share, who_dies
 from memwarden.present.table import Column, Row, render
 from memwarden.present.text import ABSENT, duration, escape
 from memwarden.sim.summary import PANIC, summary
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from memwarden.present.colour import Paint
     from memwarden.sim.result import Result
 
-NOBODY: Final = "nobody"
 COLUMNS: Final = (
     Column("WITH", right=False, flexible=True, least=16),
     Column("WHO DIES", right=False, flexible=True, least=16),
@@ -33,10 +32,10 @@ def text(runs: Sequence[tuple[str, Result]], *, width: int, paint: Paint = PLAIN
     rows = []
     for label, result in runs:
         found = summary(result)
-        ends = [(escape(one.program), one.first_us) for one in found.deaths]
+        ends = [(one.program, one.first_us) for one in found.deaths]
         if found.panic_us is not None:
             ends.append((PANIC, found.panic_us))
-        who = ", ".join(dict.fromkeys(name for name, _ in ends)) or NOBODY
+        who = who_dies(name for name, _ in ends)
         at = f"{ends[0][1] / SECOND_US:.1f} s" if ends else ABSENT
         lost = ABSENT if found.lost is None else share(found.lost)
         figures = (duration(found.stalled_us), duration(found.throttled_us), lost)

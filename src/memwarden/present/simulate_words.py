@@ -9,10 +9,15 @@ from memwarden.sim.result import Kind
 from memwarden.units import SECOND_US
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from memwarden.sim.result import Event, Result
     from memwarden.sim.summary import Death, Summary, Told
 
 MACHINE: Final = "/"
+NOBODY: Final = "nobody"
+WHO: Final = 20
+"""Characters that the names of those who die may take in a column, unless the first alone is longer."""
 
 
 def at(time_us: int) -> str:
@@ -34,6 +39,22 @@ def share(value: float) -> str:
     if figure and figure < 9.95:
         return f"{max(figure, 0.1):.1f} %"
     return f"{figure:.0f} %" if figure <= 99 or value == 1 else "99 %"
+
+
+def who_dies(programs: Iterable[str]) -> str:
+    """Programs that die, each once, as many as fit into a column.
+
+    >>> who_dies(["web", "web", "batch"]), who_dies([]), who_dies(["leak1", "leak2", "leak3", "leak4"])
+    ('web, batch', 'nobody', 'leak1, leak2, 2 more')
+    """
+    names = list(dict.fromkeys(map(escape, programs)))
+    said = NOBODY
+    for left_out in range(len(names)):
+        more = [f"{left_out} more"] if left_out else []
+        said = ", ".join(names[: len(names) - left_out] + more)
+        if len(said) <= WHO:
+            break
+    return said
 
 
 def headline(found: Summary) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Final
 
-from memwarden.present.simulate_words import share
+from memwarden.present.simulate_words import share, who_dies
 from memwarden.present.table import Column, Row, render
 from memwarden.present.text import ABSENT, counted, duration, escape
 from memwarden.present.wrap import wrap
@@ -56,9 +56,8 @@ def text(
 def _row(one: Point, tallest: int, mark: str) -> Row:
     bar = "█" * round(one.stalled_us * BAR / tallest) if tallest else ""
     lost = ABSENT if one.lost is None else share(one.lost)
-    who = ", ".join(map(escape, one.deaths)) or "nobody"
     throttled = duration(one.throttled_us) if one.throttled_us else ""
-    return Row((one.text, duration(one.stalled_us), bar, throttled, lost, who, mark))
+    return Row((one.text, duration(one.stalled_us), bar, throttled, lost, who_dies(one.deaths), mark))
 
 
 def _verdict(swept: Sweep, points: Sequence[Point], bend: int | None, alive: int | None) -> str:

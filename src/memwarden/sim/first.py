@@ -117,6 +117,7 @@ def _machine(snapshot: Snapshot, counted_bytes: int) -> Machine:
         traits=snapshot.traits._replace(
             basis=default.traits.basis, page_size_bytes=default.traits.page_size_bytes
         ),
+        memory_reclaim=all(one.has_reclaim is not False for one in snapshot.cgroups.values()),
     )
 
 

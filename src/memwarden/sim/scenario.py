@@ -90,6 +90,11 @@ class Machine(NamedTuple):
     read_us: float | None = None
     """What one costs the processor that comes from the disk; ``None``: a new page and a copy."""
     unmap_us: float = 1.0
+    memory_reclaim: bool = True
+    """Cgroups have ``memory.reclaim``.
+
+    Since Linux kernel commit 94968384dde1 ("memcg: introduce per-memcg reclaim interface") (in v5.19).
+    """
 
 
 class Group(NamedTuple):

@@ -188,7 +188,7 @@ def _cgroup(world: World, memcg: Memcg, pages: dict[str, int]) -> Cgroup:
         memory_pressure=memcg.pressure.read(world.now),
         controllers=("memory",),
         has_kill=not root,
-        has_reclaim=True,
+        has_reclaim=world.machine.memory_reclaim,
         children=tuple([child.path for child in memcg.children]),
     )
 

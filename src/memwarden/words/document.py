@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 import tomllib
+from ast import literal_eval
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from memwarden.words.kinds import quoted
+from memwarden.words.kinds import key, quoted
 from memwarden.words.lines import line_index
 from memwarden.words.near import nearest
 from memwarden.words.problems import Origin, Place, Problem
@@ -51,7 +52,7 @@ def parse(text: Text, problems: list[Problem], sections: Iterable[str], *, what:
         at = int(line[1]) if line else None
         said = _AT_LINE.sub("", str(error))
         if twice := _TWICE.match(said):
-            names = ".".join(re.findall("'([^']*)'", twice[1]))
+            names = ".".join(map(key, literal_eval(twice[1])))
             said = f"[{names}] stands twice; put both together"
         if not isinstance(error, tomllib.TOMLDecodeError) and (long := _TOO_LONG.search(text.text)):
             said, at = "a number of so many digits", text.text.count("\n", 0, long.start()) + 1

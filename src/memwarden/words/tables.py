@@ -22,6 +22,7 @@ def values(word: Word, table: object, place: Place, *, others: Iterable[str] = (
         place.wrong(f"{shown(table)} is not a table; write {word.name} = {{ {_sample(word)} }}")
         return {}
     found: dict[Key, Any] = {}
+    strange: list[str] = []
     for name, value in table.items():
         key = word.key_of(name)
         here = place.at(name)
@@ -31,11 +32,12 @@ def values(word: Word, table: object, place: Place, *, others: Iterable[str] = (
             except WrongError as wrong:
                 here.wrong(f"{name}: {wrong}")
         elif name not in others:
+            strange.append(name)
             spellings = [*(one.name for one in word.keys), *others]
             hint = nearest(name, spellings)
             known = "" if hint else f"; it has {', '.join(spellings)}" if spellings else "; it has none"
             here.wrong(f"{quoted(name)} is no key of {word.name}{hint}{known}")
-    _missing(word, table, place)
+    _missing(word, table, strange, place)
     _twice(found, place)
     return found
 
@@ -44,13 +46,14 @@ def _sample(word: Word) -> str:
     return ", ".join(f"{key.name} = ..." for key in word.keys[:1])
 
 
-def _missing(word: Word, table: dict[str, Any], place: Place) -> None:
+def _missing(word: Word, table: dict[str, Any], strange: list[str], place: Place) -> None:
+    """Note what has to be there, but for what a strange key was already said to be meant for."""
     fields: dict[str, list[Key]] = {}
     for key in word.keys:
         if default_of(word, key) is REQUIRED:
             fields.setdefault(key.field, []).append(key)
     for keys in fields.values():
-        if not any(key.name in table for key in keys):
+        if not any(key.name in table or any(nearest(one, [key.name]) for one in strange) for key in keys):
             says = keys[0].kind.says.replace("`", "")
             place.wrong(f"{word.name} needs {' or '.join(key.name for key in keys)}, which is {says}")
 

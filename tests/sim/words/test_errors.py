@@ -32,6 +32,11 @@ def problems(text, **more):
         ("machine = 1", "s.toml:1: [machine]: machine is 1; write [machine] and its keys below"),
         ("[change]", "s.toml:1: change is a table; write [[change]] with two brackets"),
         ("change = 5", "s.toml:1: change is 5; write [[change]] with two brackets"),
+        (f"{WEB}{WEB}", 's.toml:2: is not TOML: [group."/web"] stands twice; put both together'),
+        (
+            "[a.'b\"\\'.\"c'd\"]\n[a.'b\"\\'.\"c'd\"]",
+            """s.toml:2: is not TOML: [a."b\\"\\\\"."c'd"] stands twice; put both together""",
+        ),
         # Unknown keys.
         (f'{WEB}memory.hihg = "1G"\n', 's.toml:2: [group."/web"]: "memory.hihg" is no key of group (did you'),
         (
@@ -194,6 +199,17 @@ def problems(text, **more):
             "[machine]\nram = '64MiB'",
             "s.toml:2: [machine]: ram: 64.0 MiB is no more than what the kernel holds",
         ),
+        # kernel.md 2.1: at least 128 KiB are kept free, whatever there is.
+        *(
+            (f"[machine]\nram = '{ram}'\nkernel = '0B'\nthp = false", f"s.toml:2: [machine]: ram: {said}")
+            for ram, said in (
+                ("0B", "0 B is no more than what the kernel holds and keeps free (128 KiB); give it more"),
+                ("4KiB", "4.00 KiB is no more than what the kernel holds and keeps free (128 KiB); give it"),
+                ("128KiB", "128 KiB is no more than what the kernel holds and keeps free (128 KiB); give it"),
+                ("4097TiB", "4.00 PiB is more than a processor can address; write 4096TiB at most"),
+                ("1048576TiB", "1.00 EiB is more than a processor can address; write 4096TiB at most"),
+            )
+        ),
         # Changes.
         (
             f"{WEB}[[change]]\nat = '1s'\ncgroup = '/wbe'",
@@ -216,6 +232,18 @@ def problems(text, **more):
 def test_every_fault_is_said_with_its_line(text, problem):
     found = problems(text)
     assert any(one.startswith(problem) for one in found), found
+
+
+def test_a_key_that_has_to_be_there_and_is_mistyped_is_said_once():
+    assert problems(f"{WEB}{RUN}grow = {{ rat = '1MiB/s' }}") == [
+        's.toml:4: [program.p]: grow: "rat" is no key of grow (did you mean rate?)'
+    ]
+    assert problems(f"{WEB}[program.p]\ncgruop = '/web'\n{GROW}") == [
+        's.toml:3: [program.p]: "cgruop" is no key of program (did you mean cgroup?)'
+    ]
+    unlike = problems(f"{WEB}{RUN}grow = {{ speed = '1MiB/s' }}")
+    assert len(unlike) == 2
+    assert "grow needs rate" in unlike[1]
 
 
 def test_all_faults_are_said():

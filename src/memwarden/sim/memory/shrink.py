@@ -48,7 +48,7 @@ class Lists(NamedTuple):
     """What of one cgroup reclaim may look at: pages to scan, file and anonymous.
 
     ``turn_us``: how long it takes to go round the lists of several cgroups; ``None`` where it is alone.
-    ``room``: pages above what is protected; however many are looked at, no more than these go.
+    ``least``: pages that stay, however many are looked at, since they are protected.
     """
 
     memcg: Memcg
@@ -56,7 +56,12 @@ class Lists(NamedTuple):
     anon: int
     scan: float
     turn_us: float | None = None
-    room: float = inf
+    least: int = 0
+
+    @property
+    def room(self) -> float:
+        """Pages that may still go."""
+        return max(self.memcg.usage - self.memcg.leaving - self.least, 0) if self.least else inf
 
 
 def shrink(
@@ -186,10 +191,11 @@ def _lists(
     spared.clear()
     for memcg in target.subtree:
         least, low = guarded.get(memcg, (0, 0))
-        if memcg is target and traits.stale_protection_bug:
-            least = memcg.stale_min
-        elif memcg is not target and guarded:
-            memcg.stale_min = least
+        if traits.stale_protection_bug:
+            if memcg is target:
+                least, low = memcg.stale
+            elif memcg.usage:  # mem_cgroup_calculate_protection passes over who has none
+                memcg.stale = least, low
         if least and memcg.usage <= least:
             continue
         if low and memcg.usage <= low and not below_low:
@@ -202,15 +208,13 @@ def _lists(
             size = memcg.slab
         if not size:
             continue
-        room: float = inf
         if (least or low) and memcg is not target:
             protected = least if below_low or low <= least else low
-            room = max(memcg.usage - memcg.leaving - least, 0)
             if not traits.mglru or traits.mglru_proportional_protection:
                 # get_scan_count: the nearer to the protection, the less; at least SWAP_CLUSTER_MAX.
                 kept = size - size * protected / (memcg.usage + 1)
                 size = max(kept, min(size, CLUSTER))
-        found.append(Lists(memcg, file, anon, size, room=room))
+        found.append(Lists(memcg, file, anon, size, least=0 if memcg is target else least))
     return found
 
 
@@ -253,7 +257,7 @@ def _round(
             continue
         counts, before = one.memcg.counts, one.memcg.counts["pgscan"]
         freed += _slab(world, one, share, payer)
-        file_pages, anon_pages = split(world, one, share, swappiness, target)
+        file_pages, anon_pages = split(world, one, int(min(share, one.room)), swappiness, target)
         got = drop_file(world, one.memcg, file_pages, payer)
         if anon_pages and one.turn_us is not None:
             most = int(min(want - freed - sent - got, one.room))
@@ -395,7 +399,8 @@ def _written(world: World, lists: list[Lists], want: int, payer: Payer) -> int:
     freed = 0
     for one in lists:
         if one.memcg.leaving and freed < want:
-            got = written(world, one.memcg, want - freed, _time(world, payer))
+            most = min(want - freed, one.memcg.usage - one.least)
+            got = written(world, one.memcg, most, _time(world, payer))
             one.memcg.counts["pgsteal"] += got
             freed += got
     payer.reclaim += freed * world.machine.reclaim_us
@@ -481,7 +486,7 @@ def _slab(world: World, lists: Lists, want: int, payer: Payer) -> int:
     if not memcg.slab:
         return 0
     size = lists.file + lists.anon
-    pages = min(memcg.slab, 2 * want * memcg.slab // size + 1 if size else want)
+    pages = int(min(memcg.slab, lists.room, 2 * want * memcg.slab // size + 1 if size else want))
     memcg.slab -= pages
     world.uncharge(memcg, pages)
     payer.reclaim += pages * world.machine.reclaim_us

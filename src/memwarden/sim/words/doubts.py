@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from memwarden.sim import scenario as sim
 from memwarden.sim.words import spots
 from memwarden.sim.world.memcg import PAGE
+from memwarden.sim.world.world import kept_free
 from memwarden.state.cgroup import ancestry
 from memwarden.units import MAX, size
 from memwarden.words.near import nearest
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
 
     from memwarden.sim.words.merge import Newcomer
     from memwarden.words.problems import Place
+
+MOST_RAM: Final = 1 << 52
+"""4096 TiB: ``arch/x86/include/asm/sparsemem.h:MAX_PHYSMEM_BITS`` (v6.12)."""
 
 
 def say(scenario: sim.Scenario, place: Place) -> None:
@@ -52,8 +56,12 @@ def _whole(scenario: sim.Scenario, place: Place) -> None:
 
 
 def _machine(machine: sim.Machine, place: Place) -> None:
-    held = machine.kernel_bytes + (machine.min_free_bytes or 0)
-    if held >= machine.ram_bytes:
+    held = machine.kernel_bytes + kept_free(machine)
+    if machine.ram_bytes > MOST_RAM:
+        place.at("ram").wrong(
+            f"ram: {size(machine.ram_bytes)} is more than a processor can address; write 4096TiB at most"
+        )
+    elif held >= machine.ram_bytes:
         place.at("ram").wrong(
             f"ram: {size(machine.ram_bytes)} is no more than what the kernel holds and keeps free "
             f"({size(held)}); give it more"

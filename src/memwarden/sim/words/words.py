@@ -55,6 +55,7 @@ MACHINE: Final = Word(
         Key("swap_page", "swap_us", COST, "what the processor does for a page that is swapped"),
         Key("pass", "pass_us", COST, "what a pass of reclaim costs though it finds nothing"),
         Key("exit", "exit_us", COST, "what the death of a process takes besides its memory"),
+        Key("memory_reclaim", "memory_reclaim", FLAG, "cgroups have memory.reclaim, as since 5.19"),
     ),
     "the host",
 )

@@ -64,7 +64,7 @@ class Memcg:
         "shmem",
         "slab",
         "sock",
-        "stale_min",
+        "stale",
         "subtree",
         "swap",
         "swap_events",
@@ -122,8 +122,8 @@ class Memcg:
         self.freed_us = -1
         """When a reclaim last freed pages for it, or for one below."""
         self.pressure = pressure
-        self.stale_min = 0
-        """Effective min as a reclaim from above last saw it: what old kernels compare the target with."""
+        self.stale = (0, 0)
+        """Effective min and low as a reclaim from above last saw them: old kernels compare the target's."""
         self.turn = (0.0, 0.0)
         """When anonymous pages were last reclaimed here, and how many in about a second before."""
         self.cost_anon = self.cost_file = 0.0

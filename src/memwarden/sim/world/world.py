@@ -19,7 +19,7 @@ from memwarden.units import SECOND_US
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from memwarden.sim.scenario import Program, Scenario
+    from memwarden.sim.scenario import Machine, Program, Scenario
     from memwarden.sim.world.process import Proc, Task
     from memwarden.sim.world.tally import Tally
 
@@ -27,6 +27,13 @@ STRETCH_US: Final = 5 * SECOND_US
 """What happens again within so long of the last time is the same stretch, and said once."""
 FIRST_INODE: Final = 1000
 FIRST_PID: Final = 1000
+
+
+def kept_free(machine: Machine) -> int:
+    """``vm.min_free_kbytes`` of a machine in bytes, which nobody but the kernel may have."""
+    if machine.min_free_bytes is not None:
+        return machine.min_free_bytes
+    return min_free_bytes(machine.ram_bytes, thp=machine.thp, zone_count=zones(machine.ram_bytes))
 
 
 class World:
@@ -41,10 +48,7 @@ class World:
         self.jiffy_us = SECOND_US // self.hz
         self.ram = machine.ram_bytes // PAGE
         self.kernel = machine.kernel_bytes // PAGE
-        least = machine.min_free_bytes
-        if least is None:
-            least = min_free_bytes(machine.ram_bytes, thp=machine.thp, zone_count=zones(machine.ram_bytes))
-        self.marks = watermarks(self.ram, least // PAGE, machine.watermark_scale_factor)
+        self.marks = watermarks(self.ram, kept_free(machine) // PAGE, machine.watermark_scale_factor)
         self.swap_total = machine.swap.size_bytes // PAGE if machine.swap else 0
         self.swap_used = 0
         self.backed = 0
