@@ -177,3 +177,15 @@ def test_pages_are_allocated_one_by_one_so_that_fewer_than_wanted_are_taken():
     world.kernel += world.free - world.marks.min_pages - 40
     assert allocate(task, 64) == 40
     assert not any(event.kind is Kind.DIRECT for event in world.events)
+
+
+def test_a_cgroup_larger_than_the_room_in_swap_gives_in_proportion_to_its_size():
+    # get_scan_count asks how large a list is (lruvec_lru_size), and of swap only whether there is any room.
+    large = Program("large", "/l", (Grow(None, 600 * MIB),))
+    small = Program("small", "/s", (Grow(None, 200 * MIB),))
+    late = Program("late", "/n", (Grow(200 * MIB, 110 * MIB),), start_us=5_000_000)
+    machine = MACHINE._replace(swap=SwapDevice(100 * MIB, synchronous=True))
+    _, result = run(scenario(large, small, late, machine=machine, seconds=7))
+    last = result.samples[-1].groups
+    assert last["/l"].usage.swap + last["/s"].usage.swap > 30 * MIB
+    assert last["/l"].usage.swap / last["/s"].usage.swap == pytest.approx(3.0, rel=0.15)

@@ -53,7 +53,7 @@ def _reclaimable(world: World) -> int:
     """``zone_reclaimable_pages``: file lists, dirty or not, and anonymous ones if swap has room."""
     file = world.unclean + sum([m.inactive_file + m.active_file for m in world.root.subtree])
     anon = sum([m.anon - m.locked + m.shmem for m in world.root.subtree])
-    return file + world.arriving + min(anon, world.swap_free)
+    return file + world.arriving + (anon if world.swap_free else 0)
 
 
 class Kswapd:

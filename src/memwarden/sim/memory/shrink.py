@@ -215,11 +215,15 @@ def _lists(
 
 
 def _anon(world: World, memcg: Memcg, target: Memcg, swappiness: int | None) -> int:
-    """Anonymous pages and shmem that can go to swap; 0 where swap is full, or not to be used."""
+    """Anonymous pages and shmem that can go to swap; 0 where swap is full, or not to be used.
+
+    All of them are looked at, however few there is room for (``get_scan_count``: ``lruvec_lru_size``,
+    ``can_reclaim_anon_pages``).
+    """
     wanted = world.machine.swappiness if swappiness is None else swappiness
     if not world.swap_total or (wanted == 0 and (target.parent is not None or swappiness is not None)):
         return 0
-    return min(memcg.anon - memcg.locked + memcg.shmem, world.swap_room(memcg)) + memcg.leaving
+    return (memcg.anon - memcg.locked + memcg.shmem if world.swap_room(memcg) else 0) + memcg.leaving
 
 
 def _round(
