@@ -38,11 +38,18 @@ class Disk(NamedTuple):
 
 
 class SwapDevice(NamedTuple):
-    """Swap. ``ram_ratio``: of zram, how many bytes are kept in one byte of memory; ``None`` for a disk."""
+    """Swap. ``ram_ratio``: of zram, how many bytes are kept in one byte of memory; ``None`` for a disk.
+
+    ``synchronous``: a disk that is memory itself, whose requests are done when they are made. What is written
+    there is free at once (``mm/vmscan.c:shrink_folio_list``: "A synchronous write - probably a ramdisk"), and
+    the write is part of ``swap_us``. It is a mapped one (dm on pmem), of which the kernel does not know that
+    (``SWP_SYNCHRONOUS_IO``): a page that comes back keeps its slot as from any disk.
+    """
 
     size_bytes: int
     disk: Disk = Disk()
     ram_ratio: float | None = None
+    synchronous: bool = False
 
 
 class Zswap(NamedTuple):

@@ -76,6 +76,7 @@ SWAP: Final = Word(
     (
         Key("size", "size_bytes", SIZE, "how much fits"),
         Key("ram_ratio", "ram_ratio", RATIO, "zram: bytes kept in one byte of memory; left out for a disk"),
+        Key("synchronous", "synchronous", FLAG, "a disk that is memory: what is written is free at once"),
     ),
     "the swap device; none when it is left out. `disk = { ... }` as of the machine",
 )
