@@ -111,15 +111,15 @@ def test_what_is_written_meanwhile_ends_it():
 @pytest.mark.parametrize(
     ("mglru", "taken"),
     [
-        # 12 MiB are 3072 pages. evict_folios: MIN_LRU_BATCH, 64, are freed, more than the 32 that were wanted.
+        # 12 MiB are 3072 pages. evict_folios: MIN_LRU_BATCH, 64, are freed, more than the 32 that are wanted.
         (True, 64),
-        # 3072 >> 9 and so on, of them 60 / 340: 1 + 2 + 4 + 8 + 16 + 32 are looked at until 32 are freed; what
-        # is 1.06, 2.1, 4.2, 8.5, 16.9, 33.9 is rounded down, and the last stops after SWAP_CLUSTER_MAX.
+        # 3072 >> 9 and so on, of them 60 / 340, are 1 + 2 + 4 + 8 + 16, less than 32; then come 33, of which
+        # SWAP_CLUSTER_MAX are looked at.
         (False, 63),
     ],
 )
 def test_a_disk_that_is_memory_frees_what_is_sent_at_once(mglru, taken):
-    # shrink_folio_list: "A synchronous write - probably a ramdisk", so that no second batch is sent meanwhile.
+    # shrink_folio_list: "A synchronous write - probably a ramdisk", so that no more is sent.
     disk = SwapDevice(128 * MIB, Disk(10**12, 10**12, latency_us=60_000_000), synchronous=True)
     machine = SWAP._replace(swap=disk, traits=KernelTraits(mglru=mglru, charge_batch_pages=64))
     program = Program("p", "/a", (Grow(8 * MIB, 12 * MIB + 4096),))

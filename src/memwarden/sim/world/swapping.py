@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 def swap_out(world: World, held: Holding, pages: int, now: float) -> None:
     """Move pages of a holding to swap, at ``now``.
 
-    Those that zswap, zram or a synchronous disk takes are free at once, and those that still have their slots.
-    Others for a disk stay charged, in the swap cache, until the device wrote them and reclaim looks at them
-    again (``pageout``, ``folio_end_writeback``; ``written``).
+    Those that zswap, zram or a disk that is memory takes are free at once, and those that still have their
+    slots. Others for a disk stay charged, in the swap cache, until the device wrote them and reclaim looks at
+    them again (``pageout``, ``folio_end_writeback``; ``written``).
     """
     memcg, swap, backed = held.memcg, world.machine.swap, held.clean(pages)
     held.drop(pages, seen=pages)
