@@ -102,6 +102,8 @@ def machine(series: str, speeds: Mapping[str, Any], *, swap: bool) -> Machine:
         free_us=each["free_us"],
         reaps_locked=series != "5.10",
         process_mrelease=series != "5.10",
+        kswapd_stays_down=series == "7.2",
+        mglru_exact=series == "7.2",
         traits=TRAITS[series],
     )
 

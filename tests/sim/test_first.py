@@ -130,6 +130,8 @@ def test_what_a_reaper_takes_and_who_may_call_it_is_the_kernels(cli, tmp_path, s
     assert cli("simulate", "--from", LAB.parent / series / "single.rootar", "--write", path).code == 0
     machine = load(Text("x", path.read_text()), name="x").scenario.machine
     assert (machine.reaps_locked, machine.process_mrelease) == (has, has)
+    # Both of 7.0: kswapd_try_clear_hopeless, and scan_batch of scan_folios.
+    assert (machine.kswapd_stays_down, machine.mglru_exact) == (series == "7.2", series == "7.2")
 
 
 @pytest.mark.live

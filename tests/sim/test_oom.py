@@ -200,8 +200,8 @@ def test_where_no_processor_is_free_nobody_is_there_to_see_it_before_the_next_ti
 
 def test_who_waits_for_a_victim_looks_again_after_each_pass():
     # 18 passes of 0.5 ms in vain, 0.2 ms to choose, and then a look after each pass. The victim's exit takes
-    # 1 ms, and its 1280 pages 1.28 ms: back 2.28 ms after the kill, found by the look after the fifth pass, at
-    # 0.2 + 5 * 0.5 ms. All 18 passes would have been 9.2 ms.
+    # 1 ms, and its 1280 pages 1.28 ms: back 2.28 ms after the kill, found by the look after the fifth pass,
+    # at 0.2 + 5 * 0.5 ms. All 18 passes would have been 9.2 ms.
     machine = MACHINE._replace(free_us=1.0, exit_us=1000.0, pass_us=500.0)
     leak = Program("leak", "/a", (Grow(None, 5 * MIB),), oom_score_adj=500)
     other = Program("other", "/a", (Grow(None, 4 * MIB),), start_us=1_000_000)

@@ -122,6 +122,9 @@ def _machine(snapshot: Snapshot, counted_bytes: int) -> Machine:
         reaps_locked=snapshot.traits.stat_itemises_kernel is not False,
         # A charge batch of 32 is 5.10's, which has no process_mrelease.
         process_mrelease=snapshot.traits.charge_batch_pages != CHARGE_BATCH_5_10,
+        # Of 7.0 all, victims that are not seen while they exit and these.
+        kswapd_stays_down=snapshot.traits.over_kill is True,
+        mglru_exact=snapshot.traits.over_kill is True,
     )
 
 

@@ -132,12 +132,15 @@ def priorities(
     8 + 16 are less than 32, and then come 32 (``do_try_to_free_pages``, ``get_scan_count``,
     ``shrink_lruvec``). Where all is anonymous, and one cgroup's, only its share is looked at, as if there
     were files. MGLRU takes ``MIN_LRU_BATCH`` of a list at the least, which mostly is enough at once
-    (``evict_folios``, ``scan_folios``). Of the machine's reclaim no more is taken than asked for.
+    (``evict_folios``, ``scan_folios``); where it is exact, all of its share and no more. Of the machine's
+    reclaim no more is taken than asked for.
     """
     if target.parent is None:
         size = sum([one.scan for one in lists])
         return want, min(ceil(log2(want * (1 << PRIORITIES - 1) / size + 1.0)), PRIORITIES)
     mglru = world.machine.traits.mglru
+    # It counts folios there: those of files are large, so that one of them is mostly enough.
+    exact = mglru and world.machine.mglru_exact and not any(one.file for one in lists)
     batch = MIN_BATCH if mglru else CLUSTER
     # SCAN_FRACT, when what was reclaimed so far was anonymous, too: of its costs and those of files two
     # thirds are its own (anon_cost, file_cost), and half of its swappiness counts against that of files.
@@ -150,9 +153,9 @@ def priorities(
             pages = int(one.scan) >> PRIORITIES - rounds
             if alone and rounds < PRIORITIES:
                 pages = pages * wanted // (400 - wanted)
-            if mglru and pages:
+            if mglru and pages and not exact:
                 pages = min(ceil(pages / batch) * batch, int(one.scan))
-            taken += min(pages, most)
+            taken += pages if exact else min(pages, most)
         if taken >= want:
             break
     return max(taken, want), rounds

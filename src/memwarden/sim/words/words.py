@@ -57,6 +57,8 @@ MACHINE: Final = Word(
         Key("exit", "exit_us", COST, "what the death of a process takes besides its memory"),
         Key("reaps_locked", "reaps_locked", FLAG, "the OOM reaper takes locked memory, as since 5.18"),
         Key("process_mrelease", "process_mrelease", FLAG, "who kills has memory taken at once; not in 5.10"),
+        Key("kswapd_stays_down", "kswapd_stays_down", FLAG, "kswapd that gave up stays so, as since 7.0"),
+        Key("mglru_exact", "mglru_exact", FLAG, "MGLRU looks at small shares of a list, too, as in 7.0"),
     ),
     "the host",
 )
