@@ -194,7 +194,7 @@ def test_a_cgroup_larger_than_the_room_in_swap_gives_in_proportion_to_its_size()
 @pytest.mark.parametrize(("stays", "kswapd"), [(False, True), (True, False)])
 def test_kswapd_that_gave_up_is_woken_by_progress_or_only_by_a_machine_that_is_well(stays, kswapd):
     # shrink_node: kswapd_failures = 0, or kswapd_try_clear_hopeless, which asks for pgdat_balanced. The first
-    # is killed when swap is full, which leaves room there; the other takes what that held, and is short again.
+    # is killed when swap is full, which leaves room there; the other takes what that held, is short again.
     first_one = Program("first", "/a", (Grow(None, 600 * MIB),), oom_score_adj=500)
     other = Program("other", "/b", (Grow(100 * MIB, 1000 * MIB),), start_us=2_000_000)
     machine = MACHINE._replace(swap=SwapDevice(100 * MIB, synchronous=True), kswapd_stays_down=stays)

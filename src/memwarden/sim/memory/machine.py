@@ -65,6 +65,8 @@ class Kswapd:
         self.world = world
         self.reclaim = self.wait = 0.0
         self.awake = False
+        self.freed = 0
+        """Pages since it was woken."""
         self.stalls, self.runs = 0, 0.0
         """What it adds to those who stall, and to those who run."""
         self.occupied = Occupied(world.now, world.root.pressure.period)
@@ -75,6 +77,7 @@ class Kswapd:
         if self.awake or (self.world.kswapd_failures >= HOPELESS and not self._hope()):
             return
         self.awake = True
+        self.freed = 0
         self.world.kswapd_failures = 0
         self.world.say(Kind.KSWAPD, stretch=True)
         self.world.at(self.world.now, self._run)
@@ -101,7 +104,8 @@ class Kswapd:
             return
         self.reclaim = self.wait = 0.0
         scanned, stolen = world.scanned, world.stolen
-        freed = shrink(world, world.root, min(missing, STEP), self)
+        freed = shrink(world, world.root, min(missing, STEP), self, done=self.freed)
+        self.freed += freed
         world.kswapd_scanned += world.scanned - scanned
         world.kswapd_stolen += world.stolen - stolen
         world.kswapd_failures = 0 if freed else world.kswapd_failures + 1

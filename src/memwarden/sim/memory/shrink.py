@@ -60,13 +60,23 @@ class Lists(NamedTuple):
 
 
 def shrink(
-    world: World, target: Memcg, want: int, payer: Payer, *, swappiness: int | None = None, times: int = 1
+    world: World,
+    target: Memcg,
+    want: int,
+    payer: Payer,
+    *,
+    swappiness: int | None = None,
+    times: int = 1,
+    done: int | None = None,
 ) -> int:
     """Free ``want`` pages below ``target`` if possible; how many were freed. 0: nothing can be.
 
-    It stands for so many ``times`` that reclaim is asked for its share of them.
+    It stands for so many ``times`` that reclaim is asked for its share of them. ``done``: it is kswapd's, who
+    freed so many since it was woken.
     """
     freed, rounds = _passes(world, target, (want, times), payer, swappiness)
+    if done is not None and freed >= want:
+        rounds = kswapd_rounds(world, done + freed) - kswapd_rounds(world, done)
     payer.reclaim += world.machine.pass_us * rounds / PRIORITIES * times
     if freed:
         for above in target.chain:
@@ -159,6 +169,22 @@ def priorities(
         if taken >= want:
             break
     return max(taken, want), rounds
+
+
+def kswapd_rounds(world: World, freed: int) -> int:
+    """At how many priorities kswapd has looked when it has freed so many pages since it was woken.
+
+    It goes from one to the next until the high watermark is reached (``balance_pgdat``). Where the
+    multi-generational LRU is, it does not begin at ``DEF_PRIORITY``, but where it may find as many pages as
+    the high watermark, not below half of that (``set_initial_priority``).
+    """
+    size = max(sum([m.inactive_file + m.active_file + _anon(world, m, world.root, None) for m in
+                    world.root.subtree]), 1)  # fmt: skip
+    priority = PRIORITIES - 1
+    if world.machine.traits.mglru:
+        found = size.bit_length() - 1 - (world.marks.high_pages - 1).bit_length()
+        priority = min(max(found, priority // 2), priority)
+    return min(ceil(log2(freed * (1 << priority) / size + 1.0)), priority + 1)
 
 
 def _code(world: World, want: int, payer: Payer) -> int:
