@@ -74,6 +74,8 @@ the reader), the kernel's stack of it and its page tables, 92 KiB (``kernel`` of
 """
 DATA_BYTES = {"read": 172 << 10, "write": 112 << 10}
 """Of them what counts when a victim is chosen (``anon``): the reader's buffer is the larger one."""
+KILLED_MIB = 2
+"""Of the process whose death was measured (``measure.py:costs``)."""
 SWAP_MIB = 128
 PAGE = 4096
 
@@ -91,19 +93,22 @@ def machine(series: str, speeds: Mapping[str, Any], *, swap: bool) -> Machine:
         min_free_bytes=speeds["min_free_kbytes"] * 1024,
         swappiness=speeds["swappiness"],
         thp=False,  # the programs ask for none, so that a rate is of pages
-        swap=SwapDevice(SWAP_MIB * MIB, _swap_disk(each)) if swap else None,
+        swap=SwapDevice(SWAP_MIB * MIB, _swap_disk(each), synchronous=True) if swap else None,
         disk=disk,
         fault_us=each["fault_us"],
         copy_us=PAGE / each["cached_bps"] * 1e6,
         # The disks are memory: what a cold page takes is the processor's work.
         read_us=PAGE / each["read_bps"] * 1e6,
         reclaim_us=each["reclaim_us"],
-        # Measured with what looking at the page costs: once when it is sent, once when it was written.
-        swap_us=max(each["swap_us"] - 2 * each["reclaim_us"], 0.0),
+        # Measured with what looking at the page costs.
+        swap_us=max(each["swap_us"] - each["reclaim_us"], 0.0),
         pass_us=each["pass_us"],
-        exit_us=each["exit_us"],
+        # Measured with the pages of 2 MiB.
+        exit_us=max(each["exit_us"] - KILLED_MIB * MIB // PAGE * each["free_us"], 0.0),
         free_us=each["free_us"],
         memory_reclaim=series != "5.10",
+        kswapd_stays_down=series == "7.2",
+        mglru_exact=series == "7.2",
         traits=TRAITS[series],
     )
 

@@ -5,7 +5,7 @@ import pytest
 from memwarden.rules.watermarks import watermarks
 from memwarden.sim.memory.machine import allocate
 from memwarden.sim.result import Kind
-from memwarden.sim.run import simulate
+from memwarden.sim.run import Run, simulate
 from memwarden.sim.scenario import (
     LEFT_OUT,
     Forks,
@@ -177,3 +177,45 @@ def test_pages_are_allocated_one_by_one_so_that_fewer_than_wanted_are_taken():
     world.kernel += world.free - world.marks.min_pages - 40
     assert allocate(task, 64) == 40
     assert not any(event.kind is Kind.DIRECT for event in world.events)
+
+
+def test_a_cgroup_larger_than_the_room_in_swap_gives_in_proportion_to_its_size():
+    # get_scan_count asks how large a list is (lruvec_lru_size), and of swap only whether there is any room.
+    large = Program("large", "/l", (Grow(None, 600 * MIB),))
+    small = Program("small", "/s", (Grow(None, 200 * MIB),))
+    late = Program("late", "/n", (Grow(200 * MIB, 110 * MIB),), start_us=5_000_000)
+    machine = MACHINE._replace(swap=SwapDevice(100 * MIB, synchronous=True))
+    _, result = run(scenario(large, small, late, machine=machine, seconds=7))
+    last = result.samples[-1].groups
+    assert last["/l"].usage.swap + last["/s"].usage.swap > 30 * MIB
+    assert last["/l"].usage.swap / last["/s"].usage.swap == pytest.approx(3.0, rel=0.15)
+
+
+@pytest.mark.parametrize(("stays", "kswapd"), [(False, True), (True, False)])
+def test_kswapd_that_gave_up_is_woken_by_progress_or_only_by_a_machine_that_is_well(stays, kswapd):
+    # shrink_node: kswapd_failures = 0, or kswapd_try_clear_hopeless, which asks for pgdat_balanced. The first
+    # is killed when swap is full, which leaves room there; the other takes what that held, is short again.
+    first_one = Program("first", "/a", (Grow(None, 600 * MIB),), oom_score_adj=500)
+    other = Program("other", "/b", (Grow(100 * MIB, 1000 * MIB),), start_us=2_000_000)
+    machine = MACHINE._replace(swap=SwapDevice(100 * MIB, synchronous=True), kswapd_stays_down=stays)
+    simulation, result = run(scenario(first_one, other, machine=machine, seconds=14))
+    killed = first(result, Kind.OOM_KILL)
+    assert killed.program == "first"
+    woken = [event.time_us for event in result.events if event.kind is Kind.KSWAPD]
+    assert (max(woken) > killed.time_us + 1_000_000) is kswapd
+    assert simulation.world.groups["/b"].counts["pswpout"] > 0
+
+
+def test_a_pace_is_kept_by_the_clock():
+    simulation = Run(scenario(Program("p", "/a", (Grow(8 * MIB),))), None)
+    simulation.run(None)
+    (task,) = next(iter(simulation.world.procs.values())).tasks
+    world, task.paced_us, task.cpu, task.reclaim = simulation.world, None, 0.0, 0.0
+    rests = []
+    # Chunks of 8 ms; the second stalls for 20 ms, the fifth for 50 ms.
+    for wait in (0, 20_000, 0, 0, 50_000, 0, 0, 0):
+        task.wait = float(wait)
+        rests.append(task.rest_us(8_000.0))
+        world.now += wait + int(rests[-1])
+    # 12 ms late after the second, 4 ms after the third; 42 after the fifth, of which 20 are made up for.
+    assert rests == [8_000, 0, 0, 4_000, 0, 0, 0, 4_000]

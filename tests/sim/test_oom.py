@@ -160,7 +160,7 @@ def test_what_is_stopped_is_not_started_again():
 def over_killed(free_us, *, over_kill=True, limit=True, cpus=2):
     """Who dies: a leak of 5 MiB fills 8 MiB together with another, which goes on to want more."""
     traits = KernelTraits(hz=250, over_kill=over_kill)
-    machine = MACHINE._replace(traits=traits, cpus=cpus, free_us=free_us, exit_us=1000.0, pass_us=1.0)
+    machine = MACHINE._replace(traits=traits, cpus=cpus, free_us=free_us, exit_us=1000.0, pass_us=100.0)
     leak = Program("leak", "/a", (Grow(None, 5 * MIB),), oom_score_adj=500)
     other = Program("other", "/a", (Grow(None, 1 * MIB), Grow(4 * MIB)), start_us=1_000_000)
     groups = (Group("/a", max_bytes=8 * MIB),)
@@ -174,10 +174,12 @@ def over_killed(free_us, *, over_kill=True, limit=True, cpus=2):
     ("free_us", "killed_too"),
     [
         # The exit begins after 1 ms. Its 1280 pages are unmapped in half of the time that they take, and
-        # nothing comes back before. The other tries again after 0.2 ms, and 4 ms later: 1 + 0.64 and
-        # 1 + 1.28 ms are over by then, 1 + 12.8 ms are not.
+        # nothing comes back before. The other tries again after 0.2 ms, and after 17 passes of 0.1 ms that
+        # were in vain, and one more, it would have somebody killed: at 1.9 ms, and every 1.8 ms from then on.
+        # 1 + 0.64 and 1 + 0.83 ms are over by then, 1 + 1.28 and 1 + 12.8 ms are not.
         (1.0, []),
-        (2.0, []),
+        (1.3, []),
+        (2.0, ["other"]),
         (20.0, ["other"]),
     ],
 )
@@ -194,3 +196,16 @@ def test_where_no_processor_is_free_nobody_is_there_to_see_it_before_the_next_ti
     # 1280 pages of 6 us: unmapped 3.84 ms after the exit began, before the tick, 4 ms, is over.
     assert over_killed(6.0, cpus=1) == ["leak"]
     assert over_killed(6.0) == ["leak", "other"]
+
+
+def test_who_waits_for_a_victim_looks_again_after_each_pass():
+    # 18 passes of 0.5 ms in vain, 0.2 ms to choose, and then a look after each pass. The victim's exit takes
+    # 1 ms, and its 1280 pages 1.28 ms: back 2.28 ms after the kill, found by the look after the fifth pass,
+    # at 0.2 + 5 * 0.5 ms. All 18 passes would have been 9.2 ms.
+    machine = MACHINE._replace(free_us=1.0, exit_us=1000.0, pass_us=500.0)
+    leak = Program("leak", "/a", (Grow(None, 5 * MIB),), oom_score_adj=500)
+    other = Program("other", "/a", (Grow(None, 4 * MIB),), start_us=1_000_000)
+    result = outcome(leak, other, groups=(Group("/a", max_bytes=8 * MIB),), seconds=2, machine=machine)
+    assert killed(result) == ["leak"]
+    stalled = next(work.stalled_us for work in result.work if work.program == "other")
+    assert stalled == pytest.approx(18 * 500 + 200 + 5 * 500, abs=2)

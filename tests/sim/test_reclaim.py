@@ -7,7 +7,7 @@ import pytest
 from memwarden.present import simulate_words
 from memwarden.rules.protection import effective_protections
 from memwarden.sim.memory.protected import protections
-from memwarden.sim.memory.shrink import shrink
+from memwarden.sim.memory.shrink import kswapd_rounds, shrink
 from memwarden.sim.parts.swapin import bring_back
 from memwarden.sim.result import Kind
 from memwarden.sim.run import Run
@@ -502,3 +502,28 @@ def test_of_several_cgroups_one_that_is_used_is_looked_at_no_more_than_its_size_
     stats = {path: snapshot(done.world).cgroups[path].stat for path in ("/a", "/leak")}
     assert usage(result, "/leak").swap > 150 * MIB
     assert stats["/a"]["pgscan"] < 0.5 * stats["/leak"]["pgscan"]
+
+
+@pytest.mark.parametrize(
+    ("mglru", "min_free", "freed", "rounds"),
+    [
+        # Of 81920 pages 20 are looked at at DEF_PRIORITY, 12, then 40, 80, 160.
+        (False, 40 * MIB, 140, 3),
+        (False, 40 * MIB, 141, 4),
+        # set_initial_priority: fls(81920) - 1 - fls(15360 - 1) is 2, and 6 is the least: 1280, then 2560.
+        (True, 40 * MIB, 1280, 1),
+        (True, 40 * MIB, 3840, 2),
+        (True, 40 * MIB, 3841, 3),
+        # 17 - 1 - fls(768 - 1), 10, is 6; with 384 pages it is 7: 640, then 1280.
+        (True, 2 * MIB, 1280, 1),
+        (True, 1 * MIB, 1280, 2),
+    ],
+)
+def test_kswapd_goes_from_one_priority_to_the_next(mglru, min_free, freed, rounds):
+    machine = MACHINE._replace(
+        min_free_bytes=min_free, watermark_scale_factor=1, traits=KernelTraits(mglru=mglru)
+    )
+    world = Run(Scenario("s", machine, (Group("/a"),)), None).world
+    world.groups["/a"].inactive_file = 81920
+    assert kswapd_rounds(world, freed) == rounds
+    assert kswapd_rounds(world, 0) == 0

@@ -108,6 +108,31 @@ def test_what_is_written_meanwhile_ends_it():
     assert simulation.world.groups["/a"].counts["pswpout"] == 64 * 5
 
 
+@pytest.mark.parametrize(
+    ("mglru", "exact", "taken"),
+    [
+        # 12 MiB are 3072 pages. evict_folios: MIN_LRU_BATCH, 64, are freed, more than the 32 that are wanted.
+        (True, False, 64),
+        # scan_batch: 3072 >> 11 and so on, 1 + 3 + 6 + 12 are less than 32; then come 24.
+        (True, True, 46),
+        # 3072 >> 9 and so on, of them 60 / 340, are 1 + 2 + 4 + 8 + 16, less than 32; then come 33, of which
+        # SWAP_CLUSTER_MAX are looked at.
+        (False, False, 63),
+    ],
+)
+def test_a_disk_that_is_memory_frees_what_is_sent_at_once(mglru, exact, taken):
+    # shrink_folio_list: "A synchronous write - probably a ramdisk", so that no more is sent.
+    disk = SwapDevice(128 * MIB, Disk(10**12, 10**12, latency_us=60_000_000), synchronous=True)
+    traits = KernelTraits(mglru=mglru, charge_batch_pages=64)
+    machine = SWAP._replace(swap=disk, mglru_exact=exact, traits=traits)
+    program = Program("p", "/a", (Grow(8 * MIB, 12 * MIB + 4096),))
+    group = Group("/a", max_bytes=12 * MIB)
+    simulation, _ = run(Scenario("s", machine, (group,), (program,), duration_us=10_000_000))
+    memcg = simulation.world.groups["/a"]
+    assert (memcg.counts["pswpout"], memcg.leaving) == (taken, 0)
+    assert memcg.usage == 12 * PAGES + 1 - taken
+
+
 def test_what_is_on_its_way_is_found_in_the_swap_cache():
     world = Run(heap(SWAP), None).world
     memcg = world.groups["/a"]

@@ -40,11 +40,18 @@ class Disk(NamedTuple):
 
 
 class SwapDevice(NamedTuple):
-    """Swap. ``ram_ratio``: of zram, how many bytes are kept in one byte of memory; ``None`` for a disk."""
+    """Swap. ``ram_ratio``: of zram, how many bytes are kept in one byte of memory; ``None`` for a disk.
+
+    ``synchronous``: a disk that is memory itself, whose requests are done when they are made. What is written
+    there is free at once (``mm/vmscan.c:shrink_folio_list``: "A synchronous write - probably a ramdisk"), and
+    the write is part of ``swap_us``. It is a mapped one (dm on pmem), of which the kernel does not know that
+    (``SWP_SYNCHRONOUS_IO``): a page that comes back keeps its slot as from any disk.
+    """
 
     size_bytes: int
     disk: Disk = Disk()
     ram_ratio: float | None = None
+    synchronous: bool = False
 
 
 class Zswap(NamedTuple):
@@ -94,6 +101,19 @@ class Machine(NamedTuple):
     """Cgroups have ``memory.reclaim``.
 
     Since Linux kernel commit 94968384dde1 ("memcg: introduce per-memcg reclaim interface") (in v5.19).
+    """
+    kswapd_stays_down: bool = False
+    """kswapd that gave up is not woken again before direct reclaim leaves the machine above high.
+
+    Since Linux kernel commit dc9fe9b7056a ("mm/vmscan: mitigate spurious kswapd_failures reset from direct
+    reclaim") (in v7.0); before, any page that is reclaimed wakes it.
+    """
+    mglru_exact: bool = False
+    """The multi-generational LRU looks at its share of a list at each priority, however small that is.
+
+    ``mm/vmscan.c:scan_folios`` of v7.0: ``scan_batch = min(nr_to_scan, MAX_LRU_BATCH)``; that of v6.12 goes
+    on up to ``MIN_LRU_BATCH``. It counts folios, so that this matters where these are of one page, as
+    anonymous ones are.
     """
 
 

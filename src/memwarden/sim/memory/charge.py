@@ -13,6 +13,7 @@ from memwarden.sim.memory.machine import allocate
 from memwarden.sim.memory.shrink import CLUSTER, shrink
 from memwarden.sim.memory.writeback import look_again
 from memwarden.sim.result import Kind
+from memwarden.sim.world.process import Retry
 
 if TYPE_CHECKING:
     from memwarden.sim.world.memcg import Memcg
@@ -120,6 +121,9 @@ def _fit(task: Task, memcg: Memcg, want: int, goal: int, *, huge: bool) -> int:
             task.tries = 0
             oom.memcg(task, over)
         task.tries += 1
+        if any(oom.dying(over.subtree)):
+            # Each pass takes its time, and there is room as soon as the victim has given something back.
+            raise Retry(0.0, spins=True)
 
 
 def _pass(task: Task, over: Memcg, pages: int, times: int = 1) -> int:

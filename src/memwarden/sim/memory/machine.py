@@ -39,6 +39,8 @@ def allocate(task: Task, pages: int) -> int:
         world.say(Kind.DIRECT, proc=task.proc, stretch=True)
         if shrink(world, world.root, max(pages, CLUSTER), task):
             task.vain = task.looks = 0
+            if world.free >= world.marks.high_pages:  # kswapd_try_clear_hopeless: pgdat_balanced
+                world.kswapd_failures = 0
         elif task.vain < RETRIES and _reclaimable(world) + world.free > world.marks.min_pages:
             # A pass in vain takes its time, in which others read back what they need: that is progress again.
             task.vain += look_again(task, world.root)
@@ -53,7 +55,7 @@ def _reclaimable(world: World) -> int:
     """``zone_reclaimable_pages``: file lists, dirty or not, and anonymous ones if swap has room."""
     file = world.unclean + sum([m.inactive_file + m.active_file for m in world.root.subtree])
     anon = sum([m.anon - m.locked + m.shmem for m in world.root.subtree])
-    return file + world.arriving + min(anon, world.swap_free)
+    return file + world.arriving + (anon if world.swap_free else 0)
 
 
 class Kswapd:
@@ -63,7 +65,8 @@ class Kswapd:
         self.world = world
         self.reclaim = self.wait = 0.0
         self.awake = False
-        self.failed = 0
+        self.freed = 0
+        """Pages since it was woken."""
         self.stalls, self.runs = 0, 0.0
         """What it adds to those who stall, and to those who run."""
         self.occupied = Occupied(world.now, world.root.pressure.period)
@@ -71,15 +74,16 @@ class Kswapd:
 
     def wake(self) -> None:
         """``wakeup_kswapd``."""
-        if self.awake or (self.failed >= HOPELESS and not self._hope()):
+        if self.awake or (self.world.kswapd_failures >= HOPELESS and not self._hope()):
             return
         self.awake = True
-        self.failed = 0
+        self.freed = 0
+        self.world.kswapd_failures = 0
         self.world.say(Kind.KSWAPD, stretch=True)
         self.world.at(self.world.now, self._run)
 
     def _hope(self) -> bool:
-        return _reclaimable(self.world) > 0
+        return not self.world.machine.kswapd_stays_down and _reclaimable(self.world) > 0
 
     def _run(self, _token: int) -> None:
         """One step, which takes its time on a processor of its own share.
@@ -95,15 +99,16 @@ class Kswapd:
         self.counted_us = 0.0
         self.occupied.goes_on(world.now, 0.0)
         missing = world.marks.high_pages - world.free
-        if missing <= 0 or self.failed >= HOPELESS:
+        if missing <= 0 or world.kswapd_failures >= HOPELESS:
             self.awake = False
             return
         self.reclaim = self.wait = 0.0
         scanned, stolen = world.scanned, world.stolen
-        freed = shrink(world, world.root, min(missing, STEP), self)
+        freed = shrink(world, world.root, min(missing, STEP), self, done=self.freed)
+        self.freed += freed
         world.kswapd_scanned += world.scanned - scanned
         world.kswapd_stolen += world.stolen - stolen
-        self.failed = 0 if freed else self.failed + 1
+        world.kswapd_failures = 0 if freed else world.kswapd_failures + 1
         slow = world.slow
         took = self.reclaim * slow + self.wait
         self.stalls, self.runs = 1, self.reclaim * slow / took if took else 0.0

@@ -30,12 +30,18 @@ KILL_US: Final = 200.0
 
 
 def memcg(task: Task, over: Memcg) -> NoReturn:
-    """A charge at ``over`` failed for good."""
+    """A charge at ``over`` failed for good.
+
+    While a victim is on its way out nobody else dies, and the charge is tried again at once, as after a kill
+    (``mem_cgroup_oom``: "passed_oom"). Where its exit hangs, that is looked at once per jiffy.
+    """
     world = task.world
     over.count("oom")
-    if any(_seen(proc) for proc in dying(over.subtree)):
-        raise Retry(world.jiffy_us, spins=True)
-    _after(task, kill(world, over))
+    seen = [proc for proc in dying(over.subtree) if _seen(proc)]
+    if seen:
+        hangs = all(proc.program.exit_held_us for proc in seen)
+        raise Retry(world.jiffy_us if hangs else 0.0, spins=True)
+    _after(task, kill(world, over, task.reclaim * world.slow))
 
 
 def machine(task: Task) -> NoReturn:
@@ -78,8 +84,11 @@ def _seen(proc: Proc) -> bool:
     return not (proc.world.machine.traits.over_kill and begin <= proc.world.now < end)
 
 
-def kill(world: World, over: Memcg | None) -> list[Proc]:
-    """Choose and kill; ``over`` is the cgroup whose limit was hit, ``None`` the machine."""
+def kill(world: World, over: Memcg | None, took_us: float = 0.0) -> list[Proc]:
+    """Choose and kill; ``over`` is the cgroup whose limit was hit, ``None`` the machine.
+
+    ``took_us``: what the passes in vain before it took, in which nobody dies yet.
+    """
     path = over.path if over else "/"
     world.say(Kind.OOM, path, stretch=True)
     seen = snapshot(world)
@@ -95,19 +104,19 @@ def kill(world: World, over: Memcg | None) -> list[Proc]:
     victims = [world.procs[ranking.victim.process.pid]]
     if ranking.group:
         # The scan of the group counts the victim again (kernel.md, oom_kill is one too high).
-        _kill(world, victims[0], over)
+        _kill(world, victims[0], over, took_us)
         world.groups[ranking.group.path].count("oom_group_kill")
         victims = [world.procs[one.pid] for one in ranking.group.killed]
     for proc in victims:
-        _kill(world, proc, over)
+        _kill(world, proc, over, took_us)
     return victims
 
 
-def _kill(world: World, proc: Proc, over: Memcg | None) -> None:
+def _kill(world: World, proc: Proc, over: Memcg | None, took_us: float) -> None:
     proc.memcg.count("oom_kill")
     world.oom_kills += 1
     if not proc.dying:
         where = over.path if over else "/"
         held = proc.resident, proc.swapped
         world.say(Kind.OOM_KILL, proc.memcg.path, proc=proc, amount=held[0], detail=where, swap=held[1])
-        proc.kill(reap_us=REAPER_US)
+        proc.kill(took_us=took_us, reap_us=REAPER_US)

@@ -65,13 +65,23 @@ class Lists(NamedTuple):
 
 
 def shrink(
-    world: World, target: Memcg, want: int, payer: Payer, *, swappiness: int | None = None, times: int = 1
+    world: World,
+    target: Memcg,
+    want: int,
+    payer: Payer,
+    *,
+    swappiness: int | None = None,
+    times: int = 1,
+    done: int | None = None,
 ) -> int:
     """Free ``want`` pages below ``target`` if possible; how many were freed. 0: nothing can be.
 
-    It stands for so many ``times`` that reclaim is asked for its share of them.
+    It stands for so many ``times`` that reclaim is asked for its share of them. ``done``: it is kswapd's, who
+    freed so many since it was woken.
     """
     freed, rounds = _passes(world, target, (want, times), payer, swappiness)
+    if done is not None and freed >= want:
+        rounds = kswapd_rounds(world, done + freed) - kswapd_rounds(world, done)
     payer.reclaim += world.machine.pass_us * rounds / PRIORITIES * times
     if freed:
         for above in target.chain:
@@ -137,12 +147,15 @@ def priorities(
     8 + 16 are less than 32, and then come 32 (``do_try_to_free_pages``, ``get_scan_count``,
     ``shrink_lruvec``). Where all is anonymous, and one cgroup's, only its share is looked at, as if there
     were files. MGLRU takes ``MIN_LRU_BATCH`` of a list at the least, which mostly is enough at once
-    (``evict_folios``, ``scan_folios``). Of the machine's reclaim no more is taken than asked for.
+    (``evict_folios``, ``scan_folios``); where it is exact, all of its share and no more. Of the machine's
+    reclaim no more is taken than asked for.
     """
     if target.parent is None:
         size = sum([one.scan for one in lists])
         return want, min(ceil(log2(want * (1 << PRIORITIES - 1) / size + 1.0)), PRIORITIES)
     mglru = world.machine.traits.mglru
+    # It counts folios there: those of files are large, so that one of them is mostly enough.
+    exact = mglru and world.machine.mglru_exact and not any(one.file for one in lists)
     batch = MIN_BATCH if mglru else CLUSTER
     # SCAN_FRACT, when what was reclaimed so far was anonymous, too: of its costs and those of files two
     # thirds are its own (anon_cost, file_cost), and half of its swappiness counts against that of files.
@@ -155,12 +168,28 @@ def priorities(
             pages = int(one.scan) >> PRIORITIES - rounds
             if alone and rounds < PRIORITIES:
                 pages = pages * wanted // (400 - wanted)
-            if mglru and pages:
+            if mglru and pages and not exact:
                 pages = min(ceil(pages / batch) * batch, int(one.scan))
-            taken += min(pages, most)
+            taken += pages if exact else min(pages, most)
         if taken >= want:
             break
     return max(taken, want), rounds
+
+
+def kswapd_rounds(world: World, freed: int) -> int:
+    """At how many priorities kswapd has looked when it has freed so many pages since it was woken.
+
+    It goes from one to the next until the high watermark is reached (``balance_pgdat``). Where the
+    multi-generational LRU is, it does not begin at ``DEF_PRIORITY``, but where it may find as many pages as
+    the high watermark, not below half of that (``set_initial_priority``).
+    """
+    size = max(sum([m.inactive_file + m.active_file + _anon(world, m, world.root, None) for m in
+                    world.root.subtree]), 1)  # fmt: skip
+    priority = PRIORITIES - 1
+    if world.machine.traits.mglru:
+        found = size.bit_length() - 1 - (world.marks.high_pages - 1).bit_length()
+        priority = min(max(found, priority // 2), priority)
+    return min(ceil(log2(freed * (1 << priority) / size + 1.0)), priority + 1)
 
 
 def _code(world: World, want: int, payer: Payer) -> int:
@@ -219,11 +248,15 @@ def _lists(
 
 
 def _anon(world: World, memcg: Memcg, target: Memcg, swappiness: int | None) -> int:
-    """Anonymous pages and shmem that can go to swap; 0 where swap is full, or not to be used."""
+    """Anonymous pages and shmem that can go to swap; 0 where swap is full, or not to be used.
+
+    All of them are looked at, however few there is room for (``get_scan_count``: ``lruvec_lru_size``,
+    ``can_reclaim_anon_pages``).
+    """
     wanted = world.machine.swappiness if swappiness is None else swappiness
     if not world.swap_total or (wanted == 0 and (target.parent is not None or swappiness is not None)):
         return 0
-    return min(memcg.anon - memcg.locked + memcg.shmem, world.swap_room(memcg)) + memcg.leaving
+    return (memcg.anon - memcg.locked + memcg.shmem if world.swap_room(memcg) else 0) + memcg.leaving
 
 
 def _round(

@@ -126,6 +126,7 @@ class Collected(Filler):
                 self.returned = True
             return 0.0
         held.fresh = 0  # what is written from now on is younger
+        self.paced_us = None  # and the pace begins anew
         garbage = held.total - self.bottom
         swapped = min(held.swapped, garbage)
         release(self.world, held, garbage - swapped, swapped)

@@ -149,4 +149,4 @@ class Forking(Task):
         Growth(child, Grow(None, self.each_bytes)).start()
         self.world.say(Kind.STARTED, parent.memcg.path, proc=child, detail="forked", stretch=True)
         self.due_us += self.gap_us
-        return self.rest_us(self.due_us - self.world.now)
+        return max(self.due_us - self.world.now - self.took_us, 0.0)

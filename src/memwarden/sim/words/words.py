@@ -56,6 +56,8 @@ MACHINE: Final = Word(
         Key("pass", "pass_us", COST, "what a pass of reclaim costs though it finds nothing"),
         Key("exit", "exit_us", COST, "what the death of a process takes besides its memory"),
         Key("memory_reclaim", "memory_reclaim", FLAG, "cgroups have memory.reclaim, as since 5.19"),
+        Key("kswapd_stays_down", "kswapd_stays_down", FLAG, "kswapd that gave up stays so, as since 7.0"),
+        Key("mglru_exact", "mglru_exact", FLAG, "MGLRU looks at small shares of a list, too, as in 7.0"),
     ),
     "the host",
 )
@@ -75,6 +77,7 @@ SWAP: Final = Word(
     (
         Key("size", "size_bytes", SIZE, "how much fits"),
         Key("ram_ratio", "ram_ratio", RATIO, "zram: bytes kept in one byte of memory; left out for a disk"),
+        Key("synchronous", "synchronous", FLAG, "a disk that is memory: what is written is free at once"),
     ),
     "the swap device; none when it is left out. `disk = { ... }` as of the machine",
 )

@@ -27,6 +27,11 @@ GATHERED: Final = 9698
 ``MAX_GATHER_BATCH_COUNT``)."""
 
 
+MADE_UP_US: Final = 20_000
+"""What is made up for of a pace: that much of the time by which a step came late, as in the lab's programs
+(``lab/fidelity/guest/load.c``, ``MADE_UP_NS``)."""
+
+
 FAULTED_US: Final = 5_000
 """What a task does between two faults on its code at the most: a request, or the pages of one step."""
 
@@ -227,8 +232,9 @@ class Task(ABC):
     """One part of a program at work. A subclass says in :meth:`work` what it does next."""
 
     __slots__ = (
-        "chance", "counted_us", "cpu", "faulted", "inside", "io", "looks", "occupied", "over_high", "parked",
-        "proc", "reclaim", "share", "stalled", "stalled_for", "token", "tries", "vain", "wait", "world",
+        "chance", "counted_us", "cpu", "faulted", "inside", "io", "looks", "occupied", "over_high",
+        "paced_us", "parked", "proc", "reclaim", "share", "stalled", "stalled_for", "token", "tries", "vain",
+        "wait", "world",
     )  # fmt: skip
 
     def __init__(self, proc: Proc) -> None:
@@ -253,6 +259,8 @@ class Task(ABC):
         self.faulted = False
         """Its code had to be read first."""
         self.stalled_for = 0.0
+        self.paced_us: float | None = None
+        """When it is to begin the next chunk, if it keeps a pace."""
         self.chance = proc.chance
         proc.tasks.append(self)
 
@@ -265,10 +273,20 @@ class Task(ABC):
         """How much it does at a time: little where its code may be gone again soon."""
         return min(self.world.chunk_us, FAULTED_US) if self.faulted else self.world.chunk_us
 
+    @property
+    def took_us(self) -> float:
+        """How long this chunk takes: longer where processors are shared."""
+        return (self.cpu + self.reclaim) * self.world.slow + self.wait + self.io
+
     def rest_us(self, period_us: float) -> float:
-        """How long to sleep after this chunk so that it takes a period: less where processors are shared."""
-        took = (self.cpu + self.reclaim) * self.world.slow + self.wait + self.io
-        return max(period_us - took, 0.0)
+        """How long to sleep after this chunk, for which there is a period: until the next one is due.
+
+        A pace is kept by the clock: what came late is made up for, up to ``MADE_UP_US``.
+        """
+        ends_us = self.world.now + self.took_us
+        begun_us = self.world.now if self.paced_us is None else self.paced_us
+        self.paced_us = max(begun_us + period_us, ends_us - MADE_UP_US)
+        return max(self.paced_us - ends_us, 0.0)
 
     def start(self) -> None:
         """Go on at once."""

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 def swap_out(world: World, held: Holding, pages: int, now: float) -> None:
     """Move pages of a holding to swap, at ``now``.
 
-    Those that zswap or zram takes are free at once, and those that still have their slots. Others for a disk
-    stay charged, in the swap cache, until the device wrote them and reclaim looks at them again (``pageout``,
-    ``folio_end_writeback``; ``written``).
+    Those that zswap, zram or a disk that is memory takes are free at once, and those that still have their
+    slots. Others for a disk stay charged, in the swap cache, until the device wrote them and reclaim looks at
+    them again (``pageout``, ``folio_end_writeback``; ``written``).
     """
     memcg, swap, backed = held.memcg, world.machine.swap, held.clean(pages)
     held.drop(pages, seen=pages)
@@ -42,7 +42,8 @@ def swap_out(world: World, held: Holding, pages: int, now: float) -> None:
     if kept:
         held.zswapped += kept
         memcg.counts["zswpout"] += kept
-    written = pages - kept if swap is not None and swap.ram_ratio is None else 0
+    waits = swap is not None and swap.ram_ratio is None and not swap.synchronous
+    written = pages - kept if waits else 0
     world.uncharge(memcg, pages - written)
     if kept:
         _pool(world, memcg, kept)

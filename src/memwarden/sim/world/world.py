@@ -79,6 +79,8 @@ class World:
         """Pages that reclaim of the machine looked at and freed; of a cgroup for its limit: not counted."""
         self.kswapd_scanned = self.kswapd_stolen = 0
         """Those of them that kswapd did."""
+        self.kswapd_failures = 0
+        """Runs of kswapd, one after the other, that freed nothing (``pgdat->kswapd_failures``)."""
         self.code = 0
         """Pages in memory that programs execute from; they are the root's."""
         self.arriving = 0
