@@ -167,7 +167,10 @@ def test_what_is_no_text_of_a_scenario_is_said_and_nobody_waits(cli, tmp_path):
         (["tight-cache", "--seeds", "2", "--compare", "none"], 2, "--compare does not go with"),
         (["tight-cache", "--plot", "x.pdf"], 2, "--plot x.pdf: the name has to end in .svg, .png, .html"),
         (["tight-cache", "--policy", "/no/such"], 3, "/no/such"),
-        (["--from", "/no/such/cgroup"], 3, "no such cgroup"),
+        (["--from", "/no/such/cgroup"], 3, "no recording, and no such cgroup"),
+        (["tight-cache", "--write", "-", "--sweep", "seed=1..2:1"], 2, "--write simulates nothing; leave"),
+        (["tight-cache", "--write", "-", "--plot", "x.svg", "--policy", "default"], 2, "--plot and --policy"),
+        (["tight-cache", "--seeds", "2", "--keep", "/dev/null"], 3, "/dev/null: is no ordinary file, and"),
         (["--from", "4194305"], 3, "4194305: no such process"),
     ],
 )  # fmt: skip
@@ -312,6 +315,13 @@ def test_an_interrupt_ends_with_what_is_done(cli, small, tmp_path, monkeypatch):
     assert "2 of 4 values are done; a knee is named when all are." in " ".join(ran.out.split())
     assert "No knee" not in ran.out
     assert len(kept.read_text().splitlines()) == 2
+
+
+def test_a_fifo_keeps_nothing_and_nobody_waits(cli, small, tmp_path):
+    os.mkfifo(tmp_path / "keep")
+    ran = cli("simulate", small, "--seeds", "2", "--keep", tmp_path / "keep")
+    assert (ran.code, ran.out) == (3, "")
+    assert ran.err == f"memwarden: {tmp_path}/keep: is no ordinary file, and keeps nothing; name another\n"
 
 
 def test_a_file_that_is_not_of_a_sweep_is_refused(cli, small, tmp_path):

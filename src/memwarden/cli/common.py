@@ -111,10 +111,11 @@ def is_flight(path: str | None) -> bool:
         return False  # whoever opens it next says why
 
 
-def find_cgroup(snapshot: Snapshot, name: str) -> str:
+def find_cgroup(snapshot: Snapshot, name: str, *, else_: str = "") -> str:
     """The path of a cgroup that a person named, below the root or as mounted.
 
-    Raises :class:`InputError` with the nearest name.
+    ``else_`` is what it might have been besides, and is not: ``"no file, and "``. Raises :class:`InputError`
+    with the nearest name.
     """
     path = name.removeprefix(snapshot.cgroup_root) if name.startswith(snapshot.cgroup_root + "/") else name
     path = "/" + path.strip("/")
@@ -125,7 +126,7 @@ def find_cgroup(snapshot: Snapshot, name: str) -> str:
     from memwarden.cli.parser import nearest
 
     raise InputError(
-        f"{name}: no such cgroup below {snapshot.cgroup_root}{nearest(path, snapshot.cgroups)}; "
+        f"{name}: {else_}no such cgroup below {snapshot.cgroup_root}{nearest(path, snapshot.cgroups)}; "
         "memwarden status --flat lists them"
     )
 

@@ -116,6 +116,10 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError("--sweep and --seeds are two questions; ask one of them")
     if args.sweep is None and args.seeds is None and (args.keep is not None or args.jobs is not None):
         raise UsageError("--keep and --jobs are for many runs; give --sweep or --seeds, too")
+    idle = {"--sweep": args.sweep, "--seeds": args.seeds, "--plot": args.plot, "--compare": args.compare,
+            "--policy": args.policies}  # fmt: skip
+    if args.write is not None and (given := [name for name, value in idle.items() if value]):
+        raise UsageError(f"--write simulates nothing; leave out {' and '.join(given)}")
     if args.jobs is not None and args.jobs < 1:
         raise UsageError(f"--jobs {args.jobs}: give a number of processes, 1 or more")
     if [args.scenario, args.source, *args.policies, *args.compare].count("-") > 1:

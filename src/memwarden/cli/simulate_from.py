@@ -92,7 +92,7 @@ def _cgroup(snapshot: Snapshot, source: str) -> str:
     from memwarden.cli import common
 
     if not source.isdecimal():
-        return common.find_cgroup(snapshot, source)
+        return common.find_cgroup(snapshot, source, else_="no recording, and ")
     process = snapshot.processes.get(int(source))
     if process is None or process.cgroup is None:
         raise InputError(f"{source}: no such process, or its cgroup cannot be read here")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import stat
 import sys
 import time
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
@@ -87,9 +88,13 @@ class Keep:
 def _appended(path: str) -> int:
     flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
     try:
-        return os.open(path, flags, 0o644)
+        fd = os.open(path, flags, 0o644)
     except OSError as error:
         raise InputError(f"{path}: cannot be written: {error.strerror}") from error
+    if not stat.S_ISREG(os.fstat(fd).st_mode):  # a FIFO would be waited for
+        os.close(fd)
+        raise InputError(f"{path}: is no ordinary file, and keeps nothing; name another")
+    return fd
 
 
 def many(

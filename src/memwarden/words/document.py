@@ -18,8 +18,10 @@ if TYPE_CHECKING:
 
 AT_END: Final = " (at end of document)"
 _TWICE: Final = re.compile(r"Cannot declare (\(.*\)) twice$")
-_TOO_LONG: Final = re.compile(r"[0-9_]{4300}")
-"""What ``int`` does not take, which is no error of TOML's."""
+DEEPEST: Final = 32
+"""Levels of tables and lists; far below what Python follows, and far above what anybody needs."""
+_TOO_LONG: Final = re.compile(r"[\d_]{640,}")
+"""Python takes 640 digits at the least (``sys.int_info.str_digits_check_threshold``)."""
 _AT_LINE: Final = re.compile(r" \(at line (\d+), column \d+\)$")
 
 
@@ -44,6 +46,8 @@ def parse(text: Text, problems: list[Problem], sections: Iterable[str], *, what:
     """
     try:
         tree = tomllib.loads(text.text)
+        if deeper(tree, DEEPEST):
+            raise RecursionError  # noqa: TRY301 - as tomllib does of brackets, and not of dots
     except RecursionError:
         problems.append(Problem(Origin(text.name), f"is nested too deeply; {what} needs five levels"))
         return Document({}, Place(text.name, {}, problems))
@@ -54,8 +58,9 @@ def parse(text: Text, problems: list[Problem], sections: Iterable[str], *, what:
         if twice := _TWICE.match(said):
             names = ".".join(map(key, literal_eval(twice[1])))
             said = f"[{names}] stands twice; put both together"
-        if not isinstance(error, tomllib.TOMLDecodeError) and (long := _TOO_LONG.search(text.text)):
-            said, at = "a number of so many digits", text.text.count("\n", 0, long.start()) + 1
+        if not isinstance(error, tomllib.TOMLDecodeError):
+            said, long = "a number has too many digits", _TOO_LONG.search(text.text)
+            at = text.text.count("\n", 0, long.start()) + 1 if long else None
         if said.endswith(AT_END):
             said, at = said.removesuffix(AT_END), text.text.count("\n") + 1
         problems.append(Problem(Origin(text.name, at), f"is not TOML: {said[:1].lower()}{said[1:]}"))
@@ -65,6 +70,15 @@ def parse(text: Text, problems: list[Problem], sections: Iterable[str], *, what:
         hint = nearest(name, sections) or f"; there are {there}"
         document.place.at(name).wrong(f"{quoted(name)} is no section of {what}{hint}")
     return document
+
+
+def deeper(tree: dict[str, Any], levels: int) -> bool:
+    """Whether there are more levels than so many."""
+    level: list[Any] = [tree]
+    for _ in range(levels):
+        below = (one.values() if isinstance(one, dict) else one for one in level)
+        level = [one for several in below for one in several if isinstance(one, dict | list)]
+    return bool(level)
 
 
 def section(document: Document, name: str) -> tuple[dict[str, Any], Place]:

@@ -37,6 +37,17 @@ def problems(text, **more):
             "[a.'b\"\\'.\"c'd\"]\n[a.'b\"\\'.\"c'd\"]",
             """s.toml:2: is not TOML: [a."b\\"\\\\"."c'd"] stands twice; put both together""",
         ),
+        ("[scenario]\nseed = " + "9" * 5000, "s.toml:2: is not TOML: a number has too many digits"),
+        ("[scenario]\nseed = " + "9_9" * 5000, "s.toml:2: is not TOML: a number has too many digits"),
+        *(
+            (text, "s.toml: is nested too deeply; a scenario needs five levels")
+            for text in (
+                f"[{'.'.join('a' * 3000)}]",
+                f"{WEB}{'.'.join(['memory'] * 3000)} = 1",
+                f"a = {'[' * 3000}{']' * 3000}",
+                f"a = {'[' * 40}{']' * 40}",
+            )
+        ),
         # Unknown keys.
         (f'{WEB}memory.hihg = "1G"\n', 's.toml:2: [group."/web"]: "memory.hihg" is no key of group (did you'),
         (
@@ -438,6 +449,13 @@ def test_what_is_wrong_with_a_setting_names_it(said, problem):
     assert str(loaded.problems[0]).startswith(problem)
 
 
+def test_a_value_that_is_too_much_for_toml_is_text_and_no_number():
+    for value in ("9" * 5000, "[" * 5000):
+        loaded = load(Text("s.toml", SET), name="s", settings=[setting(f"seed={value}")])
+        assert "[scenario]: seed: " in str(loaded.problems[0])
+        assert "is not a whole number, 0 or more" in str(loaded.problems[0])
+
+
 def test_faults_stand_in_the_order_of_their_lines():
     text = f"{WEB}{RUN}grow = {{ rate = 'x' }}\noom_score_adj = 2000\ngorw = 1\n[machine]\nram = 1\n"
     lines = [one.origin.line for one in load(Text("s.toml", text), name="s").problems]
@@ -462,6 +480,8 @@ def test_of_what_is_not_there_nothing_else_is_said():
         ("memory.high=1", "--set memory.high=1: of which cgroup? Write it as /web/memory.high=2G"),
         ("sede=1", "--set sede=1: sede is nothing that can be set (did you mean seed?)"),
         ("change.x=1", "--set change.x=1: change is nothing that can be set"),
+        (f"program.p.{'.'.join('a' * 3000)}=1", "--set: what was written is nested too deeply; write it as"),
+        (f"machine.disk={{ {'.'.join('a' * 3000)} = 1 }}", "--set: what was written is nested too deeply"),
     ],
 )
 def test_what_is_no_setting_is_a_usage_error(said, problem):

@@ -13,6 +13,7 @@ from typing import Any, Final, NamedTuple
 from memwarden.errors import UsageError
 from memwarden.sim.words.merge import SECTIONS
 from memwarden.sim.words.words import GROUP, SCENARIO
+from memwarden.words.document import DEEPEST, deeper
 from memwarden.words.near import nearest
 
 SAMPLE: Final = "write it as /web/memory.high=2G, machine.ram=1GiB or program.NAME.start=5s"
@@ -34,7 +35,10 @@ def setting(text: str, option: str = "--set") -> Setting:
     said = f"{option} {text}"
     if not sign or not key.strip() or not value.strip():
         raise UsageError(f"{said}: is not KEY=VALUE; {SAMPLE}")
-    return Setting(said, _tree(keys_of(key.strip(), said), _value(value.strip())))
+    tree = _tree(keys_of(key.strip(), said), _value(value.strip()))
+    if deeper(tree, DEEPEST):
+        raise UsageError(f"{option}: what was written is nested too deeply; {SAMPLE}")
+    return Setting(said, tree)
 
 
 def keys_of(key: str, said: str) -> list[str]:
@@ -86,6 +90,6 @@ def _value(text: str) -> Any:
     """A number, a flag, quoted text or a list as TOML reads it; everything else is text."""
     try:
         value = tomllib.loads(f"x = {text}")["x"]
-    except tomllib.TOMLDecodeError:
+    except (ValueError, RecursionError):  # too many digits, or brackets, too
         return text
     return value if isinstance(value, bool | int | float | str | list | dict) else text
