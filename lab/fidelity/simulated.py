@@ -43,6 +43,7 @@ TRAITS = {
         stale_protection_bug=True,
         reaps_locked=False,
         process_mrelease=False,
+        memory_reclaim=False,
     ),
     "6.1": KernelTraits(
         hz=250, charge_batch_pages=64, mglru=False, recursive_protection=True, stale_protection_bug=True
@@ -65,6 +66,8 @@ TRAITS = {
         stale_protection_bug=False,
         over_kill=True,
         stale_dirty_counts=True,
+        kswapd_stays_down=True,
+        mglru_exact=True,
     ),
 }
 """Of Debian's builds: CONFIG_HZ, MEMCG_CHARGE_BATCH and CONFIG_LRU_GEN_ENABLED of their sources."""
@@ -106,9 +109,6 @@ def machine(series: str, speeds: Mapping[str, Any], *, swap: bool) -> Machine:
         # Measured with the pages of 2 MiB.
         exit_us=max(each["exit_us"] - KILLED_MIB * MIB // PAGE * each["free_us"], 0.0),
         free_us=each["free_us"],
-        memory_reclaim=series != "5.10",
-        kswapd_stays_down=series == "7.2",
-        mglru_exact=series == "7.2",
         traits=TRAITS[series],
     )
 

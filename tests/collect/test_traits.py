@@ -108,9 +108,9 @@ NEWEST = {**RECENT, "memory.stat": "anon 1\nkernel 0\npgdemote_kswapd 0\npgscan_
     ("files", "expected"),
     [
         # kernel.md: what Debian's 5.10, 6.12 and 7.2 have and do.
-        ({}, (32, True, False, True, None, False, False, False)),
-        (RECENT, (32, False, True, True, False, False, True, True)),
-        (NEWEST, (32, False, True, False, True, True, True, True)),
+        ({}, (32, True, False, True, None, False, False, False, False, False)),
+        (RECENT, (32, False, True, True, False, False, True, True, False, False)),
+        (NEWEST, (32, False, True, False, True, True, True, True, True, True)),
     ],
 )
 def test_what_the_presence_of_files_suggests(files, expected):
@@ -130,6 +130,8 @@ def test_what_the_presence_of_files_suggests(files, expected):
         found.over_kill,
         found.stale_dirty_counts,
         found.reaps_locked,
+        found.kswapd_stays_down,
+        found.mglru_exact,
     ) == expected
     assert found.basis_of("approximate_rss") is Basis.FORMAT
 
@@ -138,7 +140,7 @@ def test_reclaim_file_stands_for_the_bigger_batch():
     recorded = archive()
     recorded._entries["/sys/fs/cgroup/a/memory.reclaim"] = Failed("EACCES")
     found = Collector(recorded).snapshot().traits
-    assert (found.charge_batch_pages, found.process_mrelease) == (64, True)
+    assert (found.charge_batch_pages, found.process_mrelease, found.memory_reclaim) == (64, True, True)
     assert found.basis_of("process_mrelease") is Basis.FORMAT
 
 

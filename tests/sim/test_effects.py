@@ -190,7 +190,7 @@ def test_memory_reclaim_is_given_up_after_seventeen_rounds_in_vain():
 
 
 def test_where_there_is_no_memory_reclaim_nothing_is_reclaimed_and_who_looks_sees_it():
-    stage = Stage(machine=MACHINE._replace(memory_reclaim=False))
+    stage = Stage(machine=MACHINE._replace(traits=MACHINE.traits._replace(memory_reclaim=False)))
     before = stage.usage()
     outcome = stage.do(Reclaim(stage.cgroup(), MIB))
     assert (outcome.done, stage.usage()) == (False, before)

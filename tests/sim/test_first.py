@@ -131,9 +131,9 @@ def test_what_a_kernel_has_is_the_machines(cli, tmp_path, series, has):
     assert cli("simulate", "--from", LAB.parent / series / "single.rootar", "--write", path).code == 0
     machine = load(Text("x", path.read_text()), name="x").scenario.machine
     traits = machine.traits
-    assert (traits.reaps_locked, traits.process_mrelease, machine.memory_reclaim) == (has, has, has)
+    assert (traits.reaps_locked, traits.process_mrelease, traits.memory_reclaim) == (has, has, has)
     # Both of 7.0: kswapd_try_clear_hopeless, and scan_batch of scan_folios.
-    assert (machine.kswapd_stays_down, machine.mglru_exact) == (series == "7.2", series == "7.2")
+    assert (traits.kswapd_stays_down, traits.mglru_exact) == (series == "7.2", series == "7.2")
 
 
 @pytest.mark.live

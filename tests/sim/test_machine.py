@@ -197,7 +197,8 @@ def test_kswapd_that_gave_up_is_woken_by_progress_or_only_by_a_machine_that_is_w
     # is killed when swap is full, which leaves room there; the other takes what that held, is short again.
     first_one = Program("first", "/a", (Grow(None, 600 * MIB),), oom_score_adj=500)
     other = Program("other", "/b", (Grow(100 * MIB, 1000 * MIB),), start_us=2_000_000)
-    machine = MACHINE._replace(swap=SwapDevice(100 * MIB, synchronous=True), kswapd_stays_down=stays)
+    traits = MACHINE.traits._replace(kswapd_stays_down=stays)
+    machine = MACHINE._replace(swap=SwapDevice(100 * MIB, synchronous=True), traits=traits)
     simulation, result = run(scenario(first_one, other, machine=machine, seconds=14))
     killed = first(result, Kind.OOM_KILL)
     assert killed.program == "first"

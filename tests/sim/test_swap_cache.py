@@ -123,8 +123,8 @@ def test_what_is_written_meanwhile_ends_it():
 def test_a_disk_that_is_memory_frees_what_is_sent_at_once(mglru, exact, taken):
     # shrink_folio_list: "A synchronous write - probably a ramdisk", so that no more is sent.
     disk = SwapDevice(128 * MIB, Disk(10**12, 10**12, latency_us=60_000_000), synchronous=True)
-    traits = KernelTraits(mglru=mglru, charge_batch_pages=64)
-    machine = SWAP._replace(swap=disk, mglru_exact=exact, traits=traits)
+    traits = KernelTraits(mglru=mglru, charge_batch_pages=64, mglru_exact=exact)
+    machine = SWAP._replace(swap=disk, traits=traits)
     program = Program("p", "/a", (Grow(8 * MIB, 12 * MIB + 4096),))
     group = Group("/a", max_bytes=12 * MIB)
     simulation, _ = run(Scenario("s", machine, (group,), (program,), duration_us=10_000_000))

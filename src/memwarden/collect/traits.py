@@ -130,6 +130,7 @@ def _suggested(
     # MEMCG_CHARGE_BATCH is 32 in 5.10, which has no memory.reclaim, and 64 in 6.1, which has it.
     traits["charge_batch_pages"] = 64 if typical.has_reclaim else 32
     traits["process_mrelease"] = typical.has_reclaim  # the same two kernels
+    traits["memory_reclaim"] = typical.has_reclaim
     if typical.swap_current_bytes is not None:
         # Fixed between 6.1, which has no memory.swap.peak, and 6.12, which has it.
         traits["stale_protection_bug"] = typical.swap_peak_bytes is None
@@ -137,7 +138,7 @@ def _suggested(
     traits["stat_itemises_kernel"] = traits["reaps_locked"] = "kernel" in typical.stat
     newest = "pgscan_proactive" in typical.stat  # 7.2 has it, 6.12 has not
     traits["approximate_rss"] = not newest
-    traits["over_kill"] = newest
+    traits["over_kill"] = traits["kswapd_stays_down"] = traits["mglru_exact"] = newest  # all of 7.0
     if "pgdemote_kswapd" in typical.stat:  # 6.12 has it, 6.1 has not
         traits["stale_dirty_counts"] = True
     elif traits.get("stale_protection_bug"):

@@ -107,7 +107,7 @@ class Effects:
             self._tell(Outcome(intent, done=done, error=error, took_us=took_us), rest_us, report)
 
         memcg = self._memcg(intent.cgroup)
-        if not self._world.machine.memory_reclaim:
+        if self._world.machine.traits.memory_reclaim is False:
             raise Refused(f"{memcg.path}: it has no memory.reclaim: this kernel does not offer it")
         asked = intent.amount_bytes // PAGE, intent.swappiness
         knobs.Reclaiming(self._world, memcg, asked, ended).go_on()

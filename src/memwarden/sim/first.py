@@ -117,10 +117,6 @@ def _machine(snapshot: Snapshot, counted_bytes: int) -> Machine:
         traits=snapshot.traits._replace(
             basis=default.traits.basis, page_size_bytes=default.traits.page_size_bytes
         ),
-        memory_reclaim=all(one.has_reclaim is not False for one in snapshot.cgroups.values()),
-        # Of 7.0 all, victims that are not seen while they exit and these.
-        kswapd_stays_down=snapshot.traits.over_kill is True,
-        mglru_exact=snapshot.traits.over_kill is True,
     )
 
 

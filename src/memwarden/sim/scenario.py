@@ -27,6 +27,9 @@ LEFT_OUT: Final = KernelTraits(
     stat_itemises_kernel=False,
     reaps_locked=True,
     process_mrelease=True,
+    memory_reclaim=True,
+    kswapd_stays_down=False,
+    mglru_exact=False,
 )
 """What holds where a scenario says nothing of a trait."""
 
@@ -97,24 +100,6 @@ class Machine(NamedTuple):
     read_us: float | None = None
     """What one costs the processor that comes from the disk; ``None``: a new page and a copy."""
     unmap_us: float = 1.0
-    memory_reclaim: bool = True
-    """Cgroups have ``memory.reclaim``.
-
-    Since Linux kernel commit 94968384dde1 ("memcg: introduce per-memcg reclaim interface") (in v5.19).
-    """
-    kswapd_stays_down: bool = False
-    """kswapd that gave up is not woken again before direct reclaim leaves the machine above high.
-
-    Since Linux kernel commit dc9fe9b7056a ("mm/vmscan: mitigate spurious kswapd_failures reset from direct
-    reclaim") (in v7.0); before, any page that is reclaimed wakes it.
-    """
-    mglru_exact: bool = False
-    """The multi-generational LRU looks at its share of a list at each priority, however small that is.
-
-    ``mm/vmscan.c:scan_folios`` of v7.0: ``scan_batch = min(nr_to_scan, MAX_LRU_BATCH)``; that of v6.12 goes
-    on up to ``MIN_LRU_BATCH``. It counts folios, so that this matters where these are of one page, as
-    anonymous ones are.
-    """
 
 
 class Group(NamedTuple):

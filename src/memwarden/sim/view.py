@@ -188,7 +188,7 @@ def _cgroup(world: World, memcg: Memcg, pages: dict[str, int]) -> Cgroup:
         memory_pressure=memcg.pressure.read(world.now),
         controllers=("memory",),
         has_kill=not root,
-        has_reclaim=world.machine.memory_reclaim,
+        has_reclaim=world.machine.traits.memory_reclaim is not False,
         children=tuple([child.path for child in memcg.children]),
     )
 

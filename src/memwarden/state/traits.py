@@ -84,6 +84,24 @@ class KernelTraits(NamedTuple):
     """
     process_mrelease: bool | None = None
     """Whoever kills can have the memory taken at once: 5.10 has no ``process_mrelease``, 6.1 has it."""
+    memory_reclaim: bool | None = None
+    """Cgroups have ``memory.reclaim``.
+
+    Since Linux kernel commit 94968384dde1 ("memcg: introduce per-memcg reclaim interface") (in v5.19).
+    """
+    kswapd_stays_down: bool | None = None
+    """kswapd that gave up is not woken again before direct reclaim leaves the machine above high.
+
+    Since Linux kernel commit dc9fe9b7056a ("mm/vmscan: mitigate spurious kswapd_failures reset from direct
+    reclaim") (in v7.0); before, any page that is reclaimed wakes it.
+    """
+    mglru_exact: bool | None = None
+    """The multi-generational LRU looks at its share of a list at each priority, however small that is.
+
+    ``mm/vmscan.c:scan_folios`` of v7.0: ``scan_batch = min(nr_to_scan, MAX_LRU_BATCH)``; that of v6.12 goes
+    on up to ``MIN_LRU_BATCH``. It counts folios, so that this matters where these are of one page, as
+    anonymous ones are.
+    """
     basis: Mapping[str, Basis] = MappingProxyType({})
     """Trait name to where it came from; a name that is missing was assumed."""
 

@@ -41,7 +41,7 @@ def said(text):
         ("[protect]\nx = 1", "p:2: [protect.x]: 1 is not a table; write [protect.NAME] with a name for the"),
         ("[rule]", "p:1: rule is a table; write [[rule]] with two brackets"),
         ("rule = 5", "p:1: rule is 5; write [[rule]] with two brackets"),
-        ("[guard]\n\ntick = " + "9" * 5000, "p:3: is not TOML: a number of so many digits"),
+        ("[guard]\n\ntick = " + "9" * 5000, "p:3: is not TOML: a number has too many digits"),
         ("rule = [1]", "p:1: rule is 1; write [[rule]] and its keys below"),
         # Kinds of values.
         ("[guard]\ntick = 50", 'p:2: [guard]: tick: 50 has no unit; write it as "500ms"'),

@@ -83,7 +83,7 @@ class Kswapd:
         self.world.at(self.world.now, self._run)
 
     def _hope(self) -> bool:
-        return not self.world.machine.kswapd_stays_down and _reclaimable(self.world) > 0
+        return not self.world.machine.traits.kswapd_stays_down and _reclaimable(self.world) > 0
 
     def _run(self, _token: int) -> None:
         """One step, which takes its time on a processor of its own share.

@@ -155,7 +155,7 @@ def priorities(
         return want, min(ceil(log2(want * (1 << PRIORITIES - 1) / size + 1.0)), PRIORITIES)
     mglru = world.machine.traits.mglru
     # It counts folios there: those of files are large, so that one of them is mostly enough.
-    exact = mglru and world.machine.mglru_exact and not any(one.file for one in lists)
+    exact = mglru and world.machine.traits.mglru_exact is True and not any(one.file for one in lists)
     batch = MIN_BATCH if mglru else CLUSTER
     # SCAN_FRACT, when what was reclaimed so far was anonymous, too: of its costs and those of files two
     # thirds are its own (anon_cost, file_cost), and half of its swappiness counts against that of files.

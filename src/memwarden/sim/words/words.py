@@ -55,9 +55,6 @@ MACHINE: Final = Word(
         Key("swap_page", "swap_us", COST, "what the processor does for a page that is swapped"),
         Key("pass", "pass_us", COST, "what a pass of reclaim costs though it finds nothing"),
         Key("exit", "exit_us", COST, "what the death of a process takes besides its memory"),
-        Key("memory_reclaim", "memory_reclaim", FLAG, "cgroups have memory.reclaim, as since 5.19"),
-        Key("kswapd_stays_down", "kswapd_stays_down", FLAG, "kswapd that gave up stays so, as since 7.0"),
-        Key("mglru_exact", "mglru_exact", FLAG, "MGLRU looks at small shares of a list, too, as in 7.0"),
     ),
     "the host",
 )
@@ -105,6 +102,9 @@ _FLAGS: Final = (
     ("stat_itemises_kernel", "memory.stat has `kernel`"),
     ("reaps_locked", "the OOM reaper takes locked memory, as since 5.18"),
     ("process_mrelease", "who kills has memory taken at once; not in 5.10"),
+    ("memory_reclaim", "cgroups have memory.reclaim, as since 5.19"),
+    ("kswapd_stays_down", "kswapd that gave up stays so, as since 7.0"),
+    ("mglru_exact", "MGLRU looks at small shares of a list, too, as in 7.0"),
 )
 TRAITS: Final = Word(
     "traits",
