@@ -378,8 +378,9 @@ def test_an_interrupt_before_the_first_run_draws_nothing_and_says_so(cli, small,
 
     monkeypatch.setattr(simulate_many, "one", stopped)
     picture = tmp_path / "a.svg"
-    ran = cli("simulate", small, *SWEEP, "--plot", picture)
+    ran = cli("simulate", small, *SWEEP, "--plot", picture, "--keep", tmp_path / "kept")
     assert ran.code == 130
+    assert "memwarden: interrupted: 0 of 4 runs are done\n" in ran.err
     assert f"memwarden: {picture}: is not written, since nothing is done yet\n" in ran.err
     assert not picture.exists()
 

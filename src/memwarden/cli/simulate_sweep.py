@@ -38,7 +38,7 @@ def run(args: argparse.Namespace) -> int:
                 points[number] = point  # noqa: PERF403 - what is done before an interrupt stays
     except KeyboardInterrupt:
         stopped = True
-        kept = f"; {args.keep} has them" if args.keep else ""
+        kept = f"; {args.keep} has them" if args.keep and points else ""
         common.note(f"interrupted: {len(points)} of {len(jobs)} runs are done{kept}")
     _print(args, scenario, policy, swept, [points[number] for number in sorted(points)])
     return 130 if stopped else 0
