@@ -34,6 +34,15 @@ if TYPE_CHECKING:
 
     from lab.fidelity import scenarios
 
+SERIES_6_12 = KernelTraits(
+    hz=250,
+    charge_batch_pages=64,
+    mglru=True,
+    mglru_proportional_protection=False,
+    recursive_protection=True,
+    stale_protection_bug=False,
+    stale_dirty_counts=True,
+)
 TRAITS = {
     "5.10": KernelTraits(
         hz=250,
@@ -48,26 +57,9 @@ TRAITS = {
     "6.1": KernelTraits(
         hz=250, charge_batch_pages=64, mglru=False, recursive_protection=True, stale_protection_bug=True
     ),
-    "6.12": KernelTraits(
-        hz=250,
-        charge_batch_pages=64,
-        mglru=True,
-        mglru_proportional_protection=False,
-        recursive_protection=True,
-        stale_protection_bug=False,
-        stale_dirty_counts=True,
-    ),
-    "7.2": KernelTraits(
-        hz=250,
-        charge_batch_pages=64,
-        mglru=True,
-        mglru_proportional_protection=True,
-        recursive_protection=True,
-        stale_protection_bug=False,
-        over_kill=True,
-        stale_dirty_counts=True,
-        kswapd_stays_down=True,
-        mglru_exact=True,
+    "6.12": SERIES_6_12,
+    "7.2": SERIES_6_12._replace(
+        mglru_proportional_protection=True, over_kill=True, kswapd_stays_down=True, mglru_exact=True
     ),
 }
 """Of Debian's builds: CONFIG_HZ, MEMCG_CHARGE_BATCH and CONFIG_LRU_GEN_ENABLED of their sources."""
