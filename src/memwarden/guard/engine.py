@@ -31,12 +31,13 @@ if TYPE_CHECKING:
     from memwarden.state.intents import Outcome, Target
     from memwarden.state.snapshot import Snapshot
 
-ACT_US: Final = 5 * SECOND_US // 2
+ACT_US: Final = 13 * SECOND_US // 4
 """How long a kill is taken to need until it helps, where none took longer yet.
 
 In the arena it is half a second in the middle, and up to 2 s for a storm of processes. What is left of memory
-at the end is no help meanwhile: the kernel begins to reclaim when all but 2 % is taken, and whoever runs then
-stalls.
+at the end is no help meanwhile: of the arena's 900 MB some 32 MB are available when the kernel begins to
+reclaim, page cache that programs run from, which a leak of 11 MB/s comes to nearly 3 s before the end; and
+whoever runs then stalls.
 """
 NEXT_US: Final = SECOND_US // 4
 """The next look is taken to be as far away as the last one was, but not further than so."""
