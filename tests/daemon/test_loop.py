@@ -272,6 +272,20 @@ def test_a_death_is_waited_for_and_not_slept_through(lasts_us):
     assert world.slept == [0, 15 * 20_000]
 
 
+@pytest.mark.parametrize(("lasts_us", "sleep_us"), [(S, S // 2), (60_000, TICK // 2)])
+def test_a_death_that_is_waited_for_does_not_outlast_the_memory(lasts_us, sleep_us):
+    world = World([ALARM._replace(lasts_us=lasts_us)], [QUIET._replace(busy=True)], look_us=40_000)
+    world.pending = (CgroupId("/dying", 1),)
+    world.loop.turn()
+    world.loop.turn()
+    assert world.slept == [0, sleep_us]
+    world.early_us = 1000  # nor is a trigger heard out later than that
+    world.loop.turn()
+    world.early_us = 0
+    world.loop.turn()
+    assert world.slept[-1] == min(TICK, sleep_us) - 1000
+
+
 def test_who_wakes_us_while_tasks_stall_but_little_is_heard_out_later():
     mild = ALARM._replace(mild=True)
     world = World([mild, mild, mild, ALARM], look_us=20_000)

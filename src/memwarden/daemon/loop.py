@@ -267,16 +267,20 @@ class Loop:
 
         A shortage is often a shortage of CPU too, so that looking takes at most a 16th of one, and a 160th
         while memory is not filling: beside a backup tasks stall for hours, and what is guarded should not
-        have it in its 99th percentile. Not so when memory ends sooner than that lets us look again. Whoever
-        is to die is gone in half a second, mostly, and the next one may have to wait for it.
+        have it in its 99th percentile. Whoever is to die is gone in half a second, mostly, and the next one
+        may have to wait for it: that is looked for at each tick. Nothing of this holds when memory ends
+        sooner than it lets us look again.
         """
         if self.engine.pending:
-            return max(step.sleep_us, GREED * self._took_us)
+            wanted = 0
+        elif reply.lasts_us is None:
+            wanted = min(PATIENCE * self._took_us, LONGEST_REST_US)
+        else:
+            wanted = min(reply.lasts_us // LOOKS, LONGEST_TICK_US)
+        rest_us = max(wanted, step.sleep_us, GREED * self._took_us)
         if reply.lasts_us is None:
-            rest_us = max(min(PATIENCE * self._took_us, LONGEST_REST_US), GREED * self._took_us)
-            return max(step.sleep_us, rest_us)
-        wanted = max(step.sleep_us, min(reply.lasts_us // LOOKS, LONGEST_TICK_US))
-        return min(max(wanted, GREED * self._took_us), max(reply.lasts_us // 2, step.sleep_us // 2))
+            return rest_us
+        return min(rest_us, max(reply.lasts_us // 2, step.sleep_us // 2))
 
     def _step(self, snapshot: Snapshot, reply: Reply, late_us: int, known: frozenset[str]) -> Step:
         self._memory.seen(snapshot)
