@@ -142,6 +142,12 @@ def test_toml_with_a_bracket_at_its_beginning_is_not_called_json(cli, file, text
     assert "JSON" not in cli("policy", "check", file(text)).out
 
 
+def test_a_key_that_stands_twice_is_called_that(cli, file):
+    path = file('[guard]\nname = "a"\nname = "b"\n')
+    said = f"{path}:3: is not TOML: the key of this line has a value already; take one of them out\n"
+    assert cli("policy", "show", path) == (3, "", f"memwarden: {said}")
+
+
 def test_another_tools_json_under_a_name_of_ours_is_called_that_by_the_guard_too(file):
     with pytest.raises(InputError, match=r"is a policy of oomd, and \.toml is for ours"):
         reading.read(file('{"rulesets": []}', "oomd.toml"))

@@ -175,6 +175,12 @@ def test_links_are_not_followed(directory, tmp_path):
     assert aim.read_text() == "precious"
 
 
+def test_a_pipe_is_no_journal(directory):
+    os.mkfifo(f"{directory}/undo")
+    with pytest.raises(InputError, match=r"undo: is no plain file; remove it$"):
+        Journal(directory, boot=BOOT)
+
+
 def test_the_lock_is_free_after_close(directory):
     Journal(directory, boot=BOOT).close()
     with open(f"{directory}/lock", "rb") as file:

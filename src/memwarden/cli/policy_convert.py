@@ -51,7 +51,7 @@ def run(args: argparse.Namespace) -> int:
     from memwarden.guard.policy.render import render
 
     texts = _texts(args.files)
-    found = foreign.load(args.kind or _kind(texts, args.files[0]), texts, bug_compatible=args.bug_compatible)
+    found = foreign.load(args.kind or _kind(texts), texts, bug_compatible=args.bug_compatible)
     toml = render(found)
     _same(found, toml)
     for note in found.notes:
@@ -77,11 +77,15 @@ def _texts(paths: Sequence[str]) -> dict[str, str]:
             raise InputError(
                 f"{path}: is a policy of memwarden already; memwarden policy show prints it as a whole"
             )
+        if not found:
+            raise InputError(
+                f"{path}: no file in this folder says whose policy it is; name the files, with --from TOOL"
+            )
         texts |= found
     return texts
 
 
-def _kind(texts: dict[str, str], first: str) -> str:
+def _kind(texts: dict[str, str]) -> str:
     """Whose policy the first text that says so is."""
     from memwarden.daemon import reading
 
@@ -89,7 +93,7 @@ def _kind(texts: dict[str, str], first: str) -> str:
         return kind
     for one in texts.items():
         reading.of_no_policy(*one)
-    raise InputError(f"{next(iter(texts), first)}: nothing says whose policy this is; say it with --from")
+    raise InputError(f"{next(iter(texts))}: nothing says whose policy this is; say it with --from")
 
 
 def _same(found: Policy, toml: str) -> None:
