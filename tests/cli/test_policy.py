@@ -123,6 +123,36 @@ def test_what_is_no_policy_at_all_is_called_what_it_is(cli, file):
     )
 
 
+@pytest.mark.parametrize(
+    "text", ["[]", "[1, 2]\n", '\n[\n {"rulesets": []}]', "[[1],\n[2]]", '[ { "a": [\n', "[" * 90 + "]" * 90]
+)
+@pytest.mark.parametrize("name", ["their.json", "ours.toml"])
+def test_a_list_in_json_is_not_called_bad_toml(cli, file, text, name):
+    path = file(text, name)
+    said = f"{path}: is JSON, but a list, and no tool's policy is one; an object in braces may be\n"
+    assert cli("policy", "check", path) == (1, f"{said}{path}: 1 error; it is not used\n", "")
+    for words in (["show"], ["explain"], ["replay", "default", "x.csv", "--compare"]):
+        assert cli("policy", *words, path) == (3, "", f"memwarden: {said}")
+    with pytest.raises(InputError, match=": is JSON, but a list"):
+        reading.read(path)
+
+
+@pytest.mark.parametrize("text", ["[[rule]]\nx = 1\n", "[rule", "[[rule]", "[" * 5000])
+def test_toml_with_a_bracket_at_its_beginning_is_not_called_json(cli, file, text):
+    assert "JSON" not in cli("policy", "check", file(text)).out
+
+
+def test_a_key_that_stands_twice_is_called_that(cli, file):
+    path = file('[guard]\nname = "a"\nname = "b"\n')
+    said = f"{path}:3: is not TOML: the key of this line has a value already; take one of them out\n"
+    assert cli("policy", "show", path) == (3, "", f"memwarden: {said}")
+
+
+def test_another_tools_json_under_a_name_of_ours_is_called_that_by_the_guard_too(file):
+    with pytest.raises(InputError, match=r"is a policy of oomd, and \.toml is for ours"):
+        reading.read(file('{"rulesets": []}', "oomd.toml"))
+
+
 def test_broken_json_is_not_called_bad_toml(cli, file):
     path = file('{"rulesets": [', "their.json")
     said = f"{path}:1: the file ends where JSON needs a value\n"

@@ -33,6 +33,27 @@ def test_the_kind_is_not_seen(cli, tmp_path):
     assert ran.err == f"memwarden: {file}: nothing says whose policy this is; say it with --from\n"
 
 
+@pytest.mark.parametrize("kind", [(), ("--from", "oomd")])
+def test_one_of_ours_is_not_converted(cli, tmp_path, kind):
+    folder, file = tmp_path / "ours", tmp_path / "my.conf"
+    folder.mkdir()
+    (folder / "policy.toml").write_text("")
+    file.write_text(cli("policy", "show", "default").out)
+    (tmp_path / "drop-in").write_text('[protect.web]\nservices = "web.service"\n')
+    for path in (file, folder, tmp_path / "drop-in", "default"):
+        said = f"{path}: is a policy of memwarden already; memwarden policy show prints it as a whole\n"
+        assert cli("policy", "convert", *kind, path) == (3, "", f"memwarden: {said}")
+
+
+def test_what_is_no_policy_is_called_what_it_is(cli, tmp_path):
+    file = tmp_path / "theirs"
+    file.write_text("[1, 2]\n")
+    said = (
+        f"memwarden: {file}: is JSON, but a list, and no tool's policy is one; an object in braces may be\n"
+    )
+    assert cli("policy", "convert", file) == (3, "", said)
+
+
 @pytest.mark.parametrize("flag", [(), ("--bug-compatible",)])
 def test_drop_ins_and_bugs(cli, tmp_path, flag):
     base, drop_in = tmp_path / "oomd.json", tmp_path / "more.json"

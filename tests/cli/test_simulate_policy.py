@@ -202,7 +202,7 @@ def test_a_folder_of_several_tools_or_of_none(cli, here, folder):
         in cli("simulate", "small.toml", "--policy", "bare").err
     )
     assert cli("policy", "convert", "bare").err == (
-        "memwarden: bare: nothing says whose policy this is; say it with --from\n"
+        "memwarden: bare: no file in this folder says whose policy it is; name the files, with --from TOOL\n"
     )
 
 

@@ -64,6 +64,10 @@ def test_the_header_is_exactly_that():
         (HEADER.replace("time_s", "time"), "x.csv:1: the header is 'time,"),
         ("\ufeff" + HEADER, "x.csv:1: begins with a byte order mark"),
         (HEADER + ",more", "x.csv:1: the header is"),
+        (
+            HEADER.replace(",", ";"),
+            "x.csv:1: the columns are parted by semicolons; save the file with commas",
+        ),
     ):
         with pytest.raises(InputError) as raised:
             parsed(header=header)
@@ -116,7 +120,9 @@ def test_the_kind_of_a_recording_is_seen(tmp_path):
             b"Dear all\n",
             "is neither a recording of memwarden record --interval, nor of a flight recorder, nor CSV",
         ),
-        (b"", "is neither"),
+        (b"", "x: is empty; record or copy it again"),
+        (HEADER.replace(",", ";").encode() + b"\n", "x:1: the columns are parted by semicolons"),
+        (HEADER.replace(",", "\t").encode() + b"\n", "x:1: the columns are parted by tabs"),
         (HEADER.encode() + b"\n0,1,1,0,0,0,\xff\n", ":2: is not UTF-8"),
     ):
         path.write_bytes(content)

@@ -29,6 +29,15 @@ def test_a_descriptor_that_is_ready_is_heard_and_can_be_forgotten():
     os.close(writer)
 
 
+def test_nobody_is_waited_for_longer_than_poll_can_wait():
+    ears, (reader, writer) = Ears(ManualClock()), os.pipe()
+    ears.listen(reader, lambda _: Heard(stop=True))
+    os.write(writer, b"x")
+    assert ears.wait(1 << 62).stop
+    os.close(reader)
+    os.close(writer)
+
+
 def test_several_voices_at_once_are_one_answer():
     ears, ends = Ears(ManualClock()), []
     for heard in (Heard(signalled=True), Heard(stop=True), Heard(reload=True)):

@@ -8,7 +8,7 @@ from memwarden.daemon.hands import Hands
 from memwarden.daemon.loop import LONGEST_TICK_US, UNKNOWN_US, Heard, Loop
 from memwarden.errors import InputError
 from memwarden.guard.engine import Step
-from memwarden.guard.pulse import Beat, Reply
+from memwarden.guard.pulse import SHORTEST_US, Beat, Reply
 from memwarden.guard.record import Decision
 from memwarden.guard.victims import Result
 from memwarden.state.intents import CgroupId, Freeze, Kill, Notify, Outcome
@@ -272,6 +272,20 @@ def test_a_death_is_waited_for_and_not_slept_through(lasts_us):
     assert world.slept == [0, 15 * 20_000]
 
 
+@pytest.mark.parametrize(("lasts_us", "sleep_us"), [(S, S // 2), (60_000, TICK // 2)])
+def test_a_death_that_is_waited_for_does_not_outlast_the_memory(lasts_us, sleep_us):
+    world = World([ALARM._replace(lasts_us=lasts_us)], [QUIET._replace(busy=True)], look_us=40_000)
+    world.pending = (CgroupId("/dying", 1),)
+    world.loop.turn()
+    world.loop.turn()
+    assert world.slept == [0, sleep_us]
+    world.early_us = 1000  # nor is a trigger heard out later than that
+    world.loop.turn()
+    world.early_us = 0
+    world.loop.turn()
+    assert world.slept[-1] == min(TICK, sleep_us) - 1000
+
+
 def test_who_wakes_us_while_tasks_stall_but_little_is_heard_out_later():
     mild = ALARM._replace(mild=True)
     world = World([mild, mild, mild, ALARM], look_us=20_000)
@@ -420,6 +434,33 @@ def test_a_machine_that_does_not_say_how_much_is_available():
     world.loop.turn()
     assert world.slept == [0, UNKNOWN_US]
     assert world.told[1][0] == "trouble"
+
+
+def test_a_beat_that_fails_in_an_alarm_is_tried_again_at_once_and_told_once():
+    world = World([ALARM])
+    world.loop.turn()
+    beaten, world.beaten = world.beaten, None
+    world.loop.turn()
+    world.beaten = beaten
+    world.loop.turn()
+    assert world.looks == ["look"] * 2
+    assert world.slept == [0, TICK, SHORTEST_US]
+    assert [told[0] for told in world.told].count("trouble") == 1
+
+
+def test_who_says_nothing_for_long_is_asked_less_and_less_often():
+    world = World([ALARM])
+    world.loop.turn()
+    beaten, world.beaten = world.beaten, None
+    for _ in range(8):
+        world.loop.turn()
+    assert world.slept[2:] == [50_000, 100_000, 200_000, 400_000, 800_000, UNKNOWN_US, UNKNOWN_US]
+    world.beaten = beaten
+    world.loop.turn()
+    world.beaten = None
+    world.loop.turn()
+    world.loop.turn()
+    assert world.slept[-1] == SHORTEST_US
 
 
 def test_a_look_that_fails_is_told_and_not_the_end():

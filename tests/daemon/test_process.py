@@ -335,11 +335,17 @@ def test_a_reader_of_policies_that_dies_is_one_sentence(monkeypatch, tmp_path):
         policies.read(None)
 
 
-@pytest.mark.parametrize("text", ['{"foo": 1}', '[{"foo": 1}]'])
-def test_what_nobody_can_read_is_said_to_be_that(tmp_path, text):
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('{"foo": 1}', "and nothing in it says whose policy"),
+        ('[{"foo": 1}]', "but a list, and no tool's"),
+    ],
+)
+def test_what_nobody_can_read_is_said_to_be_that(tmp_path, text, said):
     typo = tmp_path / "typo.json"
     typo.write_text(text)
-    with pytest.raises(InputError, match=f"^{re.escape(str(typo))}: is JSON, and nothing in it says whose"):
+    with pytest.raises(InputError, match=f"^{re.escape(str(typo))}: is JSON, {said}"):
         policies.read(str(typo))
 
 

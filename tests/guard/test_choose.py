@@ -33,6 +33,18 @@ MACHINE = (
 )
 
 
+@pytest.mark.parametrize(
+    "choice",
+    [by("size", units="recursive"), by("size", weights=(Weight("size"), Weight("swap")))],
+    ids=["units", "weights"],
+)
+def test_where_all_are_to_be_looked_into_nobody_is_twice(monkeypatch, choice):
+    made = []
+    monkeypatch.setattr(choose, "Judge", lambda *about: made.append(about) or judge.Judge(*about))
+    assert choose.considered(choice, seen(*MACHINE), Guarded())
+    assert len(made) == 1
+
+
 def test_units():
     view = seen(*MACHINE)
     assert chosen(by("size"), view) == "/system.slice/db.service"

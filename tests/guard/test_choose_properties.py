@@ -192,12 +192,12 @@ def test_pruning_never_changes_the_choice(view, choice, guarded):
 
 
 def _unpruned(choice, view, guarded):
-    saved = choose._Chooser.prunes
-    choose._Chooser.prunes = lambda _: False
+    saved = choose._prunes
+    choose._prunes = lambda _: False
     try:
         return chosen(choice, view, guarded)
     finally:
-        choose._Chooser.prunes = saved
+        choose._prunes = saved
 
 
 @settings(max_examples=150, deadline=None)

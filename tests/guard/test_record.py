@@ -36,3 +36,12 @@ def test_it_is_like_the_tuple_in_whose_place_it_stands():
     assert found == considered()
     assert found != (FIRST,)
     assert (hash(found), repr(found)) == (hash(plain), repr(plain))
+
+
+def test_nobody_is_asked_for_what_is_told_without():
+    asked = []
+    found = considered(asked)
+    assert found == found  # noqa: PLR0124 - that is the question
+    assert found != [FIRST, NEXT, REST]
+    assert found != "all"
+    assert asked == []

@@ -175,6 +175,12 @@ def test_links_are_not_followed(directory, tmp_path):
     assert aim.read_text() == "precious"
 
 
+def test_a_pipe_is_no_journal(directory):
+    os.mkfifo(f"{directory}/undo")
+    with pytest.raises(InputError, match=r"undo: is no plain file; remove it$"):
+        Journal(directory, boot=BOOT)
+
+
 def test_the_lock_is_free_after_close(directory):
     Journal(directory, boot=BOOT).close()
     with open(f"{directory}/lock", "rb") as file:
@@ -234,7 +240,7 @@ def test_find_names_the_change_of_a_kind(directory):
 NAMES = st.binary(min_size=1, max_size=40).filter(lambda name: b"\0" not in name).map(os.fsdecode)
 
 
-@given(NAMES, st.integers(0, 1 << 64), st.sampled_from(["", "max", "4096"]))
+@given(NAMES, st.integers(0, 1 << 64), st.sampled_from(["0", "max", "4096"]))
 def test_a_line_gives_back_its_entry_whatever_the_cgroup_is_called(name, inode, was):
     entry = undo.Entry(3, undo.HIGH, CgroupId("/" + name, inode), was, "8192")
     line = undo.line(entry)
@@ -248,6 +254,45 @@ def test_anything_can_be_read(data):
     assert found.damaged <= data.count(b"\n") + 1
 
 
-def test_a_line_with_a_good_sum_and_no_sense_is_damaged():
-    body = b"1 explode 2 /x - -"
-    assert undo.read(b"%08x %s\n" % (crc32(body), body)).damaged == 1
+HUGE = b"9" * 5000
+"""More digits than Python takes."""
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"1 explode 2 /x - -",
+        b"1 high 2 /x max",
+        b"1 high 2 /x - 4096",  # "nothing" would be written as 0, and the cgroup reclaimed to its end
+        b"1 high 2 /x max some",
+        b"1 high 2 /x max -1",
+        b"1 freeze 2 /x 1 1",
+        b"1 freeze 2 /x - 2",
+        b"1 freeze 2 x - 1",
+        b"1 freeze 2 /x\\000y - 1",
+        b"1 freeze 2 /x\xff - 1",
+        "1 freeze 2 /\N{EURO SIGN} - 1".encode(),
+        "\N{SUPERSCRIPT TWO} freeze 2 /x - 1".encode(),
+        b"one freeze 2 /x - 1",
+        b"1 freeze two /x - 1",
+        b"%b freeze 2 /x - 1" % HUGE,
+        b"1 freeze %b /x - 1" % HUGE,
+        b"1 high 2 /x %b max" % HUGE,
+        b"2 done %b - - -" % HUGE,
+        b"2 done one - - -",
+        b"1 stop 2 init - -",
+        b"1 stop 2 -1 - -",
+        b"1 hook 2 99999999999 - -",  # no pid_t
+        b"1 hook 2 7 max -",
+    ],
+    ids=lambda body: ascii(body[:30]),
+)
+def test_a_line_with_a_good_sum_and_no_sense_is_damaged_and_nothing_else_is(body):
+    kept = undo.Entry(7, undo.FREEZE, WEB, "", "1")
+    assert undo.read(b"%08x %s\n" % (crc32(body), body) + undo.line(kept)) == undo.Read({7: kept}, 7, 1)
+
+
+@given(st.lists(st.one_of(st.sampled_from(["high", "stop", "done", "/x", "-", "7", "max"]), st.text())))
+def test_any_words_with_a_good_sum_can_be_read(words):
+    body = " ".join(words).replace("\n", "").encode("utf-8", "surrogatepass")
+    assert undo.read(b"%08x %s\n" % (crc32(body), body)).damaged <= 1

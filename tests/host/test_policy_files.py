@@ -114,6 +114,30 @@ def test_only_plain_files(folder):
         read_text("/dev/null")
 
 
+def test_a_link_to_nothing_is_called_that(folder):
+    for name in ("policy.d/50-e.toml", "other.toml"):
+        (folder / name).symlink_to("none.toml")
+        aim = str(folder if "/" in name else folder / name)
+        with pytest.raises(
+            InputError, match=r"No such file .*; it is a link to none.toml, which is not there$"
+        ):
+            read_policy(aim)
+
+
+@pytest.mark.parametrize("aim", ["policy.toml", "/nowhere/at/all"])
+def test_drop_ins_that_are_no_folder_are_not_passed_over(folder, aim):
+    (folder / "policy.d").rename(folder / "old")
+    (folder / "policy.d").symlink_to(aim)
+    with pytest.raises(InputError, match=r"policy.d: is no folder; make it one, of drop-ins, or remove it$"):
+        read_policy(str(folder))
+    assert len(read_policy(f"{folder}/policy.toml").texts) == 1  # beside a file it is anybody's
+
+
+def test_what_cannot_be_read_to_its_end_is_named():
+    with pytest.raises(InputError, match=r"^/proc/self/mem: cannot be read: Input/output error$"):
+        read_text("/proc/self/mem")
+
+
 def test_sizes(folder, monkeypatch):
     monkeypatch.setattr(policy_files, "MOST_FILES", 2)
     with pytest.raises(InputError, match=r"policy.d: holds 3 files; a policy has at most 2"):

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import os
+import re
+from typing import TYPE_CHECKING, Final
 
 from memwarden.cli import common, policy
 from memwarden.errors import InputError
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Sequence
 
     from memwarden.guard.ir import Policy
 
@@ -21,6 +24,8 @@ Several files are one policy: the first is the main file, the others are its
 drop-ins. Of a folder all files are taken that are a tool's. What cannot be
 expressed is named in the policy's notes and on standard error.
 """
+_OURS: Final = re.compile(r"^[ \t]*\[\[?[ \t]*(guard|preferences|protect|rule)[ \t]*[].]", re.MULTILINE)
+"""A section of ours; that of systemd-oomd is ``[Rule]``."""
 KINDS = ("oomd", "systemd-oomd", "earlyoom", "nohang", "plain")
 
 
@@ -45,8 +50,8 @@ def run(args: argparse.Namespace) -> int:
     from memwarden.guard import foreign
     from memwarden.guard.policy.render import render
 
-    texts = policy.texts_of(*args.files)
-    found = foreign.load(args.kind or _kind(texts, args.files[0]), texts, bug_compatible=args.bug_compatible)
+    texts = _texts(args.files)
+    found = foreign.load(args.kind or _kind(texts), texts, bug_compatible=args.bug_compatible)
     toml = render(found)
     _same(found, toml)
     for note in found.notes:
@@ -60,11 +65,35 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _kind(texts: dict[str, str], first: str) -> str:
+def _texts(paths: Sequence[str]) -> dict[str, str]:
+    """The text of each file by its name. Raises :class:`InputError` where one is a policy of ours."""
+    from memwarden.host.policy_files import BUILT_IN, is_ours
+
+    texts: dict[str, str] = {}
+    for path in paths:
+        ours = path == BUILT_IN or (os.path.isdir(path) and is_ours(path))
+        found = {} if ours else policy.texts_of(path)
+        if ours or any(_OURS.search(text) for text in found.values()):
+            raise InputError(
+                f"{path}: is a policy of memwarden already; memwarden policy show prints it as a whole"
+            )
+        if not found:
+            raise InputError(
+                f"{path}: no file in this folder says whose policy it is; name the files, with --from TOOL"
+            )
+        texts |= found
+    return texts
+
+
+def _kind(texts: dict[str, str]) -> str:
     """Whose policy the first text that says so is."""
+    from memwarden.daemon import reading
+
     for _, kind in policy.tools_of(texts):
         return kind
-    raise InputError(f"{next(iter(texts), first)}: nothing says whose policy this is; say it with --from")
+    for one in texts.items():
+        reading.of_no_policy(*one)
+    raise InputError(f"{next(iter(texts))}: nothing says whose policy this is; say it with --from")
 
 
 def _same(found: Policy, toml: str) -> None:

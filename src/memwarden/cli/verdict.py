@@ -66,10 +66,7 @@ def _another(
             reading.of_no_policy(name, text)
             return files.name, problems, UNUSED
         if name.endswith(".toml"):
-            why = (
-                f"is a policy of {tool}, and .toml is for ours; memwarden policy convert makes it one of ours"
-            )
-            return files.name, (Problem(Origin(name), why),), UNUSED
+            return files.name, (Problem(Origin(name), reading.another(tool)),), UNUSED
         found = foreign.load(tool, dict(files.texts))
     except InputError as error:
         return files.name, (_problem(str(error), name),), UNUSED

@@ -59,8 +59,10 @@ def open_recording(path: str) -> Recording:
     if flight_blocks.is_flight(first):
         return Recording(name, "flight", _flight(first, chunks, name, notes), notes)
     reader = ChunkReader(_again(first, chunks))
+    if not first:
+        raise InputError(f"{name}: is empty; record or copy it again")
     head = first.partition(b"\n")[0]
-    if head.count(b",") < LEAST_COMMAS:
+    if max(map(head.count, signals.PARTED)) < LEAST_COMMAS:
         raise InputError(
             f"{name}: is neither a recording of memwarden record --interval, nor of a flight recorder, nor "
             f"CSV whose first line is {signals.HEADER}"

@@ -43,6 +43,8 @@ COLUMNS: Final = (
     "psi_full_avg10",
 )
 HEADER: Final = ",".join(COLUMNS)
+PARTED: Final = {b",": "commas", b";": "semicolons", b"\t": "tabs"}
+"""How programs part columns; only the first is read."""
 LONGEST_DIGITS: Final = 24
 MOST: Final = 4e12
 """Seconds, or MiB: as many microseconds, or bytes, fit 64 bits."""
@@ -88,6 +90,9 @@ def _check_header(line: str, where: str) -> None:
         return
     if line.startswith("\ufeff"):
         raise InputError(f"{where}: begins with a byte order mark; save the file as UTF-8 without one")
+    for sign, named in PARTED.items():
+        if line.replace(sign.decode(), ",") == HEADER:
+            raise InputError(f"{where}: the columns are parted by {named}; save the file with commas")
     raise InputError(f"{where}: the header is {line[:80]!r}; it has to be exactly {HEADER}")
 
 

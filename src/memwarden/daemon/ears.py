@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 QUIET_US: Final = SECOND_US
 """How long a memory.events file is not listened to after it spoke."""
+LONGEST_MS: Final = (1 << 31) - 1
+"""What ``poll`` can wait for, an ``int``."""
 SILENT: Final = Heard(silent=True)
 GONE: Final = select.POLLNVAL | select.POLLHUP
 DEAF: Final = 16
@@ -127,13 +129,16 @@ class Ears:
         self.listen(log.fileno(), heard)
 
     def wait(self, timeout_us: int) -> Heard:
-        """Wait for something, or for the time; rounded up to milliseconds, as poll counts."""
+        """Wait for something, or for the time; rounded up to milliseconds, as poll counts.
+
+        A time that is longer than poll can wait is over earlier: nobody waits for a month.
+        """
         if self._quiet:
             now_us = self._clock.monotonic_us()
             for fd in [fd for fd, until_us in self._quiet.items() if until_us <= now_us]:
                 del self._quiet[fd]
                 self._poll.register(fd, select.POLLPRI)
-        ready = self._poll.poll(-(-timeout_us // 1000))
+        ready = self._poll.poll(min(-(-timeout_us // 1000), LONGEST_MS))
         if not ready:
             return SILENT
         signalled = stop = reload = False

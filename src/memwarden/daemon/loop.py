@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from memwarden.errors import MemwardenError
-from memwarden.guard.pulse import LATE_US
+from memwarden.guard.pulse import LATE_US, SHORTEST_US
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 NOBODY: Final[frozenset[str]] = frozenset()
 UNKNOWN_US: Final = 1_000_000
-"""How long to sleep when the machine does not say how much memory is available."""
+"""How long to sleep while the machine does not say how much memory is available."""
 
 GREED: Final = 15
 """Sleep at least so many times as long as a look took."""
@@ -159,6 +159,8 @@ class Loop:
         self.follower = follower
         self.haste = haste
         self._sleep_us = 0
+        self._again_us = UNKNOWN_US
+        """How long to sleep after a beat that cannot be read: the longer, the more of them cannot."""
         self._rest_us = self._pace_us = self._looked_us = 0
         """How long after a look there is no other: while tasks stall but little, and in any trouble."""
         self._napping = False
@@ -186,7 +188,8 @@ class Loop:
             self._memory.ended(decision_id, outcome)
         beat = self._beats.read(late_us=late_us, signalled=heard.signalled)
         if beat is None:
-            self._sleep_us = UNKNOWN_US
+            # Most likely it says so the next time, which in an alarm may not be late.
+            self._sleep_us, self._again_us = self._again_us, min(2 * self._again_us, UNKNOWN_US)
             self._memory.trouble("the machine does not say how much memory is available")
             return heard
         if self._beats.blind and not self._blind:
@@ -195,6 +198,7 @@ class Loop:
         reply = self._pulse.feel(beat)
         self._memory.beat(beat, reply)
         self._sleep_us = reply.sleep_us
+        self._again_us = SHORTEST_US if reply.alarm else UNKNOWN_US
         steady, due = self.engine.policy.steady, self.follower.due(beat.now_us)
         wanted = reply.sweep or self._busy or due or steady or bool(self.engine.changed)
         # Triggers go on firing where tasks stall a little all the time, as beside a backup.
@@ -267,16 +271,20 @@ class Loop:
 
         A shortage is often a shortage of CPU too, so that looking takes at most a 16th of one, and a 160th
         while memory is not filling: beside a backup tasks stall for hours, and what is guarded should not
-        have it in its 99th percentile. Not so when memory ends sooner than that lets us look again. Whoever
-        is to die is gone in half a second, mostly, and the next one may have to wait for it.
+        have it in its 99th percentile. Whoever is to die is gone in half a second, mostly, and the next one
+        may have to wait for it: that is looked for at each tick. Nothing of this holds when memory ends
+        sooner than it lets us look again.
         """
         if self.engine.pending:
-            return max(step.sleep_us, GREED * self._took_us)
+            wanted = 0
+        elif reply.lasts_us is None:
+            wanted = min(PATIENCE * self._took_us, LONGEST_REST_US)
+        else:
+            wanted = min(reply.lasts_us // LOOKS, LONGEST_TICK_US)
+        rest_us = max(wanted, step.sleep_us, GREED * self._took_us)
         if reply.lasts_us is None:
-            rest_us = max(min(PATIENCE * self._took_us, LONGEST_REST_US), GREED * self._took_us)
-            return max(step.sleep_us, rest_us)
-        wanted = max(step.sleep_us, min(reply.lasts_us // LOOKS, LONGEST_TICK_US))
-        return min(max(wanted, GREED * self._took_us), max(reply.lasts_us // 2, step.sleep_us // 2))
+            return rest_us
+        return min(rest_us, max(reply.lasts_us // 2, step.sleep_us // 2))
 
     def _step(self, snapshot: Snapshot, reply: Reply, late_us: int, known: frozenset[str]) -> Step:
         self._memory.seen(snapshot)

@@ -20,7 +20,7 @@ from memwarden.errors import InputError, MemwardenError
 from memwarden.guard import foreign
 from memwarden.guard.flat import flatten
 from memwarden.guard.policy import load
-from memwarden.host import policy_files
+from memwarden.host import plain_json, policy_files
 from memwarden.words.document import Text
 
 if TYPE_CHECKING:
@@ -52,11 +52,31 @@ def of_no_policy(name: str, text: str) -> None:
     """Raise :class:`InputError` where a text is plainly something else, which TOML's error would not say."""
     if text.startswith((signals.HEADER, rootar.MAGIC.decode())):
         raise InputError(f"{name}: is a recording and no policy; memwarden policy replay takes it after one")
-    if text.lstrip().startswith(("{", "[{")):
+    if text.lstrip().startswith("{"):
+        tool = foreign.recognise(name, text)
+        if tool is not None:
+            raise InputError(f"{name}: {another(tool)}")
         raise InputError(
             f"{name}: is JSON, and nothing in it says whose policy it is; memwarden policy convert --from "
             "TOOL takes it as that tool's"
         )
+    if _is_list(text):
+        raise InputError(
+            f"{name}: is JSON, but a list, and no tool's policy is one; an object in braces may be"
+        )
+
+
+def another(tool: str) -> str:
+    """Why the guard does not take a file that has a name of ours and is another tool's."""
+    return f"is a policy of {tool}, and .toml is for ours; memwarden policy convert makes it one of ours"
+
+
+def _is_list(text: str) -> bool:
+    """Whether this is a list of JSON, or begins like one: TOML has brackets at its beginning, too."""
+    try:
+        return isinstance(plain_json.loads(text), list)
+    except (ValueError, RecursionError):
+        return "".join(text.split(None, 2)[:2]).startswith("[{")
 
 
 def answer(where: str | None, *, bug_compatible: bool) -> bytes:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias, cast
 
 from memwarden.guard.globs import EVERYTHING
 from memwarden.guard.judge import Judge, Unit, of_processes, shown
+from memwarden.guard.rankings import KEYS
 from memwarden.guard.record import Considered
 from memwarden.state.cgroup import ancestry, parent_path
 from memwarden.state.intents import CgroupId
@@ -54,9 +55,9 @@ def considered(
     choice: Choice, view: View, guarded: Guarded, *, failed: frozenset[Target] = frozenset()
 ) -> tuple[Candidate, ...]:
     """The same as :func:`order`, where the chosen one is known before the others are looked into."""
-    chooser = _Chooser(choice, view, guarded, failed)
-    if choice.units != "leaf" or not chooser.prunes():
+    if choice.units != "leaf" or not _prunes(choice):
         return order(choice, view, guarded, failed=failed)
+    chooser = _Chooser(choice, view, guarded, failed)
     chooser.choose("first")
     if not chooser.killable:
         return order(choice, view, guarded, failed=failed)
@@ -103,6 +104,12 @@ def refusal(choice: Choice, view: View, guarded: Guarded, target: Target) -> str
     return unit.why_not
 
 
+def _prunes(choice: Choice) -> bool:
+    """Whether a parent's figure says enough about its children's."""
+    weights = choice.ranking.weights
+    return len(weights) == 1 and KEYS[weights[0].key].bound is not None
+
+
 class _Chooser:
     """One choice being made: ``killable`` in order, ``refused``, and what was ``pruned``."""
 
@@ -127,7 +134,7 @@ class _Chooser:
             self.flat([Unit(cgroup) for cgroup in self.view.matches(self.choice.cgroups)])
         elif units == "recursive":
             self.recursive()
-        elif self.prunes():
+        elif _prunes(self.choice):
             self.leaves_from_the_top(whom)
         else:
             self.flat([Unit(cgroup) for cgroup in self.leaves()])
@@ -252,10 +259,6 @@ class _Chooser:
         return self.shape.sizes[cgroup.path]
 
     # Top down.
-
-    def prunes(self) -> bool:
-        """Whether a parent's figure says enough about its children's."""
-        return len(self.choice.ranking.weights) == 1 and self.judge.key.bound is not None
 
     def leaves_from_the_top(self, whom: Whom) -> None:
         """Go into what could hold the most, until nothing could hold more than the best that was found."""

@@ -79,7 +79,9 @@ class Considered(Sequence[Candidate]):
         return self.settle()[place]
 
     def __eq__(self, other: object) -> bool:
-        return self.settle() == (other.settle() if isinstance(other, Considered) else other)
+        if not isinstance(other, Considered | tuple):
+            return NotImplemented  # and nobody is asked for that
+        return self is other or self.settle() == (*other,)
 
     def __hash__(self) -> int:
         return hash(self.settle())

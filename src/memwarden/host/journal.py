@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+from stat import S_ISREG
 from typing import TYPE_CHECKING, Final
 
 from memwarden.errors import InputError
@@ -48,9 +49,13 @@ class Journal:
     def _open(self, name: str, flags: int) -> int:
         flags |= os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
         try:
-            return os.open(name, flags, 0o600, dir_fd=self._directory_fd)
+            fd = os.open(name, flags, 0o600, dir_fd=self._directory_fd)
         except OSError as error:
             raise InputError(f"{self.directory}/{name}: cannot be opened: {error.strerror}") from None
+        if not S_ISREG(os.fstat(fd).st_mode):
+            os.close(fd)
+            raise InputError(f"{self.directory}/{name}: is no plain file; remove it")
+        return fd
 
     def _take_lock(self) -> int:
         fd = self._open(LOCK, os.O_RDWR | os.O_CREAT)

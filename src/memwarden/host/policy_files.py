@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 FOLDER: Final = "/etc/memwarden"
 MAIN: Final = "policy.toml"
+DROP_INS: Final = "policy.d"
 BUILT_IN: Final = "default"
 STDIN: Final = "-"
 LARGEST_BYTES: Final = 1 << 20
@@ -56,7 +57,9 @@ def read_policy(where: str | None = None) -> PolicyFiles:
         texts = _of_folder(where, notes)
     else:
         stem, _ = os.path.splitext(where)
-        texts = [_read(where, None, notes), *_drop_ins(f"{stem}.d", os.path.dirname(where) or ".", notes)]
+        texts = [_read(where, None, notes)]
+        if os.path.isdir(f"{stem}.d"):
+            texts += _drop_ins(f"{stem}.d", os.path.dirname(where) or ".", notes)
     return PolicyFiles(where, tuple(texts), tuple(notes))
 
 
@@ -101,7 +104,7 @@ def _all_of(folder: str) -> list[str]:
 
 def _names_of(folder: str) -> list[str]:
     try:
-        return [name for name in os.listdir(folder) if name in (MAIN, "policy.d")]
+        return [name for name in os.listdir(folder) if name in (MAIN, DROP_INS)]
     except FileNotFoundError:
         return []
     except OSError as error:
@@ -116,14 +119,15 @@ def _of_folder(folder: str, notes: list[tuple[str, str]]) -> Iterable[tuple[str,
         )
     _note_mode(os.stat(folder).st_mode, folder, notes)
     yield _read(f"{folder}/{MAIN}", folder, notes) if MAIN in names else _built_in()
-    yield from _drop_ins(f"{folder}/policy.d", folder, notes)
+    if DROP_INS in names:
+        yield from _drop_ins(f"{folder}/{DROP_INS}", folder, notes)
 
 
 def _drop_ins(folder: str, base: str, notes: list[tuple[str, str]]) -> Iterable[tuple[str, str]]:
     try:
         names = sorted(name for name in os.listdir(folder) if not name.startswith("."))
     except (FileNotFoundError, NotADirectoryError):
-        return
+        raise InputError(f"{folder}: is no folder; make it one, of drop-ins, or remove it") from None
     except OSError as error:
         raise InputError(f"{folder}: cannot be read: {error.strerror}; try with sudo") from error
     if len(names) > MOST_FILES:
@@ -151,6 +155,8 @@ def _read(path: str, base: str | None, notes: list[tuple[str, str]]) -> tuple[st
         fd = os.open(real, files.FILE_FLAGS)
     except OSError as error:
         hint = "" if "/" in path or error.errno != ENOENT else f'; "{BUILT_IN}" names the built-in policy'
+        if error.errno == ENOENT and os.path.islink(path):
+            hint = f"; it is a link to {os.readlink(path)}, which is not there"
         raise InputError(f"{path}: cannot be opened: {error.strerror}{hint}") from error
     try:
         mode = os.fstat(fd).st_mode
@@ -166,8 +172,11 @@ def _read(path: str, base: str | None, notes: list[tuple[str, str]]) -> tuple[st
 
 def _text(fd: int, name: str) -> str:
     data = b""
-    while len(data) <= LARGEST_BYTES and (chunk := os.read(fd, files.CHUNK)):
-        data += chunk
+    try:
+        while len(data) <= LARGEST_BYTES and (chunk := os.read(fd, files.CHUNK)):
+            data += chunk
+    except OSError as error:
+        raise InputError(f"{name}: cannot be read: {error.strerror}") from error
     if len(data) > LARGEST_BYTES:
         raise InputError(f"{name}: is larger than {LARGEST_BYTES >> 20} MiB; that is no policy")
     try:

@@ -31,6 +31,12 @@ KINDS: Final = (HIGH, FREEZE, STOP, HOOK)
 DONE: Final = "done"
 FILES: Final = {HIGH: "memory.high", FREEZE: "cgroup.freeze"}
 _NOTHING: Final = "-"
+NUMBERS: Final = 10**18
+"""No entry has a greater number: so many are not written in the time that a machine runs."""
+IDENTITIES: Final = 1 << 64
+"""No inode is greater, no start time and no limit."""
+PIDS: Final = (1 << 31) - 1
+"""The greatest ``pid_t``, which is what the kernel can be asked for."""
 
 
 class Entry(NamedTuple):
@@ -108,43 +114,63 @@ class Read(NamedTuple):
 def read(data: bytes) -> Read:
     """The entries of a journal without its header. A line with a wrong sum is counted and left out.
 
-    The torn last line of a writer that was killed is one of them: what it announced had not happened.
+    The torn last line of a writer that was killed is one of them: what it announced had not happened. So is
+    a line with a right sum that this guard would not have written: it is known of nobody what that was for.
     """
     entries: dict[int, Entry] = {}
     last = damaged = 0
     for one in data.split(b"\n"):
         if not one:
             continue
-        words = _words(one)
-        if words is None:
+        try:
+            words = _words(one)
+            number = _number(words[0], NUMBERS)
+            if words[1] == DONE:
+                entries.pop(_number(words[2], NUMBERS), None)
+            else:
+                entries[number] = _entry(number, words)
+        except ValueError:
             damaged += 1
-            continue
-        last = max(last, int(words[0]))
-        if words[1] == DONE:
-            entries.pop(int(words[2]), None)
         else:
-            entry = _entry(words)
-            entries[entry.number] = entry
+            last = max(last, number)
     return Read(entries, last, damaged)
 
 
-def _words(one: bytes) -> list[str] | None:
+def _words(one: bytes) -> list[str]:
+    """The six words of a line; raises ``ValueError``, as all below does, for what we have not written."""
     given, _, body = one.partition(b" ")
-    if given != b"%08x" % crc32(body):
-        return None
-    words = body.decode().split(" ")
-    known = len(words) == 6 and words[1] in (*KINDS, DONE) and words[0].isdecimal() and words[2].isdecimal()
-    return words if known else None
+    words = body.decode("ascii").split(" ")
+    if given != b"%08x" % crc32(body) or len(words) != 6:
+        raise ValueError
+    return words
 
 
-def _entry(words: list[str]) -> Entry:
-    number, kind, identity, where, was, now = words
+def _entry(number: int, words: list[str]) -> Entry:
+    _, kind, identity, where, was, now = words
     target: Target
-    if kind in (HIGH, FREEZE):
-        target = CgroupId(os.fsdecode(unescape(where).encode("latin-1")), int(identity))
+    if kind in FILES:
+        path = os.fsdecode(unescape(where).encode("latin-1"))
+        if not path.startswith("/") or "\0" in path:
+            raise ValueError
+        target = CgroupId(path, _number(identity, IDENTITIES))
+    elif kind in KINDS:
+        target = ProcessId(_number(where, PIDS), _number(identity, IDENTITIES))
     else:
-        target = ProcessId(int(where), int(identity))
-    return Entry(int(number), kind, target, "" if was == _NOTHING else was, "" if now == _NOTHING else now)
+        raise ValueError
+    if kind == HIGH:
+        for limit in (was, now):
+            if limit != "max":
+                _number(limit, IDENTITIES)
+        return Entry(number, kind, target, was, now)
+    if was != _NOTHING or now not in (_NOTHING, "1"):
+        raise ValueError
+    return Entry(number, kind, target, now="" if now == _NOTHING else now)
+
+
+def _number(word: str, most: int) -> int:
+    if not word.isdecimal() or len(word) > len(str(most)) or int(word) > most:
+        raise ValueError
+    return int(word)
 
 
 def _escape(path: str) -> str:

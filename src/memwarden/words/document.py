@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 AT_END: Final = " (at end of document)"
+TWICE_SET: Final = "Cannot overwrite a value"
 _TWICE: Final = re.compile(r"Cannot declare (\(.*\)) twice$")
 DEEPEST: Final = 32
 """Levels of tables and lists; far below what Python follows, and far above what anybody needs."""
@@ -58,6 +59,8 @@ def parse(text: Text, problems: list[Problem], sections: Iterable[str], *, what:
         if twice := _TWICE.match(said):
             names = ".".join(map(key, literal_eval(twice[1])))
             said = f"[{names}] stands twice; put both together"
+        if said == TWICE_SET:
+            said = "the key of this line has a value already; take one of them out"
         if not isinstance(error, tomllib.TOMLDecodeError):
             said, long = "a number has too many digits", _TOO_LONG.search(text.text)
             at = text.text.count("\n", 0, long.start()) + 1 if long else None

@@ -29,7 +29,11 @@ PER_SECOND: Final = {"/s": 1}
 CENTI_PERCENT: Final = {"%": 100}
 PPM: Final = {"%": 10_000}
 
-_QUANTITY: Final = re.compile(r"\s*(-?\d{1,20})(?:\.(\d{1,20}))?\s*([^\s\d.].*?)?\s*", re.ASCII)
+MOST: Final = (1 << 63) - 1
+"""Of the smallest unit: what a counter of 64 bits holds."""
+DIGITS: Final = 20
+"""Nobody needs more, before the point or behind it."""
+_QUANTITY: Final = re.compile(r"\s*(-?\d+)(?:\.(\d+))?\s*([^\s\d.].*?)?\s*", re.ASCII)
 _MEANT: Final = {
     "K": "KiB", "M": "MiB", "G": "GiB", "T": "TiB", "k": "KiB", "KB": "KiB (1024) or kB (1000)",
     "m": "min or ms", "sec": "s", "secs": "s", "second": "s", "seconds": "s", "minutes": "min",
@@ -59,7 +63,8 @@ def shown(value: object) -> str:
 def read(value: object, units: Mapping[str, int], example: str, *, signed: bool = False) -> int:
     """The quantity in its smallest unit.
 
-    Raises :class:`WrongError` where it is not text with a number and a unit, or finer than the smallest unit.
+    Raises :class:`WrongError` where it is not text with a number and a unit, or is finer than the smallest
+    unit or more than ``MOST``.
     """
     if isinstance(value, int | float) and not isinstance(value, bool):
         if value < 0 and not signed:  # with a unit it would be wrong, too
@@ -68,18 +73,22 @@ def read(value: object, units: Mapping[str, int], example: str, *, signed: bool 
     matched = _QUANTITY.fullmatch(value) if isinstance(value, str) else None
     if matched is None:
         raise WrongError(f'{shown(value)} is not a number with a unit; write it as "{example}"')
-    whole, fraction, unit = matched[1], matched[2] or "", matched[3]
+    whole, fraction, unit = matched[1], (matched[2] or "").rstrip("0"), matched[3]
     if whole.startswith("-") and not signed:
         raise WrongError(f'{shown(value)} is below zero; write it as "{example}"')
     if unit is None:
         raise WrongError(f'{shown(value)} has no unit; write it as "{example}"')
     if unit not in units:
-        meant = f"{unit}/s" if f"{unit}/s" in units else _MEANT.get(unit, "")
+        small = unit.lower()
+        meant = _MEANT.get(unit) or (small if small in units else _MEANT.get(small, ""))
+        meant = f"{unit}/s" if f"{unit}/s" in units else meant
         hint = f" (did you mean {meant}?)" if meant.split(" ")[0] in units else nearest(unit, units)
         raise WrongError(f"{shown(value)}: the unit is not one of {', '.join(units)}{hint}")
-    parts = int(whole + fraction) * units[unit]
+    if len(whole) > DIGITS or abs(int(whole)) * units[unit] > MOST:
+        raise WrongError(f'{shown(value)} is more than there can be; write it as "{example}"')
+    parts = int(whole + fraction[:DIGITS]) * units[unit]
     smallest = min(units, key=lambda name: units[name])
-    if parts % 10 ** len(fraction):
+    if len(fraction) > DIGITS or parts % 10 ** len(fraction):
         finest = "0.01 %" if units is CENTI_PERCENT else "0.0001 %" if units is PPM else f"1 {smallest}"
         raise WrongError(f"{shown(value)} is finer than {finest}; round it")
     return int(parts // 10 ** len(fraction))
