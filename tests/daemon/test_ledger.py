@@ -14,6 +14,7 @@ from memwarden.host.journald import Journald
 from memwarden.host.own_files import Lines, own_directory
 from memwarden.state.intents import Outcome
 from memwarden.testing.clock import ManualClock
+from tests.daemon.at_once import AtOnce
 from tests.guard.decisions import AT, BOOT, GONE, HOOK, KILL, KILLED, WITHHELD
 
 
@@ -29,8 +30,8 @@ def read(state):
 
 
 def keeper(state, clock=None, **options):
-    ledger = Ledger(boot=BOOT, lines=Lines(state[0], NAME), **options)
-    return Keeper(clock=clock or ManualClock(5_000_000, 1_000_000_000), ledger=ledger)
+    ledger = Ledger(boot=BOOT, writer=AtOnce(), lines=Lines(state[0], NAME), **options)
+    return Keeper(clock=clock or ManualClock(5_000_000, 1_000_000_000), writer=AtOnce(), ledger=ledger)
 
 
 def test_nothing_is_written_before_there_is_time(state):
@@ -98,8 +99,8 @@ def test_a_ledger_that_cannot_be_written_stops_nobody(state, tmp_path):
         receiver.bind(path)
         receiver.setblocking(False)
         journald = Journald(path)
-        ledger = Ledger(boot=BOOT, lines=Full(), journald=journald)
-        kept = Keeper(clock=ManualClock(), ledger=ledger)
+        ledger = Ledger(boot=BOOT, writer=AtOnce(), lines=Full(), journald=journald)
+        kept = Keeper(clock=ManualClock(), writer=AtOnce(), ledger=ledger)
         kept.decided(KILL, KILLED)
         kept.flush()
         kept.flush()
@@ -113,7 +114,7 @@ def test_a_ledger_that_cannot_be_written_stops_nobody(state, tmp_path):
 
 def test_the_kernels_log_gets_a_line_where_that_is_asked_for(tmp_path):
     read_fd, write_fd = os.pipe()
-    ledger = Ledger(boot=BOOT, kmsg_fd=write_fd)
+    ledger = Ledger(boot=BOOT, writer=AtOnce(), kmsg_fd=write_fd)
     ledger.decided(KILL, KILLED)
     ledger.flush()
     said = b"killed /system.slice/leak.service (memory ends: memory ends in 0.6 s at the earliest)"

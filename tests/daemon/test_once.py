@@ -12,6 +12,7 @@ from memwarden.state.cgroup import Cgroup
 from memwarden.state.intents import CgroupId, Kill, Outcome
 from memwarden.state.snapshot import Instant, Snapshot
 from memwarden.testing.clock import ManualClock
+from tests.daemon.at_once import AtOnce
 
 GIB = 1 << 30
 DOING = "guarding by the policy default, 8 rules"
@@ -19,7 +20,7 @@ DOING = "guarding by the policy default, 8 rules"
 
 @pytest.fixture
 def told():
-    return Aloud(clock=ManualClock(0, 0), ledger=Ledger(boot="b"))
+    return Aloud(clock=ManualClock(0, 0), writer=AtOnce(), ledger=Ledger(boot="b", writer=AtOnce()))
 
 
 def turn(told, alarm=""):

@@ -25,6 +25,7 @@ from memwarden.state.cgroup import Cgroup
 from memwarden.state.intents import ProcessId
 from memwarden.state.snapshot import Instant, Snapshot
 from memwarden.testing.clock import ManualClock
+from tests.daemon.at_once import AtOnce
 from tests.guard.decisions import BOOT, GONE, KILL, KILLED, NOTIFY, WITHHELD
 
 SIZE = 16 * BLOCK
@@ -52,7 +53,7 @@ def read(path):
 
 
 def test_what_was_seen_is_in_the_file_after_the_flush(state):
-    recorder = Recorder(Blocks(state[0], NAME, size=SIZE), size=SIZE)
+    recorder = Recorder(Blocks(state[0], NAME, size=SIZE), AtOnce(), size=SIZE)
     recorder.beat(BEAT, REPLY)
     recorder.look(look(1_000_001))
     assert read(state[1]) == []
@@ -70,23 +71,27 @@ def test_a_guard_that_is_killed_leaves_its_record_and_the_next_goes_on_behind_it
     program = f"""
 import os, signal
 from tests.daemon.test_recorder import *
-recorder = Recorder(Blocks(os.open({str(state[1])!r}, os.O_RDONLY), NAME, size=SIZE), size=SIZE)
+from memwarden.host.clock import SystemClock
+from memwarden.host.writer import Writer
+writer = Writer("", SystemClock())
+recorder = Recorder(Blocks(os.open({str(state[1])!r}, os.O_RDONLY), NAME, size=SIZE), writer, size=SIZE)
 for number in range(5):
     recorder.look(look(number, kills=number))
     recorder.flush()
+assert writer.wait(60_000_000)
 os.kill(os.getpid(), signal.SIGKILL)
 """
     done = subprocess.run([sys.executable, "-c", program], check=False)
     assert done.returncode == -signal.SIGKILL
     assert [one.instant.monotonic_us for one in read(state[1])] == [0, 1, 2, 3, 4]
-    again = Recorder(Blocks(state[0], NAME, size=SIZE), size=SIZE)
+    again = Recorder(Blocks(state[0], NAME, size=SIZE), AtOnce(), size=SIZE)
     again.look(look(9))
     again.close()
     assert [one.instant.monotonic_us for one in read(state[1])] == [0, 1, 2, 3, 4, 9]
 
 
 def test_the_ring_keeps_the_latest_and_its_size(state):
-    recorder = Recorder(Blocks(state[0], NAME, size=SIZE), size=SIZE)
+    recorder = Recorder(Blocks(state[0], NAME, size=SIZE), AtOnce(), size=SIZE)
     for number in range(9000):
         recorder.look(look(number, kills=number))
         recorder.flush()
@@ -103,7 +108,7 @@ def test_the_ring_keeps_the_latest_and_its_size(state):
 
 def test_what_cannot_be_kept_is_counted(state):
     blocks = Blocks(state[0], NAME, size=SIZE)
-    recorder = Recorder(blocks, size=SIZE)
+    recorder = Recorder(blocks, AtOnce(), size=SIZE)
     for number in range(WAITING + 2):
         recorder.look(look(number))
     assert recorder.dropped == 2
@@ -120,12 +125,18 @@ class Scene:
     def __init__(self, state, **options):
         self.path = state[1] / "incidents"
         self.clock = ManualClock(10_000_000, 1_795_669_821_000_000)
-        self.recorder = Recorder(Blocks(state[0], NAME, size=SIZE), size=SIZE)
+        self.recorder = Recorder(Blocks(state[0], NAME, size=SIZE), AtOnce(), size=SIZE)
         self.folders = Folders(state[0], "incidents", most=3)
-        incidents = Incidents(self.folders, self.recorder.latest, boot=BOOT, since_us=10_000_000, **options)
-        self.ledger = Ledger(boot=BOOT)
+        incidents = Incidents(
+            self.folders, self.recorder.latest, AtOnce(), boot=BOOT, since_us=10_000_000, **options
+        )
+        self.ledger = Ledger(boot=BOOT, writer=AtOnce())
         self.keeper = Keeper(
-            clock=self.clock, ledger=self.ledger, recorder=self.recorder, incidents=incidents
+            clock=self.clock,
+            writer=AtOnce(),
+            ledger=self.ledger,
+            recorder=self.recorder,
+            incidents=incidents,
         )
 
     def settle(self):
@@ -284,6 +295,7 @@ def test_an_incident_that_cannot_be_written_is_a_trouble(scene):
     scene.folders._fd = -1
     scene.keeper.result(GONE)
     scene.settle()
+    scene.keeper.flush()
     assert [*scene.keeper._told] == ["incident 20261126-051021-1 cannot be written: Bad file descriptor"]
 
 
@@ -292,18 +304,20 @@ def test_a_recorder_that_cannot_be_written_is_a_trouble(scene):
     scene.recorder._blocks._fd = -1
     scene.keeper.seen(look(1))
     scene.keeper.flush()
+    scene.keeper.flush()
     assert [*scene.keeper._told] == ["the flight recorder cannot be written: Bad file descriptor"]
 
 
 def test_without_a_wall_clock_incidents_are_in_order_of_boot_time(scene):
     incidents = scene.keeper._incidents
     incidents.result(GONE, Instant(5))
-    assert incidents.close(Instant(5)) == ""
+    incidents.close()
+    assert incidents.wrong == {}
     assert scene.folders.names() == ["boot-0000000000000005-1"]
 
 
 def test_without_a_disk_there_is_nothing_but_the_ledger():
-    keeper = Keeper(clock=ManualClock(), ledger=Ledger(boot=BOOT))
+    keeper = Keeper(clock=ManualClock(), writer=AtOnce(), ledger=Ledger(boot=BOOT, writer=AtOnce()))
     keeper.beat(BEAT, REPLY)
     keeper.seen(look(1))
     keeper.decided(KILL, KILLED)
@@ -317,4 +331,5 @@ def test_a_search_of_the_kernels_that_ended_without_a_death_is_forgotten(scene):
     scene.keeper.kernel_said(REPORT[0])
     scene.keeper.close()
     assert scene.documents() == []
-    assert scene.keeper._incidents.close(scene.clock.instant()) == ""
+    scene.keeper._incidents.close()
+    assert scene.documents() == []

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import time
 from typing import TYPE_CHECKING
@@ -407,6 +408,46 @@ def victim_in_the_kernel(group: Group, guard: Daemon) -> str:
     return stuck["message"]
 
 
+def state_frozen(group: Group, guard: Daemon) -> str:
+    """The file system below --state hangs: the guard says so, acts and answers, and forgets nothing."""
+    guard.state = f"/var/lib/{group.name}"  # on that disk, as nothing else of it is
+    words = 'even_without_need = true, within = "1s"'
+    guard.write(pressing(group.name, "kill", words, when=holding(group.name)))
+    try:
+        guard.start("--kmsg")
+        with frozen_disk():
+            assert wait_until(lambda: "have not taken a write for 5 s" in kernel_log()), kernel_log()
+            group.start(anon(32 * MIB))
+            begin = time.monotonic()
+            assert wait_until(lambda: not group.populated())
+            took = time.monotonic() - begin
+            assert guard.alive()
+            asked = guard.ask("dump")
+            assert asked["error"].endswith("do not answer"), asked
+            assert not guard.acts(), guard.ledger()
+        assert wait_until(lambda: kinds(guard.acts()) == ["kill"]), guard.ledger()
+        assert wait_until(lambda: any(one.endswith("take writes again") for one in guard.troubles()))
+        assert wait_until(lambda: f"{guard.state}/incidents/{asked['dump']}" in guard.incidents())
+        assert guard.status()["ledger_lost"] == 0
+        assert guard.stop() == 0, get(f"{guard.home}/errors")
+    finally:
+        shutil.rmtree(guard.state, ignore_errors=True)
+    return f"gone {took:.2f} s after it began"
+
+
+def kernel_log() -> str:
+    """All of it that is kept."""
+    found = b""
+    fd = os.open("/dev/kmsg", os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        while True:
+            found += os.read(fd, 8192)
+    except BlockingIOError:
+        return found.decode(errors="replace")
+    finally:
+        os.close(fd)
+
+
 def _results(guard: Daemon) -> list[dict]:
     return [one for one in guard.ledger() if one["schema"].startswith("memwarden.result/")]
 
@@ -434,5 +475,5 @@ CHECKS = (
     leak_is_killed, kernel_kill_is_kept, kernel_kill_while_paused, killed_while_throttling,
     killed_while_freezing, stopped_while_throttling, removed_before_the_kill, clock_steps,
     stopped_for_a_while, policy_emptied, pressure_file_disappears, pressed_cgroup_disappears, many_cgroups,
-    victim_in_the_kernel, two_guards,
+    victim_in_the_kernel, state_frozen, two_guards,
 )  # fmt: skip

@@ -3,6 +3,7 @@
 A death is a victim of ours that is gone, a count of the kernel's kills that rises (``oom_kill`` of
 memory.events and /proc/vmstat), or a report in the kernel's log. Deaths within a few seconds are one
 incident: a folder with ``incident.json``, the last minutes of the flight recorder, and the kernel's report.
+The writer's thread makes it, after the blocks of the recorder that were handed over before.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from memwarden.guard.record import Decision
     from memwarden.guard.victims import Result
     from memwarden.host.own_files import Folders
+    from memwarden.host.writer import Writer
     from memwarden.state.cgroup import Cgroup
     from memwarden.state.intents import Outcome
     from memwarden.state.snapshot import Instant, Snapshot
@@ -45,14 +47,25 @@ KILLS: Final = b"Killed process"
 
 
 class Incidents:
-    """Watches for deaths. ``latest`` gives the last bytes of the flight recorder, that many at most."""
+    """Watches for deaths. ``latest`` gives the last bytes of the flight recorder, that many at most.
+
+    ``wrong`` has what went wrong with incidents, by their names; whoever tells it takes it out.
+    """
 
     def __init__(
-        self, folders: Folders, latest: Callable[[int], Iterable[bytes]], *, boot: str, since_us: int
+        self,
+        folders: Folders,
+        latest: Callable[[int], Iterable[bytes]],
+        writer: Writer,
+        *,
+        boot: str,
+        since_us: int,
     ) -> None:
         """``since_us``: what the kernel's log said before, it had said before we came."""
         self._folders = folders
         self._latest = latest
+        self._writer = writer
+        self.wrong: dict[str, str] = {}
         self._boot = boot
         self._since_us = since_us
         self.dry = False
@@ -109,43 +122,44 @@ class Incidents:
         if KILLS in record and not any(one["by"] == "kernel" for one in self._deaths):
             self._died(now, by="kernel", cgroup=None)
 
-    def flush(self, now: Instant) -> str:
-        """Look for deaths, and write an incident that is over; what went wrong with that, if it did."""
+    def flush(self, now: Instant) -> None:
+        """Look for deaths, and hand over an incident that is over."""
         if self._seen is not None:
             self._compare(self._seen, now)
             self._seen = None
-        if self._began is None or now.monotonic_us - self._last_us < SETTLED_US:
-            return ""
-        return self.close(now)
+        if now.monotonic_us - self._last_us >= SETTLED_US:
+            self.close()
 
-    def close(self, now: Instant) -> str:
-        """Write what there is now."""
+    def close(self) -> None:
+        """Hand over what there is now."""
         if self._began is None:
-            return ""
+            return
         began, deaths, log = self._began, self._deaths, self._log
         self._began, self._deaths, self._log, self._log_size = None, [], [], 0
-        if not deaths:
-            return ""  # the kernel looked for a victim and found none, or did not need one any more
-        return self._put(began, deaths, log)[1]
+        if deaths:  # else the kernel looked for a victim and found none, or did not need one any more
+            self._put(began, deaths, log)
 
-    def dump(self, now: Instant) -> tuple[str, str]:
-        """Put the last minutes aside although nobody died: the name, and what went wrong with that."""
+    def dump(self, now: Instant) -> str:
+        """Put the last minutes aside although nobody died: the name."""
         return self._put(now, [], [])
 
-    def _put(self, began: Instant, deaths: list[dict[str, Any]], log: list[bytes]) -> tuple[str, str]:
+    def _put(self, began: Instant, deaths: list[dict[str, Any]], log: list[bytes]) -> str:
         self._count += 1
         key = f"{_stamp(began)}-{self._count}"
+        document = plain_json.dumps(self._document(key, began, deaths)).encode() + b"\n"
         files: list[tuple[str, Iterable[bytes]]] = [
-            ("incident.json", [plain_json.dumps(self._document(key, began, deaths)).encode() + b"\n"]),
+            ("incident.json", [document]),
             ("flight", self._latest(FLIGHT)),
         ]
         if log:
             files.append(("kernel.log", log))
-        try:
-            self._folders.add(key, files)
-        except OSError as error:
-            return key, f"incident {key} cannot be written: {error.strerror}"
-        return key, ""
+        self._writer.put(
+            lambda: self._folders.add(key, files),
+            len(document) + sum(map(len, log)),
+            lambda why: self.wrong.update({key: f"incident {key} cannot be written: {why}"}),
+        )
+        self._writer.wake()
+        return key
 
     def _document(self, key: str, began: Instant, deaths: list[dict[str, Any]]) -> dict[str, Any]:
         earliest = began.monotonic_us - BEFORE_US

@@ -2,7 +2,7 @@
 
 The file survives the guard and the boot. Systemd's journal is told the same with fields, the kernel's log
 with a line where that is asked for. Nothing is written while something is to be done: it waits in a queue,
-bounded, for :meth:`Ledger.flush`.
+bounded, for :meth:`Ledger.flush`, which leaves the file to the writer's thread.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from memwarden.guard.victims import Result
     from memwarden.host.journald import Journald
     from memwarden.host.own_files import Lines
+    from memwarden.host.writer import Writer
     from memwarden.state.intents import Outcome
     from memwarden.state.snapshot import Instant
 
@@ -34,12 +35,14 @@ class Ledger:
         self,
         *,
         boot: str,
+        writer: Writer,
         lines: Lines | None = None,
         journald: Journald | None = None,
         kmsg_fd: int | None = None,
         waiting: int = WAITING,
     ) -> None:
         self.boot = boot
+        self._writer = writer
         self._lines = lines
         self._journald = journald
         self._kmsg_fd = kmsg_fd
@@ -94,19 +97,17 @@ class Ledger:
             self.dropped += 1
 
     def flush(self) -> None:
-        """Write what waits. What cannot be written is counted; a guard goes on without its ledger."""
+        """Hand over what waits. What cannot be written is counted; a guard goes on without its ledger."""
         waiting, self._waiting = self._waiting, []
         for make in waiting:
             self._write(*make())
+        self._writer.wake()
 
     def _write(self, document: dict[str, Any], fields: dict[str, str]) -> None:
-        if self._lines is not None:
+        lines = self._lines
+        if lines is not None:
             line = plain_json.dumps(document, separators=(",", ":")).encode() + b"\n"
-            try:
-                self._lines.append(line)
-            except OSError as error:
-                self.lost += 1
-                self.error = f"{self._lines.name}: {error.strerror}"
+            self._writer.put(lambda: lines.append(line), len(line), self._failed)
         if self._journald is not None:
             self._journald.send(fields)
         if self._kmsg_fd is not None:
@@ -114,3 +115,7 @@ class Ledger:
                 kmsg.say(self._kmsg_fd, fields["MESSAGE"], int(fields["PRIORITY"]))
             except OSError:
                 self.lost += 1
+
+    def _failed(self, why: str) -> None:
+        self.lost += 1
+        self.error = f"{NAME}: {why}"

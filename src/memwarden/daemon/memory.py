@@ -1,15 +1,17 @@
 """What remembers: everything the loop tells goes to the ledger, the flight recorder and the incidents.
 
-Nothing is written to a disk while something is to be done: :meth:`Keeper.flush` is called at the end of each
-turn.
+Nothing is encoded while something is to be done: :meth:`Keeper.flush` is called at the end of each turn. It
+hands over what is to be written and waits for no disk: that is for the writer's thread.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from memwarden.daemon.saying import say_at_once
+from memwarden.host.writer import MOST_BYTES
 from memwarden.state.snapshot import Instant
-from memwarden.units import SECOND_US
+from memwarden.units import SECOND_US, size
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,12 +23,19 @@ if TYPE_CHECKING:
     from memwarden.guard.record import Decision
     from memwarden.guard.victims import Result
     from memwarden.host.clock import Clock
+    from memwarden.host.writer import Writer
     from memwarden.state.intents import Outcome
     from memwarden.state.snapshot import Snapshot
 
 AGAIN_US: Final = 60 * SECOND_US
 """The same trouble is not told again before."""
 TROUBLES: Final = 64
+STUCK_US: Final = 5 * SECOND_US
+"""A disk that has taken nothing for so long is told of."""
+ANSWER_US: Final = SECOND_US
+"""So long who asks for the last minutes waits for them; the loop waits as well."""
+CLOSE_US: Final = 2 * SECOND_US
+"""So long the end is put off for what waits."""
 
 
 class Keeper:
@@ -39,15 +48,20 @@ class Keeper:
         self,
         *,
         clock: Clock,
+        writer: Writer,
         ledger: Ledger,
         recorder: Recorder | None = None,
         incidents: Incidents | None = None,
     ) -> None:
         self._clock = clock
+        self._writer = writer
         self._ledger = ledger
         self._recorder = recorder
         self._incidents = incidents
         self._told: dict[str, int] = {}
+        self._dropped = self._lost = 0
+        """Entries of the ledger that were told of."""
+        self._stuck = False
 
     def pretend(self, dry: bool) -> None:
         """Whether what is decided is not really done: it is kept with that mark."""
@@ -105,7 +119,12 @@ class Keeper:
         if self._incidents is None or self._recorder is None:
             return "", "there is no flight recorder: its directory could not be used"
         self._recorder.flush()
-        return self._incidents.dump(self._now())
+        name = self._incidents.dump(self._now())
+        taken = self._writer.wait(0 if self._stuck else ANSWER_US)
+        wrong = self._incidents.wrong.pop(name, "")
+        if not (wrong or taken):
+            wrong = f"incident {name} is not written yet: the files below {self._writer.where} do not answer"
+        return name, wrong
 
     def counts(self) -> dict[str, int]:
         """What did not fit, or could not be written, since the start."""
@@ -117,31 +136,60 @@ class Keeper:
         }
 
     def flush(self) -> None:
-        """Nothing is urgent now: write what waits."""
-        dropped, lost = self._ledger.dropped, self._ledger.lost
+        """Nothing is urgent now: tell what became of what was handed over, and hand over what waits."""
+        self._writer.collect()
+        self._heed()
+        self._tell_failures()
         self._ledger.flush()
+        dropped, self._dropped = self._ledger.dropped - self._dropped, self._ledger.dropped
         if dropped:
             self.trouble(f"{dropped} entries of the ledger were dropped: too many at once")
-            self._ledger.dropped = 0
-        if self._ledger.lost > lost:
-            self.trouble(f"the ledger cannot be written: {self._ledger.error}")
         if self._recorder is not None:
             self._recorder.flush()
-            if self._recorder.error:
-                self.trouble(f"the flight recorder cannot be written: {self._recorder.error}")
-                self._recorder.error = ""
         if self._incidents is not None:
-            wrong = self._incidents.flush(self._now())
-            if wrong:
-                self.trouble(wrong)
+            self._incidents.flush(self._now())
+
+    def _tell_failures(self) -> None:
+        lost, self._lost = self._ledger.lost - self._lost, self._ledger.lost
+        if lost:
+            self.trouble(f"the ledger cannot be written: {self._ledger.error}")
+        if self._recorder is not None and self._recorder.error:
+            self.trouble(f"the flight recorder cannot be written: {self._recorder.error}")
+            self._recorder.error = ""
+        while self._incidents is not None and self._incidents.wrong:
+            self.trouble(self._incidents.wrong.popitem()[1])
+
+    def _heed(self) -> None:
+        """Whether the disk still takes what it is given; said where that disk is not needed, too."""
+        stuck_us = self._writer.stuck_us()
+        if stuck_us >= STUCK_US and not self._stuck:
+            self._stuck = True
+            self._say(
+                f"the files below {self._writer.where} have not taken a write for {STUCK_US // SECOND_US} s: "
+                f"what is to be written waits, {size(MOST_BYTES)} of it at most, and more is dropped"
+            )
+        elif self._stuck and not stuck_us:
+            self._stuck = False
+            self._say(f"the files below {self._writer.where} take writes again")
+
+    def _say(self, sentence: str) -> None:
+        self.trouble(sentence)
+        say_at_once(2, sentence)
 
     def close(self) -> None:
-        """Write everything, and close the files of the recorder."""
+        """Hand over everything, have the files of the recorder closed, and wait for it, but not for ever."""
+        until_us = self._clock.monotonic_us() + CLOSE_US
         self.flush()
         if self._incidents is not None:
-            self._incidents.close(self._now())
+            self._incidents.close()
+        self._writer.wait(CLOSE_US)
+        self.flush()  # what went wrong with the last writes is told
         if self._recorder is not None:
             self._recorder.close()
+        if not self._writer.wait(until_us - self._clock.monotonic_us()):
+            self._say(f"the files below {self._writer.where} do not answer: what waits for them is given up")
+            self._ledger.flush()
+        self._writer.close()
 
     def _now(self) -> Instant:
         return Instant(self._clock.monotonic_us(), self._clock.wall_us())

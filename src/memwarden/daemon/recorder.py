@@ -2,7 +2,7 @@
 
 It is written with ``pwrite(2)`` alone, so that what was written is there whatever the guard dies of: the page
 cache survives it. Nothing is encoded or written while something is to be done: what was seen waits for
-:meth:`Recorder.flush`.
+:meth:`Recorder.flush`, which encodes it and leaves the file to the writer's thread.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from memwarden.guard.pulse import Beat, Reply
     from memwarden.host.own_files import Blocks
+    from memwarden.host.writer import Writer
     from memwarden.state.snapshot import Snapshot
 
 NAME: Final = "flight"
@@ -30,9 +31,10 @@ WAITING: Final = 16
 class Recorder:
     """``dropped`` counts what did not fit the queue or could not be written, ``error`` says why."""
 
-    def __init__(self, blocks: Blocks, *, size: int = SIZE) -> None:
+    def __init__(self, blocks: Blocks, writer: Writer, *, size: int = SIZE) -> None:
         """Goes on behind the last block of the guard before, which stays until it is overwritten."""
         self._blocks = blocks
+        self._writer = writer
         self._count = size // BLOCK
         self._framer = Framer(self._last() + 1)
         self._encoder = Encoder(key_every=size // 32)
@@ -71,22 +73,34 @@ class Recorder:
             self.dropped += 1
 
     def flush(self) -> None:
-        """Write what waits."""
+        """Hand over what waits. While the disk hangs, half of what may wait is left to what is rarer."""
         if not self._waiting:
             return
         waiting, self._waiting = self._waiting, []
         encoder = self._encoder
         records = [encoder.woken(one) if isinstance(one, Woken) else encoder.look(one) for one in waiting]
-        try:
-            for number, data in self._framer.add(records):
-                self._blocks.write(number % self._count * BLOCK, data)
-        except OSError as error:
-            self.dropped += len(records)
-            self.error = error.strerror or str(error)
+        blocks, count = self._framer.add(records), len(records)
+        self._writer.put(
+            lambda: self._write(blocks), BLOCK * len(blocks), lambda why: self._failed(count, why), share=2
+        )
+        self._writer.wake()
+
+    def _write(self, blocks: list[tuple[int, bytes]]) -> None:
+        for number, data in blocks:
+            self._blocks.write(number % self._count * BLOCK, data)
+
+    def _failed(self, count: int, why: str) -> None:
+        self.dropped += count
+        self.error = why
 
     def latest(self, size: int) -> Iterator[bytes]:
-        """The last blocks in order, ``size`` bytes of them at most: a file to be read like the ring."""
-        last = self._framer.number
+        """The last blocks as of now in order, ``size`` bytes at most: a file to be read like the ring.
+
+        They are read when they are asked for, which is for the writer's thread.
+        """
+        return self._until(self._framer.number, size)
+
+    def _until(self, last: int, size: int) -> Iterator[bytes]:
         for number in range(max(last + 1 - min(size // BLOCK, self._count), 0), last + 1):
             data = self._blocks.read(number % self._count * BLOCK, BLOCK)
             block = flight_blocks.parse(data)
@@ -94,6 +108,7 @@ class Recorder:
                 yield data
 
     def close(self) -> None:
-        """Write what waits, and close the file."""
+        """Hand over what waits, and have the file closed after it."""
         self.flush()
-        self._blocks.close()
+        self._writer.put(self._blocks.close, 0, lambda why: self._failed(0, why))
+        self._writer.wake()

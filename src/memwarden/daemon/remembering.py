@@ -1,7 +1,7 @@
 """What a guard remembers with, opened: the ledger, the flight recorder and the incidents of one directory.
 
 Without a ledger there is no guard, since nobody could say afterwards what it did. A disk without room for the
-rest is no reason not to guard.
+rest is no reason not to guard. Opening them waits for the disk; from then on the writer's thread does.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from memwarden.errors import InputError
 from memwarden.host import kmsg, own_files
 from memwarden.host.journal import boot_id
 from memwarden.host.journald import Journald
+from memwarden.host.writer import Writer
 
 if TYPE_CHECKING:
     from memwarden.daemon.options import Options
@@ -37,8 +38,10 @@ def keeper(options: Options, clock: Clock, kind: type[Kind]) -> Kind:
         lines = own_files.Lines(state_fd, ledger.NAME)
     except OSError as error:
         raise InputError(f"{options.state}/{ledger.NAME}: cannot be written: {error.strerror}") from None
+    writer = Writer(options.state, clock)
     written = ledger.Ledger(
         boot=boot,
+        writer=writer,
         lines=lines,
         journald=Journald(),
         kmsg_fd=kmsg_fd,
@@ -46,12 +49,12 @@ def keeper(options: Options, clock: Clock, kind: type[Kind]) -> Kind:
     flight = kept = None
     try:
         blocks = own_files.Blocks(state_fd, recorder.NAME, size=recorder.SIZE)
-        flight = recorder.Recorder(blocks)
+        flight = recorder.Recorder(blocks, writer)
         folders = own_files.Folders(state_fd, incidents.NAME, most=incidents.MOST)
-        kept = incidents.Incidents(folders, flight.latest, boot=boot, since_us=clock.monotonic_us())
+        kept = incidents.Incidents(folders, flight.latest, writer, boot=boot, since_us=clock.monotonic_us())
     except OSError as error:
         troubles.append(f"{options.state}: no flight recorder: {error.strerror}")
-    found = kind(clock=clock, ledger=written, recorder=flight, incidents=kept)
+    found = kind(clock=clock, writer=writer, ledger=written, recorder=flight, incidents=kept)
     for sentence in troubles:
         found.trouble(sentence)
     return found
