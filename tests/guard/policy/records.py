@@ -36,6 +36,7 @@ SPECIAL = {
     | st.integers(-(1 << 30), 1 << 30).map(lambda value: ir.Amount(ppm=value)),
     "swappiness": st.none() | st.integers(0, 200),
     "at_least": st.integers(1, 1 << 40),
+    "tick_us": st.integers(1000, 1 << 45),
     "cgroups": st.lists(GLOBS, max_size=3).map(tuple),
     "per_cgroup": st.lists(GLOBS, max_size=3).map(tuple),
     "parameters": st.lists(st.tuples(NAMES, NUMBERS), max_size=3).map(tuple),

@@ -44,6 +44,10 @@ def said(text):
         ("[guard]\n\ntick = " + "9" * 5000, "p:3: is not TOML: a number has too many digits"),
         ("rule = [1]", "p:1: rule is 1; write [[rule]] and its keys below"),
         # Kinds of values.
+        (
+            '[guard]\ntick = "0s"',
+            'p:2: [guard]: tick: "0s" is less than 1ms, and looking would take a CPU; write it as "500ms"',
+        ),
         ("[guard]\ntick = 50", 'p:2: [guard]: tick: 50 has no unit; write it as "500ms"'),
         ("[guard]\nsteady = 1", "p:2: [guard]: steady: 1 is not true or false, without quotes"),
         ("[guard]\nname = ' '", 'p:2: [guard]: name: " " is not a name of printable characters'),

@@ -111,7 +111,9 @@ def test_preferences_that_most_actions_have_are_written_once():
 
 
 def test_origins_stand_behind_what_they_are_of():
-    policy = ir.Policy("p", (ir.Rule("r", (), ()),), tick_us=5, protect=("a.service",), never=("b.service",))
+    policy = ir.Policy(
+        "p", (ir.Rule("r", (), ()),), tick_us=5000, protect=("a.service",), never=("b.service",)
+    )
     origins = {
         ("guard", "tick"): (Origin("a.toml", 3),),
         ("guard", "never"): (Origin("a.toml", 4), Origin("b.toml")),
@@ -120,7 +122,7 @@ def test_origins_stand_behind_what_they_are_of():
     }
     toml = render(policy, origins=origins, protected={"a": ("a.service",)})
     lines = toml.splitlines()
-    assert 'tick = "5us"  # a.toml:3' in lines
+    assert 'tick = "5ms"  # a.toml:3' in lines
     assert 'never = ["b.service"]  # a.toml:4, b.toml' in lines
     assert "[protect.a]  # c.toml:1" in lines
     assert "[[rule]]  # d.toml:9" in lines

@@ -6,8 +6,9 @@ import re
 from typing import Any, Final
 
 from memwarden.guard.ir import Amount, Weight
+from memwarden.units import MILLISECOND_US
 from memwarden.words import quantities
-from memwarden.words.kinds import Kind, key, listed, number, one_of, quoted, texts
+from memwarden.words.kinds import DURATION, Kind, key, listed, number, one_of, quoted, texts
 from memwarden.words.quantities import WrongError, shown
 
 UNIT_ENDS: Final = (".service", ".scope", ".slice", ".mount", ".socket", ".swap")
@@ -30,6 +31,18 @@ def _write_amount(value: Amount) -> str:
 
 AMOUNT: Final = _amount('memory, as `"512MiB"` or `"5%"`', signed=False)
 SIGNED_AMOUNT: Final = _amount('memory, as `"16MiB"` or `"5%"`; `"-1B"` is less than nothing', signed=True)
+
+
+def _read_tick(value: Any) -> int:
+    tick_us: int = DURATION.read(value)
+    if tick_us < MILLISECOND_US:
+        raise WrongError(
+            f'{shown(value)} is less than 1ms, and looking would take a CPU; write it as "500ms"'
+        )
+    return tick_us
+
+
+TICK: Final = DURATION._replace(read=_read_tick)
 
 
 def _read_average(value: Any) -> int:

@@ -5,7 +5,7 @@ from typing import Final
 from memwarden.guard import ir
 from memwarden.guard.never import BUILT_IN
 from memwarden.guard.policy.doing import ACTION_OF, ACTIONS, CHOICE, CHOOSING, PREFERENCES, RANK_KEYS
-from memwarden.guard.policy.kinds import GLOBS, MARKS, NOTES, words
+from memwarden.guard.policy.kinds import GLOBS, MARKS, NOTES, TICK, words
 from memwarden.guard.policy.seeing import DETECTOR_OF, DETECTORS
 from memwarden.words.kinds import DURATION, FLAG, NAME
 from memwarden.words.word import Key, Word
@@ -47,7 +47,7 @@ GUARD: Final = Word(
             "how the policy is called; after its file when it is left out",
             optional=True,
         ),
-        Key("tick", "tick_us", DURATION, "how often to look when something is wrong"),
+        Key("tick", "tick_us", TICK, "how often to look when something is wrong"),
         Key("steady", "steady", FLAG, "look so often always"),
         Key("wait_for_death", "wait_for_death", FLAG, "while a victim is not gone yet nobody else is killed"),
         Key("kill_pause", "kill_pause_us", DURATION, "after a kill nobody else is killed so long"),
