@@ -45,8 +45,9 @@ def read_in(
     begun = world.now + task.reclaim + task.wait + task.io
     took = world.disk.read_us(begun, pages * PAGE, requests=requests)
     took = max(took - pages * work_us * task.world.slow, 0.0) if work_us else took
-    task.proc.tally.refaulted += again
-    memcg.counts["refault_file"] += again
+    if again:
+        task.proc.tally.refaulted += again
+        memcg.counts["refault_file"] += again
     if again and turns(task, file):
         put_active(part, again)
         part.inactive += pages - again
