@@ -40,12 +40,15 @@ def problems(text, **more):
         ("[scenario]\nseed = " + "9" * 5000, "s.toml:2: is not TOML: a number has too many digits"),
         ("[scenario]\nseed = " + "9_9" * 5000, "s.toml:2: is not TOML: a number has too many digits"),
         *(
-            (text, "s.toml: is nested too deeply; a scenario needs five levels")
-            for text in (
-                f"[{'.'.join('a' * 3000)}]",
-                f"{WEB}{'.'.join(['memory'] * 3000)} = 1",
-                f"a = {'[' * 3000}{']' * 3000}",
-                f"a = {'[' * 40}{']' * 40}",
+            (text, f"s.toml:{line}: is nested too deeply; a scenario needs five levels")
+            for text, line in (
+                (f"[{'.'.join('a' * 3000)}]", 1),
+                (f"{WEB}{'.'.join(['memory'] * 3000)} = 1", 2),
+                (f"{WEB}\na = {'[' * 3000}{']' * 3000}\n{WEB}", 3),
+                (f"a = {'[' * 40}{']' * 40}", 1),
+                (f"a = {'[' * 32}{']' * 32}", 1),
+                (f"a = [ # [\n '[', {'[' * 3000}{']' * 3000}]", 2),
+                (f"{WEB}\nb = 1\nx = {'{a.b=' * 600}1{'}' * 600}", 4),
             )
         ),
         # Unknown keys.

@@ -124,7 +124,7 @@ class Serving(Task):
         return idle + max(min(due, end) - cursor, 0.0)
 
     def _undisturbed(self, missing: float, most: int) -> int:
-        """How many requests come before one that touches a page which is not there, of which there are few."""
+        """How many requests come before one that touches a page that is not there, of which there are few."""
         if not missing:
             return most
         return min(int(log(1.0 - self.chance.share()) / log(1.0 - missing)), most)
