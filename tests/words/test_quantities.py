@@ -47,7 +47,11 @@ def test_read(text, units, value):
         (-0.5, q.DURATIONS, '-0.5 is below zero; write it as "10ms"'),
         ("ms", q.DURATIONS, '"ms" is not a number with a unit; write it as "10ms"'),
         ("1.2.3s", q.DURATIONS, '"1.2.3s" is not a number with a unit; write it as "10ms"'),
-        ("9" * 21 + "s", q.DURATIONS, f'"{"9" * 21}s" is not a number with a unit; write it as "10ms"'),
+        (
+            "9" * 21 + "s",
+            q.DURATIONS,
+            f'"{"9" * 21}s" has a number of more than 20 digits; write it as "10ms"',
+        ),
         ("x" * 50, q.DURATIONS, f'"{"x" * 37}..." is not a number with a unit; write it as "10ms"'),
         (True, q.DURATIONS, 'true is not a number with a unit; write it as "10ms"'),
         ([1], q.DURATIONS, 'a list is not a number with a unit; write it as "10ms"'),

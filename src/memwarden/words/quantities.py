@@ -30,6 +30,7 @@ CENTI_PERCENT: Final = {"%": 100}
 PPM: Final = {"%": 10_000}
 
 _QUANTITY: Final = re.compile(r"\s*(-?\d{1,20})(?:\.(\d{1,20}))?\s*([^\s\d.].*?)?\s*", re.ASCII)
+_TOO_LONG: Final = re.compile(r"\d{21}", re.ASCII)
 _MEANT: Final = {
     "K": "KiB", "M": "MiB", "G": "GiB", "T": "TiB", "k": "KiB", "KB": "KiB (1024) or kB (1000)",
     "m": "min or ms", "sec": "s", "secs": "s", "second": "s", "seconds": "s", "minutes": "min",
@@ -66,6 +67,8 @@ def read(value: object, units: Mapping[str, int], example: str, *, signed: bool 
             raise WrongError(f'{value} is below zero; write it as "{example}"')
         raise WrongError(f'{value} has no unit; write it as "{example}"')
     matched = _QUANTITY.fullmatch(value) if isinstance(value, str) else None
+    if matched is None and isinstance(value, str) and _TOO_LONG.search(value):
+        raise WrongError(f'{shown(value)} has a number of more than 20 digits; write it as "{example}"')
     if matched is None:
         raise WrongError(f'{shown(value)} is not a number with a unit; write it as "{example}"')
     whole, fraction, unit = matched[1], matched[2] or "", matched[3]
