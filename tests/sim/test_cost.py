@@ -43,3 +43,20 @@ def test_a_calm_look_of_a_guard_takes_a_few_steps_for_each_cgroup():
     few, many = (Run(node(count, A_WHILE_US)).world for count in (10, 110))
     (less, _), (more, _) = (instructions(lambda world=world: snapshot(world)) for world in (few, many))
     assert (more - less) / 100 < 50
+
+
+def test_what_is_done_at_once_is_what_is_done_step_by_step():
+    whole, single, told = Run(node(10, A_WHILE_US)), Run(node(10, A_WHILE_US)), []
+    steps = 0
+    while single.world.advance(A_WHILE_US):
+        steps += 1
+    assert whole.run(told.append) == single.run(None)
+    assert whole.world.steps == single.world.steps == steps
+    assert told == [second * 1_000_000 for second in range(1, 10)]
+
+
+def test_progress_of_a_long_simulation_is_told_so_often_and_no_oftener():
+    told = []
+    Run(node(1, 5000 * 1_000_000)).run(told.append)
+    assert told[:2] == [5_000_000, 10_000_000]
+    assert len(told) == 999

@@ -220,6 +220,11 @@ class World:
             self.now, _, do, token = heappop(queue)
             do(token)
 
+    @property
+    def steps(self) -> int:
+        """How much has been done so far: what a simulation costs grows with it."""
+        return self._number - len(self._queue)
+
     def pid(self) -> int:
         """A pid that nobody had."""
         self._next_pid += 1
