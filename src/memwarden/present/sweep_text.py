@@ -79,9 +79,13 @@ def _bend(points: Sequence[Point], at: int) -> str:
     worst = max(points[:at], key=lambda other: other.stalled_us)
     return (
         f"The knee is at {one.text}: less costs much (stalls of {duration(worst.stalled_us)} at "
-        f"{worst.text}, {time_of(one.stalled_us)} here), more helps little "
-        f"({time_of(points[-1].stalled_us)} at {points[-1].text})."
+        f"{worst.text}, {_stalls(one)} here), more helps little "
+        f"({_stalls(points[-1])} at {points[-1].text})."
     )
+
+
+def _stalls(one: Point) -> str:
+    return duration(one.stalled_us) if one.stalled_us else "none"
 
 
 def nodes(scenario: Scenario, points: Sequence[Point], *, width: int, policy: str | None = None) -> str:
