@@ -25,5 +25,6 @@ def test_a_knee_from_which_on_nobody_stalls():
 
 def test_nodes_of_which_half_do_not_stall():
     shown = nodes(SCENARIO, points(0, 0, 0, 1500), width=80)
+    assert "On 4 of 4 (100 %) nobody dies.\n" in shown
     assert "Of half of the nodes the programs do not stall.\n" in shown
     assert "Of nine of ten the programs stall at most 1.5 ms together.\n" in shown

@@ -95,7 +95,7 @@ def nodes(scenario: Scenario, points: Sequence[Point], *, width: int, policy: st
     acting = "" if policy is None else f"; policy {policy}"
     lines = wrap(escape(f"{scenario.name} on {counted(len(points), 'node')}{acting}"), width)
     calm = sum(not one.kills for one in points)
-    lines += ["", f"{_on(calm, points)} nobody dies."]
+    lines += ["", f"{_on(calm, points)} nobody dies." if calm else "On each of them somebody dies."]
     victims = Counter(name for one in points for name in one.deaths)
     for name, count in victims.most_common():
         lines.append(f"{_on(count, points)} {escape(name)} dies.")
