@@ -53,8 +53,9 @@ STATEMENTS = (
         "It grows with the square of the overage in relation to memory.high, and memory.max is not in the"
         " formula: 64 s times the square for each batch of pages, cut at 2 s"
         " (`mm/memcontrol.c:calculate_high_delay`). What the program holds besides is above it, too (2 %,"
-        " going by the delays): from 10 to 14 % the square makes 1.96 times as long, and 1.94 to 1.97 was"
-        " measured; 18 % is cut. 5.10 counts batches of 32 pages, the later ones of 64: it is twice as slow.",
+        " going by the delays): from 10 to 14 % the square makes 1.96 times as long, and so it is here, give"
+        " or take a step of the timer's; 18 % is cut. 5.10 counts batches of 32 pages, the later ones of 64:"
+        " it is twice as slow.",
         (("s_at_8", "s for a MiB at 8 %"), ("s_at_12", "at 12 %"), ("s_at_16", "at 16 %"),
          ("s_at_12_far_max", "at 12 %, max far away")),
         # In proportion would be twice as long, with the square it is four times: the middle is 2.8.
@@ -62,9 +63,12 @@ STATEMENTS = (
     ),
     Statement(
         "clean-dirty-anon", "The kernel reclaims clean cache first, then dirty, then anonymous memory",
-        "Cache that was read once goes first. Cache in use and anonymous memory are taken side by side,"
-        " by what was used last and by swappiness (`mm/vmscan.c:get_scan_count`). Dirty pages are not a"
-        " step: reclaim passes them by until they have been written back.",
+        "Cache that was read once goes first. Cache in use and anonymous memory are taken side by side by the"
+        " classic lists (5.10, 6.1), by what was used last and by swappiness"
+        " (`mm/vmscan.c:get_scan_count`); the multi-generational LRU (6.12, 7.2) takes cache first that is"
+        " read by calls, however often (`include/linux/mm_inline.h:lru_gen_add_folio`). Dirty pages are not a"
+        " step: reclaim passes them by until they have been written back, and may take anonymous ones"
+        " meanwhile.",
         (("cache_once", "MiB of cache read once"), ("anon_once", "anon beside it"),
          ("cache_in_use", "MiB of cache in use"), ("anon_in_use", "anon beside it"),
          ("anon_beside_dirty", "anon beside dirty")),

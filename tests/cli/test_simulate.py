@@ -43,6 +43,27 @@ def test_what_is_printed_is_what_the_arithmetic_of_the_file_says(cli, golden, na
     golden(f"simulate/{name}.txt", ran.out)
 
 
+def test_cgroups_that_are_not_shown_are_counted(cli):
+    shown = cli("simulate", "idle", "--set", "duration=1s").out
+    assert shown.count("/tenants.slice") == 0
+    assert "\nand 201 cgroups that hold nothing\n" in shown  # 200 of them, and the slice that they are in
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ((), " 0 "),
+        (("--compare", "seed=2"), "seed=2            nobody           -        0          0 "),
+        (("--sweep", "seed=1..3:1"), "   1        0 "),
+        (("--seeds", "2"), "Of nine of ten the programs do not stall.\n"),
+    ],
+)
+def test_nothing_is_0_of_whatever_unit(cli, words, said):
+    shown = cli("simulate", "arena-machine", "--set", "duration=1s", *words).out
+    assert said in shown
+    assert " 0 us" not in shown
+
+
 @pytest.fixture
 def small(tmp_path):
     path = tmp_path / "small.toml"
@@ -396,7 +417,7 @@ def test_many_nodes_are_counted(cli, small):
     ran = cli("simulate", small, "--seeds", "3", "--jobs", "1")
     assert ran.code == 0
     assert "small: a leak under a limit on 3 nodes" in ran.out or "small on 3 nodes" in ran.out
-    assert "On 0 of 3 (0 %) nobody dies." in ran.out
+    assert "\nOn each of them somebody dies.\n" in ran.out
     assert "On 3 of 3 (100 %) leak dies." in ran.out
     document = json.loads(cli("simulate", small, "--seeds", "3", "--jobs", "1", "--format", "json").out)
     jsonschema.validate(document, sweep_json.schema())

@@ -62,6 +62,34 @@ def test_every_statement_was_measured_on_every_kernel():
     assert missing == []
 
 
+@pytest.mark.parametrize("series", verdicts.SERIES)
+def test_what_is_said_of_the_delay_is_what_was_measured(series):
+    """A MiB that met a fifth batch of pages takes 1.25 times as long, and the square would not be seen."""
+    found = runs.kept("delay-is-linear")[series]
+    assert found["s_at_12"] / found["s_at_8"] == pytest.approx((14 / 10) ** 2, rel=0.03)
+    assert found["s_at_12_far_max"] == pytest.approx(found["s_at_12"], rel=0.03)
+
+
+def test_classic_lists_and_the_multi_generational_lru_differ_as_is_said():
+    found = runs.kept("clean-dirty-anon")
+    assert all(found[series]["anon_in_use"] > 8 for series in ("5.10", "6.1"))
+    assert all(found[series]["anon_in_use"] < 1 for series in ("6.12", "7.2"))
+
+
+def test_what_was_to_be_tried_at_least_was_tried():
+    """The statements that the page was made for; there may be more."""
+    asked = (
+        "max-kills-at-once", "high-never-kills", "delay-is-linear", "clean-dirty-anon", "anon-needs-swap",
+        "locked-kernel-huge", "current-is-the-sum", "cache-kills", "tmpfs-is-cache", "root-has-a-bonus",
+        "score-is-a-percentage", "exempt-is-never-killed", "guaranteed-dies-last", "min-is-never-reclaimed",
+        "low-is-a-guarantee", "group-kills-all-or-none", "failcnt-counts-ooms", "no-oom-no-kill",
+        "highest-score-dies", "avg10-warns", "swap-makes-it-worse", "overcommit-prevents",
+        "lowering-max-fails", "free-memory-protects",
+    )  # fmt: skip
+    page = document.PAGE.read_text()
+    assert [name for name in asked if f"`python -m lab truth {name} --again`" not in page] == []
+
+
 def test_every_statement_has_a_trial():
     trials = "".join(path.read_text() for path in (REPOSITORY / "lab/truth/guest").glob("*.py"))
     assert [one.name for one in STATEMENTS if f'"{one.name}": ' not in trials] == []

@@ -19,6 +19,7 @@ from memwarden.present.wrap import wrap
         ("ab abcdefghij", 4, ["ab", "abcd", "efgh", "ij"]),
         ("日本語 x", 4, ["日本", "語 x"]),
         ("", 4, [""]),
+        ("in /ab/cdef/ghijklmnop now", 8, ["in", "/ab/", "cdef/", "ghijklmn", "op now"]),
     ],
 )
 def test_lines(text, width, lines):

@@ -32,6 +32,9 @@ def check(world):
     assert 0 <= world.swap_used == world.root.swap <= world.swap_total
     assert world.free >= 0
     assert world.unclean == sum(m.dirty + m.writeback for m in world.groups.values())
+    assert world.dirtied == {one for m in world.groups.values() for one in m.files.values() if one.dirty}
+    assert world.frozen == sum(m.frozen for m in world.groups.values())
+    assert world.code <= world.executable
 
 
 def run(scenario, guard=None, *, each=check, limit=60_000):

@@ -41,7 +41,7 @@ SPECIAL = {
     "ram_bytes": st.integers(1 << 46, 1 << 47),
     "kernel_bytes": SIZES,
     "min_free_bytes": st.none() | SIZES,
-    "duration_us": st.integers(1, 1 << 45),
+    "duration_us": st.integers(1, 1 << 44),
     "sample_us": st.integers(1, 1 << 45),
     "every_us": st.integers(1, 1 << 45),
     "stop_us": st.none() | st.integers((1 << 45) + 1, 1 << 46),

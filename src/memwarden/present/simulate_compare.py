@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from memwarden.present.colour import PLAIN
-from memwarden.present.simulate_words import share, who_dies
+from memwarden.present.simulate_words import share, time_of, who_dies
 from memwarden.present.table import Column, Row, render
-from memwarden.present.text import ABSENT, duration, escape
+from memwarden.present.text import ABSENT, escape
 from memwarden.sim.summary import PANIC, summary
 from memwarden.units import SECOND_US
 
@@ -38,6 +38,6 @@ def text(runs: Sequence[tuple[str, Result]], *, width: int, paint: Paint = PLAIN
         who = who_dies(name for name, _ in ends)
         at = f"{ends[0][1] / SECOND_US:.1f} s" if ends else ABSENT
         lost = ABSENT if found.lost is None else share(found.lost)
-        figures = (duration(found.stalled_us), duration(found.throttled_us), lost)
+        figures = (time_of(found.stalled_us), time_of(found.throttled_us), lost)
         rows.append(Row((escape(label), who, at, *figures), {1: ("red",)} if ends else {}))
     return "\n".join(render(COLUMNS, rows, width, paint)) + "\n"

@@ -93,7 +93,9 @@ def _groups(result: Result, groups: Sequence[GroupSum], width: int, paint: Paint
     used = [ram - sample.free_bytes for sample in result.samples]
     rows = [_machine_row(result, used)]
     kept = sorted(groups, key=lambda one: (-one.stalled_us, -one.peak_bytes, one.path))
-    kept = [one for one in kept if one.path != said.MACHINE and one.peak_bytes]
+    kept = [one for one in kept if one.path != said.MACHINE]
+    empty = sum(not one.peak_bytes for one in kept)
+    kept = [one for one in kept if one.peak_bytes]
     for one in sorted(kept[:GROUPS], key=lambda one: one.path):
         usage = [s.groups[one.path].usage.total if one.path in s.groups else 0 for s in result.samples]
         whole = ram if one.limit_bytes == MAX else one.limit_bytes
@@ -104,14 +106,16 @@ def _groups(result: Result, groups: Sequence[GroupSum], width: int, paint: Paint
                     escape(one.path),
                     short_size(one.peak_bytes),
                     short_size(one.limit_bytes),
-                    _time(one.stalled_us),
+                    said.time_of(one.stalled_us),
                     spark(usage, whole, CHART),
                 )
             )
         )
     lines = render(GROUP_COLUMNS, rows, width, paint)
-    if len(kept) > GROUPS:
-        lines.append(f"and {len(kept) - GROUPS} more cgroups, which stalled less")
+    if more := len(kept[GROUPS:]):
+        lines.append(f"and {counted(more, 'more cgroup')}, which stalled no longer")
+    if empty:
+        lines.append(f"and {counted(empty, 'cgroup')} that {'holds' if empty == 1 else 'hold'} nothing")
     return lines
 
 
@@ -120,7 +124,7 @@ def _machine_row(result: Result, used: Sequence[int]) -> Row:
     stalled = result.samples[-1].some_us if result.samples else 0
     peak = max(*used, result.peaks[said.MACHINE])
     chart = spark(used, ram, CHART)
-    return Row(("the machine", short_size(peak), short_size(ram), _time(stalled), chart))
+    return Row(("the machine", short_size(peak), short_size(ram), said.time_of(stalled), chart))
 
 
 def _work(work: Sequence[Work], width: int, paint: Paint) -> list[str]:
@@ -133,8 +137,8 @@ def _work(work: Sequence[Work], width: int, paint: Paint) -> list[str]:
                 (
                     escape(one.program),
                     str(one.deaths),
-                    _time(one.stalled_us),
-                    _time(one.throttled_us),
+                    said.time_of(one.stalled_us),
+                    said.time_of(one.throttled_us),
                     ABSENT if one.p99_us is None else duration(one.p99_us),
                     short_size(again) if again else "0",
                     ABSENT if share is None else said.share(share),
@@ -143,7 +147,3 @@ def _work(work: Sequence[Work], width: int, paint: Paint) -> list[str]:
             )
         )
     return render(WORK_COLUMNS, rows, width, paint) if rows else []
-
-
-def _time(value_us: int) -> str:
-    return duration(value_us) if value_us else "0"

@@ -29,6 +29,15 @@ def at(time_us: int) -> str:
     return f"{time_us / SECOND_US:6.1f} s"
 
 
+def time_of(value_us: int) -> str:
+    """A time that was measured: nothing is 0, of whatever unit.
+
+    >>> time_of(0), time_of(900)
+    ('0', '900 us')
+    """
+    return duration(value_us) if value_us else "0"
+
+
 def share(value: float) -> str:
     """A share as a percentage: whole, but never 0 % of something that is.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Final
 
-from memwarden.present.simulate_words import share, who_dies
+from memwarden.present.simulate_words import share, time_of, who_dies
 from memwarden.present.table import Column, Row, render
 from memwarden.present.text import ABSENT, counted, duration, escape
 from memwarden.present.wrap import wrap
@@ -57,7 +57,7 @@ def _row(one: Point, tallest: int, mark: str) -> Row:
     bar = "█" * round(one.stalled_us * BAR / tallest) if tallest else ""
     lost = ABSENT if one.lost is None else share(one.lost)
     throttled = duration(one.throttled_us) if one.throttled_us else ""
-    return Row((one.text, duration(one.stalled_us), bar, throttled, lost, who_dies(one.deaths), mark))
+    return Row((one.text, time_of(one.stalled_us), bar, throttled, lost, who_dies(one.deaths), mark))
 
 
 def _verdict(swept: Sweep, points: Sequence[Point], bend: int | None, alive: int | None) -> str:
@@ -79,9 +79,13 @@ def _bend(points: Sequence[Point], at: int) -> str:
     worst = max(points[:at], key=lambda other: other.stalled_us)
     return (
         f"The knee is at {one.text}: less costs much (stalls of {duration(worst.stalled_us)} at "
-        f"{worst.text}, {duration(one.stalled_us)} here), more helps little "
-        f"({duration(points[-1].stalled_us)} at {points[-1].text})."
+        f"{worst.text}, {_stalls(one)} here), more helps little "
+        f"({_stalls(points[-1])} at {points[-1].text})."
     )
+
+
+def _stalls(one: Point) -> str:
+    return duration(one.stalled_us) if one.stalled_us else "none"
 
 
 def nodes(scenario: Scenario, points: Sequence[Point], *, width: int, policy: str | None = None) -> str:
@@ -91,14 +95,15 @@ def nodes(scenario: Scenario, points: Sequence[Point], *, width: int, policy: st
     acting = "" if policy is None else f"; policy {policy}"
     lines = wrap(escape(f"{scenario.name} on {counted(len(points), 'node')}{acting}"), width)
     calm = sum(not one.kills for one in points)
-    lines += ["", f"{_on(calm, points)} nobody dies."]
+    lines += ["", f"{_on(calm, points)} nobody dies." if calm else "On each of them somebody dies."]
     victims = Counter(name for one in points for name in one.deaths)
     for name, count in victims.most_common():
         lines.append(f"{_on(count, points)} {escape(name)} dies.")
     stalls = sorted(one.stalled_us for one in points)
     for rank, said in RANKS:
         at = min(len(stalls) - 1, len(stalls) * rank // 100)
-        lines.append(f"Of {said} the programs stall at most {duration(stalls[at])} together.")
+        most = f"stall at most {duration(stalls[at])} together" if stalls[at] else "do not stall"
+        lines.append(f"Of {said} the programs {most}.")
     return "\n".join(lines) + "\n"
 
 

@@ -8,8 +8,8 @@ from memwarden.present.text import cells
 def wrap(text: str, width: int, *, first: str = "", rest: str | None = None) -> list[str]:
     """Lines of at most ``width`` cells; ``first`` stands before the first line, ``rest`` before the others.
 
-    Words longer than a line, cgroup paths above all, are broken where the line ends. ``rest`` is by
-    default blank and as wide as ``first``.
+    Words longer than a line, cgroup paths above all, are broken behind the last slash that fits, or where
+    the line ends. ``rest`` is by default blank and as wide as ``first``.
 
     >>> wrap("one two three", 9, first="- ")
     ['- one two', '  three']
@@ -36,4 +36,4 @@ def _fitting(word: str, width: int) -> str:
     end = len(word)
     while end and cells(word[:end]) > width:
         end -= 1
-    return word[:end]
+    return word[: word.rfind("/", 1, end) + 1 or end]

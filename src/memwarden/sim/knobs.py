@@ -161,6 +161,7 @@ def freeze(world: World, memcg: Memcg, *, frozen: bool) -> None:
     if memcg.frozen == frozen:
         return
     memcg.frozen = frozen
+    world.frozen += 1 if frozen else -1
     world.say(Kind.FROZEN if frozen else Kind.THAWED, memcg.path)
     if frozen:
         return

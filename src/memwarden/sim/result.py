@@ -10,6 +10,8 @@ from memwarden.units import Limit
 class Kind(Enum):
     """What can happen."""
 
+    __hash__ = object.__hash__  # as each stands once; an Enum's own hashes its name, with a call
+
     STARTED = "started"
     STOPPED = "stopped"  # by itself or by its supervisor, with no signal of ours
     RECLAIM = "reclaim"  # the first of a stretch, by the limit that drove it

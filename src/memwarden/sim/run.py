@@ -26,7 +26,9 @@ if TYPE_CHECKING:
     from memwarden.sim.scenario import Change, Program, Scenario
 
 SLICE_US: Final = 1_000_000
-"""How often progress is told at the most."""
+"""How often progress is told at the most,"""
+SLICES: Final = 1000
+"""and how many times."""
 LONGEST_CHUNK_US: Final = 5_000_000
 SHORTEST_CHUNK_US: Final = 20_000
 AGAIN_US: Final = 1_000
@@ -72,11 +74,12 @@ class Run:
     def run(self, progress: Callable[[int], None] | None) -> Result:
         """Until the scenario's end, or until the kernel panics."""
         world, end = self.world, self.scenario.duration_us
-        told = 0
-        while world.advance(end):
-            if progress is not None and world.now - told >= SLICE_US:
-                told = world.now
-                progress(told)
+        if progress is not None:
+            step_us = max(SLICE_US, end // SLICES)
+            for slice_us in range(step_us, end, step_us):
+                world.go_on(slice_us)
+                progress(slice_us)
+        world.go_on(end)
         if world.panicked:
             for proc in world.procs.values():
                 proc.tally.deaths += not proc.ended

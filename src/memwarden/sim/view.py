@@ -40,7 +40,7 @@ _POOLS_OF: Final = attrgetter(*POOLS)
 
 def snapshot(world: World) -> Snapshot:
     """The whole machine now."""
-    sums = totals(world)
+    pages = _machine(world)
     traits = world.machine.traits
     return Snapshot(
         instant=Instant(world.now, None),
@@ -54,16 +54,14 @@ def snapshot(world: World) -> Snapshot:
         traits=traits,
         cgroup_mode=CgroupMode.V2,
         mount_options=("memory_recursiveprot",) if traits.recursive_protection else (),
-        meminfo=_meminfo(world, sums["/"]),
-        vmstat=_vmstat(world, sums["/"]),
+        meminfo=_meminfo(world, pages),
+        vmstat=_vmstat(world, pages),
         swaps=(SwapArea("/dev/swap", "partition", world.swap_total * PAGE, world.swap_used * PAGE, -2),)
         if world.swap_total
         else (),
         memory_pressure=world.root.pressure.read(world.now),
         sysctl={"swappiness": world.machine.swappiness, "panic_on_oom": 0, "oom_kill_allocating_task": 0},
-        cgroups=Later(
-            lambda: {path: _cgroup(world, memcg, sums[path]) for path, memcg in world.groups.items()}
-        ),
+        cgroups=Later(lambda: _cgroups(world)),
         processes=Later(lambda: {pid: _process(world, proc) for pid, proc in world.procs.items()}),
     )
 
@@ -95,17 +93,29 @@ class Later(Mapping[K, V]):
         return len(self._all())
 
 
-def totals(world: World) -> dict[str, dict[str, int]]:
-    """The pools and counters of each cgroup with all below it, in pages."""
-    names = (*POOLS, *world.root.counts)  # which are the same in all
+def _machine(world: World) -> dict[str, int]:
+    """The pools and counters of all cgroups together, in pages: all that a calm guard looks at."""
+    rows = [(*_POOLS_OF(memcg), *memcg.counts.values()) for memcg in world.root.subtree]
+    return dict(zip(_names(world), map(sum, zip(*rows, strict=True)), strict=True))
+
+
+def _names(world: World) -> tuple[str, ...]:
+    return (*POOLS, *world.root.counts)  # which are the same in all
+
+
+def _cgroups(world: World) -> dict[str, Cgroup]:
+    """Each cgroup, with the pools and counters of all below it, which come first and are summed up."""
+    names = _names(world)
     rows: dict[str, tuple[int, ...]] = {}
-    for path in reversed(world.groups):
-        memcg = world.groups[path]
+    for path, memcg in reversed(world.groups.items()):
         mine = (*_POOLS_OF(memcg), *memcg.counts.values())
         if memcg.children:
             mine = tuple(map(sum, zip(mine, *[rows[child.path] for child in memcg.children], strict=True)))
         rows[path] = mine
-    return {path: dict(zip(names, row, strict=True)) for path, row in rows.items()}
+    return {
+        path: _cgroup(world, memcg, dict(zip(names, rows[path], strict=True)))
+        for path, memcg in world.groups.items()
+    }
 
 
 def limit_bytes(pages: int) -> Limit:

@@ -8,7 +8,7 @@ from ast import literal_eval
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from memwarden.words.kinds import key, quoted
-from memwarden.words.lines import line_index
+from memwarden.words.lines import line_index, line_of_depth
 from memwarden.words.near import nearest
 from memwarden.words.problems import Origin, Place, Problem
 from memwarden.words.quantities import shown
@@ -50,7 +50,8 @@ def parse(text: Text, problems: list[Problem], sections: Iterable[str], *, what:
         if deeper(tree, DEEPEST):
             raise RecursionError  # noqa: TRY301 - as tomllib does of brackets, and not of dots
     except RecursionError:
-        problems.append(Problem(Origin(text.name), f"is nested too deeply; {what} needs five levels"))
+        at = line_of_depth(text.text, DEEPEST)
+        problems.append(Problem(Origin(text.name, at), f"is nested too deeply; {what} needs five levels"))
         return Document({}, Place(text.name, {}, problems))
     except ValueError as error:  # TOMLDecodeError, and of int() that a number has too many digits
         line = _AT_LINE.search(str(error))

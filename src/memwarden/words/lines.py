@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from math import inf
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from memwarden.errors import MemwardenError
@@ -31,6 +32,10 @@ class _LostError(MemwardenError):
     """The scanner does not understand the text."""
 
 
+class _DeepError(MemwardenError):
+    """A key so far below the top."""
+
+
 def line_index(text: str, tree: Mapping[str, object]) -> dict[Path, int]:
     """The line of each key and each element of a list, counted from 1; empty where that is not certain."""
     try:
@@ -38,6 +43,18 @@ def line_index(text: str, tree: Mapping[str, object]) -> dict[Path, int]:
         return found if found.keys() == set(_paths(tree, ())) else {}
     except (_LostError, tomllib.TOMLDecodeError, RecursionError):
         return {}
+
+
+def line_of_depth(text: str, levels: int) -> int | None:
+    """The line of the first key so many levels below the top, in a text that ``tomllib`` may give up."""
+    scanner = _Scanner(text.replace("\r\n", "\n"), levels)
+    try:
+        scanner.lines()
+    except _DeepError:
+        return scanner.line
+    except (_LostError, tomllib.TOMLDecodeError):
+        return None
+    return None
 
 
 def _paths(value: object, at: Path) -> Iterator[Path]:
@@ -48,10 +65,12 @@ def _paths(value: object, at: Path) -> Iterator[Path]:
 
 
 class _Scanner:
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, levels: float = inf) -> None:
         self._text = text
+        self._levels = levels
         self._at = 0
-        self._line = 1
+        self.line = 1
+        """Of the last key."""
         self._counted = 0
         self._found: dict[Path, int] = {}
         self._tables: dict[Path, int] = {}  # how many [[headers]] of each name there were
@@ -129,9 +148,11 @@ class _Scanner:
             self._take(_BETWEEN)
 
     def _note(self, path: Path) -> Path:
-        self._line += self._text.count("\n", self._counted, self._at)
+        self.line += self._text.count("\n", self._counted, self._at)
         self._counted = self._at
-        self._found.setdefault(path, self._line)
+        if len(path) >= self._levels:
+            raise _DeepError
+        self._found.setdefault(path, self.line)
         return path
 
     def _take(self, pattern: re.Pattern[str]) -> str:

@@ -29,7 +29,7 @@ def said(text):
         ("a = ", "p:1: is not TOML: invalid value"),
         ("\n[guard", "p:2: is not TOML: expected ']' at the end of a table declaration"),
         ("x = " + "9" * 5000, "p:1: is not TOML: a number has too many digits"),
-        ("x = " + "[" * 3000 + "]" * 3000, "p: is nested too deeply; a policy needs five levels"),
+        ("x = " + "[" * 3000 + "]" * 3000, "p:1: is nested too deeply; a policy needs five levels"),
         # Sections.
         ("\n[gaurd]", 'p:2: "gaurd" is no section of a policy (did you mean guard?)'),
         (

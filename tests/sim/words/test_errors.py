@@ -40,12 +40,15 @@ def problems(text, **more):
         ("[scenario]\nseed = " + "9" * 5000, "s.toml:2: is not TOML: a number has too many digits"),
         ("[scenario]\nseed = " + "9_9" * 5000, "s.toml:2: is not TOML: a number has too many digits"),
         *(
-            (text, "s.toml: is nested too deeply; a scenario needs five levels")
-            for text in (
-                f"[{'.'.join('a' * 3000)}]",
-                f"{WEB}{'.'.join(['memory'] * 3000)} = 1",
-                f"a = {'[' * 3000}{']' * 3000}",
-                f"a = {'[' * 40}{']' * 40}",
+            (text, f"s.toml:{line}: is nested too deeply; a scenario needs five levels")
+            for text, line in (
+                (f"[{'.'.join('a' * 3000)}]", 1),
+                (f"{WEB}{'.'.join(['memory'] * 3000)} = 1", 2),
+                (f"{WEB}\na = {'[' * 3000}{']' * 3000}\n{WEB}", 3),
+                (f"a = {'[' * 40}{']' * 40}", 1),
+                (f"a = {'[' * 32}{']' * 32}", 1),
+                (f"a = [ # [\n '[', {'[' * 3000}{']' * 3000}]", 2),
+                (f"{WEB}\nb = 1\nx = {'{a.b=' * 600}1{'}' * 600}", 4),
             )
         ),
         # Unknown keys.
@@ -79,6 +82,11 @@ def problems(text, **more):
         (
             "[scenario]\nduration = -5",
             's.toml:2: [scenario]: duration: -5 is below zero; write it as "500ms"',
+        ),
+        ("[scenario]\nduration = '8785h'", "s.toml:2: [scenario]: duration: more than a year takes too l"),
+        (
+            f"{WEB}memory.max = '{'9' * 21}G'",
+            's.toml:2: [group."/web"]: memory.max: "999999999999999999999G" has a number of more than 20',
         ),
         ("[scenario]\nduration = '-5s'", 's.toml:2: [scenario]: duration: "-5s" is below zero; write it as'),
         ("[machine]\nfault = -0.5", 's.toml:2: [machine]: fault: -0.5 is below zero; write it as "500ns"'),

@@ -40,7 +40,9 @@ def take(task: Task, memcg: Memcg, want: int, *, huge: bool = False) -> int:
     world = task.world
     room = world.free - world.marks.low_pages
     for above in memcg.chain:
-        room = min(room, above.high - above.usage, above.max - above.usage)
+        left = (above.high if above.high < above.max else above.max) - above.usage
+        if left < room:
+            room = left
         if above.swap > above.swap_high:
             room = 0
     if room < want * NEAR:

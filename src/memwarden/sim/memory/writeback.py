@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from operator import attrgetter
 from typing import TYPE_CHECKING, Final, Protocol
 
 from memwarden.sim.memory.shrink import PRIORITIES
@@ -35,6 +36,11 @@ COUNT_US: Final = 2 * SECOND_US
 """``FLUSH_TIME``: a cgroup's statistics are added up so often, here in the even seconds."""
 AT_LEAST: Final = 32
 """Pages that a writer dirties between two looks at the thresholds at least: ``nr_dirtied_pause``, 128 KiB."""
+
+
+_NUMBER: Final = attrgetter("number")
+_AGE: Final = attrgetter("since_us", "number")
+_TURN: Final = attrgetter("memcg.flushed_us", "since_us", "number")
 
 
 class Looker(Protocol):
@@ -99,10 +105,14 @@ def _position(world: World, memcg: Memcg) -> float:
 def thresholds(world: World, memcg: Memcg) -> tuple[int, float, float]:
     """Dirty pages and pages under writeback below a cgroup, and its two thresholds."""
     cache, dirty = _counted(world, memcg)
-    room = max(world.free - world.marks.high_pages, 0)
+    room = world.free - world.marks.high_pages
     for above in memcg.chain[:-1]:
-        room = min(room, max(min(above.max, above.high) - above.usage, 0))
-    return dirty, BACKGROUND * (room + cache), DIRTY * (room + cache)
+        left = (above.max if above.max < above.high else above.high) - above.usage
+        if left < room:
+            room = left
+    if room > 0:
+        cache += room
+    return dirty, BACKGROUND * cache, DIRTY * cache
 
 
 def _counted(world: World, memcg: Memcg) -> tuple[int, int]:
@@ -110,8 +120,11 @@ def _counted(world: World, memcg: Memcg) -> tuple[int, int]:
     period = world.now // COUNT_US
     if memcg.counted[0] == period and memcg is not world.root and _stale(world):
         return memcg.counted[1:]
-    cache = sum([m.inactive_file + m.active_file + m.dirty + m.writeback for m in memcg.subtree])
-    dirty = sum([m.dirty + m.writeback for m in memcg.subtree])
+    cache = dirty = 0
+    for below in memcg.subtree:
+        unclean = below.dirty + below.writeback
+        dirty += unclean
+        cache += below.inactive_file + below.active_file + unclean
     memcg.counted = (period, cache, dirty)
     return cache, dirty
 
@@ -146,26 +159,21 @@ class Flusher:
 
     def _period(self, _token: int) -> None:
         self.world.at(self.world.now + PERIOD_US, self._period)
-        if self._parts():
+        if self.world.dirtied:
             self._start()
-
-    def _parts(self) -> list[FilePages]:
-        return [
-            part for memcg in self.world.groups.values() if memcg.dirty for part in memcg.files.values()
-            if part.dirty
-        ]  # fmt: skip
 
     def _run(self, _token: int) -> None:
         """Begin to write the next pages; come back when they are clean."""
         world = self.world
-        parts = self._parts()
-        part = self._next(parts)
+        part = self._next(world.dirtied)
         if part is None:
             self.awake = self.asked = False
             return
         room = int(world.disk.disk.write_bps * CHUNK_US / SECOND_US / PAGE)
         pages = max(min(part.dirty, room), 1)
         part.dirty -= pages
+        if not part.dirty:
+            world.dirtied.remove(part)
         part.memcg.dirty -= pages
         part.writeback += pages
         part.memcg.writeback += pages
@@ -173,20 +181,21 @@ class Flusher:
         took = int(world.disk.write_us(world.now, pages * PAGE)) + 1
         world.at(world.now + took, lambda token: self._written(part, pages, token))
 
-    def _next(self, parts: list[FilePages]) -> FilePages | None:
+    def _next(self, dirtied: set[FilePages]) -> FilePages | None:
         """The file that has been dirty for longest, if anything needs to be written.
 
         Where somebody waits every cgroup is written in turn: each has a flusher of its own
         (``wakeup_flusher_threads``, ``wb_start_writeback``), so that who waits for its own pages gets some.
         """
-        if not parts:
+        if not dirtied:
             return None
         if self.asked:
-            return min(parts, key=lambda part: (part.memcg.flushed_us, part.since_us))
-        oldest = min(parts, key=lambda part: part.since_us)
+            return min(dirtied, key=_TURN)
+        oldest = min(dirtied, key=_AGE)
         world = self.world
         if world.now - oldest.since_us >= EXPIRE_US:
             return oldest
+        parts = sorted(dirtied, key=_NUMBER)
         for memcg in (world.root, *dict.fromkeys(part.memcg for part in parts)):
             if memcg is world.root and _little(world):
                 continue

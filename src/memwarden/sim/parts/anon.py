@@ -33,22 +33,17 @@ class Filler(Task):
 
     def fill(self, left: int) -> float:
         """Take a chunk of what is left; how long to sleep to keep the pace."""
-        world, memcg = self.world, self.proc.memcg
-        if self.pace is None:
-            want = int(FAST_US / world.machine.fault_us)
-        else:
-            want = int(self.pace * self.chunk_us / SECOND_US)
-        got = take(self, memcg, max(min(want, left), 1), huge=world.machine.thp)
+        machine, memcg, held, pace = self.world.machine, self.proc.memcg, self.held, self.pace
+        want = int(FAST_US / machine.fault_us if pace is None else pace * self.chunk_us / SECOND_US)
+        got = take(self, memcg, min(want, left) or 1, huge=machine.thp)
         memcg.anon += got
-        if self.held.kind == "locked":
+        if held.kind == "locked":
             memcg.locked += got
-        self.held.resident += got
+        held.resident += got
         memcg.counts["pgfault"] += got
-        self.cpu += got * world.machine.fault_us
+        self.cpu += got * machine.fault_us
         self.proc.tally.moved += got
-        if self.pace is None:
-            return 0.0
-        return self.rest_us(got * SECOND_US / self.pace)
+        return 0.0 if pace is None else self.rest_us(got * SECOND_US / pace)
 
 
 class Growth(Filler):

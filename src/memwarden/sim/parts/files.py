@@ -45,8 +45,9 @@ def read_in(
     begun = world.now + task.reclaim + task.wait + task.io
     took = world.disk.read_us(begun, pages * PAGE, requests=requests)
     took = max(took - pages * work_us * task.world.slow, 0.0) if work_us else took
-    task.proc.tally.refaulted += again
-    memcg.counts["refault_file"] += again
+    if again:
+        task.proc.tally.refaulted += again
+        memcg.counts["refault_file"] += again
     if again and turns(task, file):
         put_active(part, again)
         part.inactive += pages - again
@@ -85,11 +86,11 @@ def used_again(file: File, pages: int) -> None:
     """Cached pages were read: the second time makes them active (``folio_mark_accessed``)."""
     left = pages
     for part in file.parts.values():
-        moved = min(part.inactive, left)
-        part.inactive -= moved
-        part.memcg.inactive_file -= moved
-        put_active(part, moved)
-        left -= moved
+        if moved := min(part.inactive, left):
+            part.inactive -= moved
+            part.memcg.inactive_file -= moved
+            put_active(part, moved)
+            left -= moved
 
 
 class Reading(Task):
@@ -151,6 +152,8 @@ class Reading(Task):
         Read a second time they are no warmer to the multi-generational LRU (``folio_mark_accessed``); on the
         classic lists they would become active, and leave in the same order.
         """
+        if len(self.file.readers) == 1:
+            return 0
         kept = self.file.cached
         ahead = [(one.at - self.at) % self.file.size for one in self.file.readers if not one.proc.dying]
         return min(want, max([pages for pages in ahead if pages <= kept], default=0))
@@ -218,8 +221,9 @@ class Writing(Task):
 
 def dirty(world: World, part: FilePages, pages: int) -> None:
     """Pages that have to be written back."""
-    if not part.dirty:
+    if not part.dirty and pages:
         part.since_us = world.now
+        world.dirtied.add(part)
     world.unclean += pages
     part.dirty += pages
     part.memcg.dirty += pages

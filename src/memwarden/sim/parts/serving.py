@@ -94,58 +94,59 @@ class Serving(Task):
         """Requests of a chunk of time; how much of it was idle."""
         now = cursor = float(self.world.now)
         end, idle = now + self.chunk_us, 0.0
+        interval, served = self.interval, self.proc.tally.served
         cost = BASE_US + TOUCH_US * self.anon_touches
         first = due
         while due < end and cursor - now - idle < STEP_US:
-            start = max(due, cursor)
+            start = due if due > cursor else cursor
             idle += start - cursor
-            missing = self._missing()
-            count = self._undisturbed(missing, int((end - start) / max(self.interval, cost)) + 1)
+            of_file = self._missing_of_file()
+            missing = self._missing_of_anon() + of_file
+            count = 0
+            if missing < OFTEN:
+                count = self._undisturbed(missing, int((end - start) / max(interval, cost)) + 1)
             if count and start - due < cost:
                 # So many find everything in memory, and nobody waits.
-                self.proc.tally.served(cost, count)
+                served(cost, count)
                 self.cpu += cost * count
-                gaps = (count - 1) * max(self.interval - cost, 0.0)
+                gaps = (count - 1) * max(interval - cost, 0.0)
                 idle += gaps
                 cursor = start + cost * count + gaps
-                due += self.interval * count
+                due += interval * count
             else:
-                took = cost + self._faults(missing)
+                cursor = start + (cost + self._faults(missing, of_file))
                 self.cpu += cost
-                cursor = start + took
-                self.proc.tally.served(cursor - due)
-                due += self.interval
+                served(cursor - due)
+                due += interval
             self.next_us = due
         if self.file_touches:
             self._use_file((due - first) / self.interval)
         return idle + max(min(due, end) - cursor, 0.0)
 
     def _undisturbed(self, missing: float, most: int) -> int:
-        """How many requests come before one that touches a page which is not there."""
+        """How many requests come before one that touches a page that is not there, of which there are few."""
         if not missing:
             return most
-        if missing >= OFTEN:
-            return 0
         return min(int(log(1.0 - self.chance.share()) / log(1.0 - missing)), most)
 
-    def _missing(self) -> float:
-        """Pages per request that are not there."""
+    def _missing_of_anon(self) -> float:
+        """Anonymous pages per request that are not there."""
         hot, cold = self.hot, self.cold
-        found = 0.0
-        if hot.swapped or cold.swapped:
-            anywhere = (hot.swapped + cold.swapped) / self.pages
-            share = hot.swapped / self.hot_pages if self.hot_pages else 0.0
-            found = self.anon_touches * (self.hot_share * share + (1 - self.hot_share) * anywhere)
-        if self.file_touches:
-            found += self.file_touches * (1 - self.file.cached / self.file.size)
-        return found
+        if not (hot.swapped or cold.swapped):
+            return 0.0
+        anywhere = (hot.swapped + cold.swapped) / self.pages
+        share = hot.swapped / self.hot_pages if self.hot_pages else 0.0
+        return self.anon_touches * (self.hot_share * share + (1 - self.hot_share) * anywhere)
 
-    def _faults(self, missing: float) -> float:
-        """Bring back what one request touches; how long that took."""
+    def _missing_of_file(self) -> float:
+        """The same of its file."""
+        return self.file_touches * (1 - self.file.cached / self.file.size) if self.file_touches else 0.0
+
+    def _faults(self, missing: float, file_part: float) -> float:
+        """Bring back what one request touches, of which ``file_part`` are of the file; how long that took."""
         if not missing:
             return 0.0
         before = self.cpu + self.reclaim + self.wait + self.io
-        file_part = self.file_touches * (1 - self.file.cached / self.file.size) if self.file_touches else 0.0
         pages = max(self.chance.whole(missing), 1 if missing < OFTEN else 0)
         of_file = min(self.chance.whole(pages * file_part / missing), pages)
         if of_file:

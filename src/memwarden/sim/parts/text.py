@@ -39,6 +39,7 @@ class Text:
         self.arrives_us = 0
         world.kernel -= min(TEXT, world.kernel)
         world.charge(world.root, TEXT)
+        world.executable += TEXT
         self._put(TEXT)
 
     def needed(self, task: Task) -> None:

@@ -9,7 +9,7 @@ from memwarden.sim.words import spots
 from memwarden.sim.world.memcg import PAGE
 from memwarden.sim.world.world import kept_free
 from memwarden.state.cgroup import ancestry
-from memwarden.units import MAX, size
+from memwarden.units import MAX, SECOND_US, size
 from memwarden.words.near import nearest
 
 if TYPE_CHECKING:
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from memwarden.sim.words.merge import Newcomer
     from memwarden.words.problems import Place
 
+LONGEST_H: Final = 366 * 24
+"""A year: an hour of a small machine takes a second or so to simulate."""
 MOST_RAM: Final = 1 << 52
 """4096 TiB: ``arch/x86/include/asm/sparsemem.h:MAX_PHYSMEM_BITS`` (v6.12)."""
 
@@ -51,6 +53,8 @@ def _whole(scenario: sim.Scenario, place: Place) -> None:
     for key, value in (("duration", scenario.duration_us), ("sample", scenario.sample_us)):
         if value <= 0:
             place.at(key).wrong(f'{key}: nothing takes no time; write it as {key} = "1s" or more')
+    if scenario.duration_us > LONGEST_H * 3600 * SECOND_US:
+        place.at("duration").wrong(f'duration: more than a year takes too long; write "{LONGEST_H}h" or less')
     if not scenario.programs:
         place.wrong("nothing runs in it; write [program.NAME] for what does", warning=True)
 

@@ -63,11 +63,15 @@ class Holding:
 class FilePages:
     """The cached pages of one file that are charged to one cgroup."""
 
-    __slots__ = ("active", "code", "dirty", "inactive", "mapped", "memcg", "name", "since_us", "writeback")
+    __slots__ = (
+        "active", "code", "dirty", "inactive", "mapped", "memcg", "name", "number", "since_us", "writeback",
+    )  # fmt: skip
 
     def __init__(self, memcg: Memcg, name: str) -> None:
         self.memcg = memcg
         self.name = name
+        self.number = memcg.inode, len(memcg.files)
+        """Its place among all."""
         self.code = False
         """Whether programs execute from them."""
         self.mapped = False
@@ -115,7 +119,10 @@ class File:
     @property
     def cached(self) -> int:
         """Pages that a read finds."""
-        return sum([part.cached for part in self.parts.values()])
+        cached = 0
+        for part in self.parts.values():
+            cached += part.inactive + part.active + part.dirty + part.writeback
+        return cached
 
     @property
     def active(self) -> int:

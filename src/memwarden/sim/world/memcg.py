@@ -60,6 +60,7 @@ class Memcg:
         "path",
         "peak",
         "pressure",
+        "pressures",
         "procs",
         "shmem",
         "slab",
@@ -122,6 +123,8 @@ class Memcg:
         self.freed_us = -1
         """When a reclaim last freed pages for it, or for one below."""
         self.pressure = pressure
+        self.pressures: tuple[Pressure, ...] = (pressure, *parent.pressures) if parent else (pressure,)
+        """Its own, and those of all above."""
         self.stale = (0, 0)
         """Effective min and low as a reclaim from above last saw them: old kernels compare the target's."""
         self.turn = (0.0, 0.0)

@@ -82,22 +82,25 @@ class Pressure:
         self._integrate(now)
 
     def _integrate(self, now: int) -> None:
+        passed, cpus = now - self._at, self._cpus
+        if not passed:  # every other time: who goes on stops first
+            self.watched = self.watched or (self.stalled > 0 and cpus > 1)
+            return
         if self.stalled:
-            passed = now - self._at
-            if self._cpus == 1:
+            if cpus == 1:
                 self.some_us += passed
                 self.full_us += passed * min(max(1.0 - self.running, 0.0), 1.0)
             else:
-                busy = self.stalled + max(self.running, 0.0)
-                each, share = max(1.0, busy / self._cpus), self.stalled / busy
+                busy = self.stalled + self.running if self.running > 0.0 else float(self.stalled)
+                each, share = busy / cpus if busy > cpus else 1.0, self.stalled / busy
                 weighed = passed * self._weight(busy)
                 self.some_us += weighed * (1.0 - (1.0 - share) ** each)
                 self.full_us += weighed * share**each
-                self._busy_us += passed * min(busy, self._cpus)
+                self._busy_us += passed * (busy if busy < cpus else cpus)
                 self._stalled_us += passed
                 self.watched = True
         elif self.watched:
-            self._busy_us += (now - self._at) * min(max(self.running, 0.0), self._cpus)
+            self._busy_us += passed * min(max(self.running, 0.0), cpus)
         self._at = now
 
     def _weight(self, busy: float) -> float:

@@ -283,10 +283,12 @@ class Task(ABC):
 
         A pace is kept by the clock: what came late is made up for, up to ``MADE_UP_US``.
         """
-        ends_us = self.world.now + self.took_us
-        begun_us = self.world.now if self.paced_us is None else self.paced_us
-        self.paced_us = max(begun_us + period_us, ends_us - MADE_UP_US)
-        return max(self.paced_us - ends_us, 0.0)
+        world = self.world
+        ends_us = world.now + ((self.cpu + self.reclaim) * world.slow + self.wait + self.io)  # took_us
+        due_us = (world.now if self.paced_us is None else self.paced_us) + period_us
+        latest_us = ends_us - MADE_UP_US
+        self.paced_us = due_us = due_us if due_us > latest_us else latest_us
+        return due_us - ends_us if due_us > ends_us else 0.0
 
     def start(self) -> None:
         """Go on at once."""
@@ -302,13 +304,15 @@ class Task(ABC):
         if token != self.token:
             return
         self._settle(0.0, stalled=False)
-        if self.proc.memcg.live_frozen():
+        world = self.world
+        if world.frozen and self.proc.memcg.live_frozen():
             self.parked = True
             return
         self.cpu = self.reclaim = self.wait = self.io = 0.0
         try:
             if not self.inside:
-                self.world.execute(self)
+                if world.code < world.executable:
+                    world.execute(self)
                 self.inside = True
             idle = self.work()
             self.inside = self.faulted = False
@@ -330,7 +334,7 @@ class Task(ABC):
         stall = self.reclaim * slow + self.wait
         ran = self.cpu * slow
         rest = ran + self.io + idle
-        whole = world.now + max(int(stall + rest), 1)
+        whole = world.now + (int(stall + rest) or 1)
         if stall:
             self.proc.stalled.add(world.now, world.now + stall)
             self._impatient(stall)
@@ -340,7 +344,7 @@ class Task(ABC):
                 world.at(world.now + int(stall), lambda token: self._runs(token, share), self.token)
         elif rest:
             self.stalled_for = 0.0
-            self._settle(min(ran / rest, 1.0), stalled=False)
+            self._settle(ran / rest if ran < rest else 1.0, stalled=False)
         world.at(whole, self.fire, self.token)
 
     def _runs(self, token: int, share: float) -> None:
@@ -349,16 +353,24 @@ class Task(ABC):
 
     def _settle(self, share: float, *, stalled: bool) -> None:
         """Tell the pressure of every cgroup above what this task does from now on."""
-        if share == self.share and stalled == self.stalled:
+        change = share - self.share
+        if not change and stalled == self.stalled:
             return
         world = self.world
-        world.running += share - self.share
+        world.running += change
+        if not (stalled or self.stalled):  # mostly: nothing of what follows is needed then
+            self.occupied.goes_on(world.now, share)
+            for pressure in self.proc.memcg.pressures:
+                if pressure.stalled or pressure.watched:
+                    pressure.advance(world.now)
+                pressure.running += change
+            self.share = share
+            return
         mine, was = (0.0 if stalled else share), (0.0 if self.stalled else self.share)
         more = stalled - self.stalled
         self.occupied.goes_on(world.now, 1.0 if stalled else share)
         own_us = self.occupied.last_us if more > 0 else self.counted_us if not more else 0.0
-        for memcg in self.proc.memcg.chain:
-            pressure = memcg.pressure
+        for pressure in self.proc.memcg.pressures:
             if pressure.stalled or more or pressure.watched:
                 pressure.advance(world.now)
             pressure.running += mine - was

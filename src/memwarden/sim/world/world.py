@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from memwarden.sim.scenario import Machine, Program, Scenario
+    from memwarden.sim.world.holding import FilePages
     from memwarden.sim.world.process import Proc, Task
     from memwarden.sim.world.tally import Tally
 
@@ -50,6 +51,7 @@ class World:
         self.kernel = machine.kernel_bytes // PAGE
         self.marks = watermarks(self.ram, kept_free(machine) // PAGE, machine.watermark_scale_factor)
         self.swap_total = machine.swap.size_bytes // PAGE if machine.swap else 0
+        self._zram_ratio = machine.swap.ram_ratio if machine.swap else None
         self.swap_used = 0
         self.backed = 0
         """Pages in memory that still have their slots."""
@@ -59,7 +61,6 @@ class World:
         self.files: dict[str, File] = {}
         self.now = 0
         self.events: list[Event] = []
-        self.wakes = 0
         self.panicked = False
         self._said: dict[tuple[Kind, str, str], int] = {}
         self._queue: list[tuple[int, int, Callable[[int], None], int]] = []
@@ -81,12 +82,18 @@ class World:
         """Those of them that kswapd did."""
         self.kswapd_failures = 0
         """Runs of kswapd, one after the other, that freed nothing (``pgdat->kswapd_failures``)."""
+        self.frozen = 0
+        """How many cgroups are frozen by themselves."""
+        self.executable = 0
+        """Pages that programs execute from, in memory or not."""
         self.code = 0
         """Pages in memory that programs execute from; they are the root's."""
         self.arriving = 0
         """Those of them that are being read: on the lists, and locked."""
         self.unclean = 0
         """Pages of files that are dirty or under writeback."""
+        self.dirtied: set[FilePages] = set()
+        """Files of which some are dirty."""
         self._writers: dict[Task, int] = {}
         self.chunk_us = 100_000
         """How much a task that is far from everything does at a time."""
@@ -122,15 +129,15 @@ class World:
     @property
     def zram(self) -> int:
         """Pages that hold what was swapped to compressed memory."""
-        swap = self.machine.swap
-        if swap is None or swap.ram_ratio is None:
+        if self._zram_ratio is None:
             return 0
-        return ceil((self.swap_used - self.zswapped) / swap.ram_ratio)
+        return ceil((self.swap_used - self.zswapped) / self._zram_ratio)
 
     @property
     def free(self) -> int:
         """MemFree: RAM that nobody has. This equation is what keeps pages conserved."""
-        return self.ram - self.kernel - self.root.usage - self.zram
+        zram = 0 if self._zram_ratio is None else self.zram
+        return self.ram - self.kernel - self.root.usage - zram
 
     @property
     def swap_free(self) -> int:
@@ -153,13 +160,15 @@ class World:
     @property
     def slow(self) -> float:
         """How many times as long as alone one more task takes: all share what the cores can do."""
-        return max(1.0, (self.running + 1.0) / self.cores)
+        slow = (self.running + 1.0) / self.cores
+        return slow if slow > 1.0 else 1.0
 
     def charge(self, memcg: Memcg, pages: int) -> None:
         """Count pages here and above."""
         for above in memcg.chain:
             above.usage += pages
-            above.peak = max(above.peak, above.usage)
+            if above.usage > above.peak:
+                above.peak = above.usage
 
     def uncharge(self, memcg: Memcg, pages: int) -> None:
         """The pages are free again."""
@@ -201,9 +210,20 @@ class World:
             return False
         time_us, _, do, token = heappop(self._queue)
         self.now = time_us
-        self.wakes += 1
         do(token)
         return True
+
+    def go_on(self, until_us: int) -> None:
+        """Do all that is due by then: as many times :meth:`advance`, and quicker."""
+        queue = self._queue
+        while queue and queue[0][0] <= until_us and not self.panicked:
+            self.now, _, do, token = heappop(queue)
+            do(token)
+
+    @property
+    def steps(self) -> int:
+        """How much has been done so far: what a simulation costs grows with it."""
+        return self._number - len(self._queue)
 
     def pid(self) -> int:
         """A pid that nobody had."""
