@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from memwarden.sim.memory.protected import protections
 from memwarden.sim.memory.referenced import look
+from memwarden.sim.memory.rounds import CLUSTER, MIN_BATCH, PRIORITIES, alone, classic, generations
 from memwarden.sim.result import Kind
 from memwarden.sim.world.swapping import next_written, swap_out, written
 from memwarden.units import SECOND_US
@@ -21,16 +22,8 @@ if TYPE_CHECKING:
     from memwarden.sim.world.memcg import Memcg
     from memwarden.sim.world.world import World
 
-CLUSTER: Final = 32
-"""``SWAP_CLUSTER_MAX``: the least that a reclaim asks for."""
 ROUND: Final = 256
 """Of the lists no more than so small a part is looked at in a turn, so that all are gone round in step."""
-MIN_BATCH: Final = 64
-"""``MIN_LRU_BATCH``: the least that MGLRU takes of a list."""
-PRIORITIES: Final = 13
-"""``DEF_PRIORITY`` and those below it: at each, twice as much of a list is scanned as at the one before."""
-
-
 LISTS: Final = (("inactive", None), ("active", None))
 """In which order file pages go: what was used once, then what was used again; mapped or not."""
 COLDEST: Final = (("inactive", False), ("active", False), ("inactive", True), ("active", True))
@@ -103,8 +96,12 @@ def _passes(
         while freed < want:
             lists = _lists(world, target, guarded, spared, swappiness, below_low=below_low)
             if not rounds and lists:
-                pages, rounds = priorities(world, target, lists, want // times, swappiness)
-                want = max(want, pages * times)
+                asked_for = want // times
+                if ordered(target, lists):
+                    want, rounds = in_order(world, lists[0].memcg, asked_for, payer, swappiness)
+                else:
+                    pages, rounds = priorities(world, target, lists, asked_for, swappiness)
+                    want = max(want, pages * times)
             back = _written(world, lists, want - freed, payer)
             world.stolen += back if target.parent is None else 0
             freed += back
@@ -174,6 +171,28 @@ def priorities(
         if taken >= want:
             break
     return max(taken, want), rounds
+
+
+def ordered(target: Memcg, lists: list[Lists]) -> bool:
+    """Whether anonymous pages go in their order: for a limit, of one cgroup that has nothing else."""
+    one = lists[0]
+    return target.parent is not None and len(lists) == 1 and one.anon > 0 and not one.file and alone(one.memcg)
+
+
+def in_order(
+    world: World, memcg: Memcg, want: int, payer: Payer, swappiness: int | None
+) -> tuple[int, int]:
+    """Pages that such a reclaim takes, and at how many priorities it looks; others that it looks at stay."""
+    traits = world.machine.traits
+    if traits.mglru:
+        found = generations(memcg, want, exact=traits.mglru_exact is True)
+    else:
+        # SCAN_FRACT: as in priorities.
+        wanted = world.machine.swappiness if swappiness is None else swappiness
+        found = classic(memcg, want, (wanted, 400 - wanted))
+    memcg.counts["pgscan"] += found.stay
+    payer.reclaim += found.stay * world.machine.reclaim_us
+    return found.go, found.rounds
 
 
 def kswapd_rounds(world: World, freed: int) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from typing import TYPE_CHECKING, Final
 
 from memwarden.units import Max
@@ -56,6 +57,7 @@ class Memcg:
         "max",
         "min",
         "oom_group",
+        "order",
         "parent",
         "path",
         "peak",
@@ -106,6 +108,8 @@ class Memcg:
         self.leaving = 0
         """In the swap cache only: charged until it was written and reclaim came by again."""
         self.holdings: list[Holding] = []
+        self.order: deque[tuple[int, bool]] = deque()
+        """Its anonymous pages, the oldest first, as reclaim for its own limit knows them (``memory.rounds``)."""
         self.files: dict[str, FilePages] = {}
         self.procs: list[Proc] = []
         self.events = dict.fromkeys(EVENTS, 0)
