@@ -63,12 +63,18 @@ TRAITS = {
     ),
 }
 """Of Debian's builds: CONFIG_HZ, MEMCG_CHARGE_BATCH and CONFIG_LRU_GEN_ENABLED of their sources."""
-OWN_BYTES = 264 << 10
-"""What a program of ``load.c`` has charged before it does anything: its data and stack, 172 KiB (``anon`` of
-the reader), the kernel's stack of it and its page tables, 92 KiB (``kernel`` of who keeps 16 MiB).
+OWN_BYTES = {"read": 264 << 10, "write": 264 << 10}
+"""What those who go through files have charged besides: data and stack, the kernel's stack of them, and page
+tables.
+"""
+OTHERS_BYTES = 112 << 10
+"""The same of all others, without the page tables of what they take: 60 KiB of the kernel's (``kernel`` of
+who keeps 100 MiB, less a page in 512), and their data.
 """
 DATA_BYTES = {"read": 172 << 10, "write": 112 << 10}
 """Of them what counts when a victim is chosen (``anon``): the reader's buffer is the larger one."""
+OTHERS_DATA_BYTES = 52 << 10
+"""The same of all others: ``anon`` of who keeps 100 MiB, less those."""
 KILLED_MIB = 2
 """Of the process whose death was measured (``measure.py:costs``)."""
 SWAP_MIB = 128
@@ -147,9 +153,9 @@ def _group(group: scenarios.Group) -> Group:
 
 def _own(what: str) -> tuple[Part, ...]:
     """What every program holds besides."""
-    data = DATA_BYTES.get(what, 0)
-    kernel = KernelMemory("other", None, OWN_BYTES - data)
-    return (kernel, Grow(None, data)) if data else (kernel,)
+    data = DATA_BYTES.get(what, OTHERS_DATA_BYTES)
+    kernel = KernelMemory("other", None, OWN_BYTES.get(what, OTHERS_BYTES) - data)
+    return (kernel, Grow(None, data))
 
 
 def _part(words: tuple[str | int, ...]) -> Part:

@@ -187,9 +187,9 @@ def in_order(
     if traits.mglru:
         found = generations(memcg, want, exact=traits.mglru_exact is True)
     else:
-        # SCAN_FRACT: as in priorities.
+        # SCAN_FRACT: as in priorities, once pages were swapped; they are what a reclaim costs (lru_note_cost).
         wanted = world.machine.swappiness if swappiness is None else swappiness
-        found = classic(memcg, want, (wanted, 400 - wanted))
+        found = classic(memcg, want, (wanted, 400 - wanted if memcg.counts["pswpout"] else 200))
     memcg.counts["pgscan"] += found.stay
     payer.reclaim += found.stay * world.machine.reclaim_us
     return found.go, found.rounds
