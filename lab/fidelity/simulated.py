@@ -107,6 +107,7 @@ def machine(series: str, speeds: Mapping[str, Any], *, swap: bool) -> Machine:
         # Measured with the pages of 2 MiB.
         exit_us=max(each["exit_us"] - KILLED_MIB * MIB // PAGE * each["free_us"], 0.0),
         free_us=each["free_us"],
+        page_tables=True,
         traits=TRAITS[series],
     )
 

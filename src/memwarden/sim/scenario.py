@@ -100,6 +100,8 @@ class Machine(NamedTuple):
     read_us: float | None = None
     """What one costs the processor that comes from the disk; ``None``: a new page and a copy."""
     unmap_us: float = 1.0
+    page_tables: bool = False
+    """Whether page tables are charged as programs take memory; else they are in what a program is given."""
 
 
 class Group(NamedTuple):

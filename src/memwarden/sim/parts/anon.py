@@ -44,7 +44,8 @@ class Filler(Task):
         else:
             want = int(self.pace * self.chunk_us / SECOND_US)
         got = take(self, memcg, max(min(want, left), 1), huge=world.machine.thp)
-        got -= self._map(got)
+        if world.machine.page_tables:
+            got -= self._map(got)
         memcg.anon += got
         if self.held.kind == "locked":
             memcg.locked += got

@@ -46,6 +46,7 @@ MACHINE: Final = Word(
         Key("watermark_scale_factor", "watermark_scale_factor", count(1, 3000), "vm.watermark_scale_factor"),
         Key("swappiness", "swappiness", count(0, 200), "vm.swappiness"),
         Key("thp", "thp", FLAG, "transparent huge pages"),
+        Key("page_tables", "page_tables", FLAG, "charge a page of page tables for 512 that are taken"),
         Key("fault", "fault_us", COST, "what a new page costs"),
         Key("copy", "copy_us", COST, "what a page of a file costs that is in the cache"),
         Key("read_page", "read_us", COST, "what one from the disk costs; a new page and a copy if left out"),
