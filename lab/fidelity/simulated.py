@@ -79,6 +79,8 @@ KILLED_MIB = 2
 """Of the process whose death was measured (``measure.py:costs``)."""
 SWAP_MIB = 128
 PAGE = 4096
+TABLE = 512
+"""A page of page tables is for so many."""
 
 
 def machine(series: str, speeds: Mapping[str, Any], *, swap: bool) -> Machine:

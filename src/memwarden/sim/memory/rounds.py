@@ -11,6 +11,7 @@ tables does (``get_nr_to_scan``, ``try_to_inc_max_seq``), and then all that was 
 
 from __future__ import annotations
 
+from math import inf
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
@@ -98,7 +99,7 @@ def _note(held: list[Holding], stay: int) -> None:
 
 def alone(memcg: Memcg) -> bool:
     """Whether all its anonymous pages were written once, and nobody comes back to them."""
-    return not memcg.shmem and all([one.touch_us == float("inf") for one in memcg.holdings if one.resident])
+    return not memcg.shmem and all(one.touch_us == inf for one in memcg.holdings if one.resident)
 
 
 def classic(memcg: Memcg, want: int, share: tuple[int, int]) -> Found:

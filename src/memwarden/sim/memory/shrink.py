@@ -97,7 +97,7 @@ def _passes(
             lists = _lists(world, target, guarded, spared, swappiness, below_low=below_low)
             if not rounds and lists:
                 asked_for = want // times
-                if ordered(target, lists):
+                if ordered(world, target, lists):
                     want, rounds = in_order(world, lists[0].memcg, asked_for, payer, swappiness)
                 else:
                     pages, rounds = priorities(world, target, lists, asked_for, swappiness)
@@ -173,21 +173,30 @@ def priorities(
     return max(taken, want), rounds
 
 
-def ordered(target: Memcg, lists: list[Lists]) -> bool:
-    """Whether anonymous pages go in their order: for a limit, of one cgroup that has nothing else."""
-    one = lists[0]
-    return target.parent is not None and len(lists) == 1 and one.anon > 0 and not one.file and alone(one.memcg)
+def ordered(world: World, target: Memcg, lists: list[Lists]) -> bool:
+    """Whether anonymous pages go in their order: for a limit, of one cgroup that has nothing else.
+
+    They have to be free at once when they are swapped: what is on its way is found again, and passed over.
+    """
+    one, swap = lists[0], world.machine.swap
+    return (
+        target.parent is not None
+        and len(lists) == 1
+        and one.anon > 0
+        and not one.file
+        and swap is not None
+        and (swap.synchronous or swap.ram_ratio is not None)
+        and alone(one.memcg)
+    )
 
 
-def in_order(
-    world: World, memcg: Memcg, want: int, payer: Payer, swappiness: int | None
-) -> tuple[int, int]:
+def in_order(world: World, memcg: Memcg, want: int, payer: Payer, swappiness: int | None) -> tuple[int, int]:
     """Pages that such a reclaim takes, and at how many priorities it looks; others that it looks at stay."""
     traits = world.machine.traits
     if traits.mglru:
         found = generations(memcg, want, exact=traits.mglru_exact is True)
     else:
-        # SCAN_FRACT: as in priorities, once pages were swapped; they are what a reclaim costs (lru_note_cost).
+        # SCAN_FRACT: as in priorities, once pages were swapped; that is its cost (lru_note_cost).
         wanted = world.machine.swappiness if swappiness is None else swappiness
         found = classic(memcg, want, (wanted, 400 - wanted if memcg.counts["pswpout"] else 200))
     memcg.counts["pgscan"] += found.stay

@@ -109,7 +109,7 @@ class Memcg:
         """In the swap cache only: charged until it was written and reclaim came by again."""
         self.holdings: list[Holding] = []
         self.order: deque[tuple[int, bool]] = deque()
-        """Its anonymous pages, the oldest first, as reclaim for its own limit knows them (``memory.rounds``)."""
+        """Its anonymous pages, the oldest first, as reclaim for its own limit finds them (``rounds``)."""
         self.files: dict[str, FilePages] = {}
         self.procs: list[Proc] = []
         self.events = dict.fromkeys(EVENTS, 0)
