@@ -42,6 +42,7 @@ SERIES_6_12 = KernelTraits(
     recursive_protection=True,
     stale_protection_bug=False,
     stale_dirty_counts=True,
+    partial_walks=True,
 )
 TRAITS = {
     "5.10": KernelTraits(

@@ -30,6 +30,7 @@ LEFT_OUT: Final = KernelTraits(
     memory_reclaim=True,
     kswapd_stays_down=False,
     mglru_exact=False,
+    partial_walks=False,
 )
 """What holds where a scenario says nothing of a trait."""
 

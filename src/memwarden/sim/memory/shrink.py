@@ -142,10 +142,11 @@ def priorities(
     At each it looks at ``size >> priority`` of every list, in steps of ``SWAP_CLUSTER_MAX``, and goes on to
     the next while all of them together gave less than was asked for: of one list of 4096 pages 1 + 2 + 4 +
     8 + 16 are less than 32, and then come 32 (``do_try_to_free_pages``, ``get_scan_count``,
-    ``shrink_lruvec``). Where all is anonymous, and one cgroup's, only its share is looked at, as if there
-    were files. MGLRU takes ``MIN_LRU_BATCH`` of a list at the least, which mostly is enough at once
-    (``evict_folios``, ``scan_folios``); where it is exact, all of its share and no more. Of the machine's
-    reclaim no more is taken than asked for.
+    ``shrink_lruvec``). With ``partial_walks`` it ends at the cgroup with which it is enough, and the next
+    one begins behind that (``shrink_node_memcgs``, ``mem_cgroup_iter``). Where all is anonymous, and one
+    cgroup's, only its share is looked at, as if there were files. MGLRU takes ``MIN_LRU_BATCH`` of a list at
+    the least, which mostly is enough at once (``evict_folios``, ``scan_folios``); where it is exact, all of
+    its share and no more. Of the machine's reclaim no more is taken than asked for.
     """
     if target.parent is None:
         size = sum([one.scan for one in lists])
@@ -161,16 +162,27 @@ def priorities(
     taken = 0
     for rounds in range(1, PRIORITIES + 1):
         most = ceil((want - taken) / batch) * batch
-        for one in lists:
+        for one in _walk(target, lists):
             pages = int(one.scan) >> PRIORITIES - rounds
             if alone and rounds < PRIORITIES:
                 pages = pages * wanted // (400 - wanted)
             if mglru and pages and not exact:
                 pages = min(ceil(pages / batch) * batch, int(one.scan))
             taken += pages if exact else min(pages, most)
+            if taken >= want and world.machine.traits.partial_walks:
+                target.walked = one.memcg
+                return taken, rounds
+        target.walked = None
         if taken >= want:
             break
     return max(taken, want), rounds
+
+
+def _walk(target: Memcg, lists: list[Lists]) -> list[Lists]:
+    """Those that are still to come where the last walk was left."""
+    if target.walked is None or len(lists) < 2:
+        return lists
+    return lists[next((at + 1 for at, one in enumerate(lists) if one.memcg is target.walked), 0) :]
 
 
 def ordered(world: World, target: Memcg, lists: list[Lists]) -> bool:

@@ -106,6 +106,7 @@ _FLAGS: Final = (
     ("memory_reclaim", "cgroups have memory.reclaim, as since 5.19"),
     ("kswapd_stays_down", "kswapd that gave up stays so, as since 7.0"),
     ("mglru_exact", "MGLRU looks at small shares of a list, too, as in 7.0"),
+    ("partial_walks", "a cgroup's reclaim ends where it has enough, not after all below, as in 6.11"),
 )
 TRAITS: Final = Word(
     "traits",

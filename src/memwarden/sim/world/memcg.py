@@ -75,6 +75,7 @@ class Memcg:
         "swap_own",
         "turn",
         "usage",
+        "walked",
         "writeback",
         "zswap_max",
         "zswap_pool",
@@ -128,6 +129,8 @@ class Memcg:
         self.pressure = pressure
         self.stale = (0, 0)
         """Effective min and low as a reclaim from above last saw them: old kernels compare the target's."""
+        self.walked: Memcg | None = None
+        """The cgroup below it at which its last reclaim had enough (``mem_cgroup_reclaim_iter``)."""
         self.turn = (0.0, 0.0)
         """When anonymous pages were last reclaimed here, and how many in about a second before."""
         self.cost_anon = self.cost_file = 0.0
