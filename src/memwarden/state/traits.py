@@ -103,7 +103,7 @@ class KernelTraits(NamedTuple):
     anonymous ones are.
     """
     partial_walks: bool | None = None
-    """A reclaim for a cgroup's limit ends at the cgroup below with which it is enough; the next goes on there.
+    """A cgroup's reclaim ends at the one below it with which it is enough, and the next goes on behind that.
 
     Since Linux kernel commit b82b530740b9 ("mm: vmscan: restore incremental cgroup iteration") (in v6.11);
     before, it goes to all of them at each priority.
