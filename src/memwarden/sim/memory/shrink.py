@@ -11,7 +11,7 @@ from math import ceil, exp, inf, log2
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from memwarden.sim.memory.protected import protections
-from memwarden.sim.memory.referenced import look
+from memwarden.sim.memory.referenced import age, look
 from memwarden.sim.memory.rounds import CLUSTER, MIN_BATCH, PRIORITIES, alone, classic, generations
 from memwarden.sim.result import Kind
 from memwarden.sim.world.swapping import next_written, swap_out, written
@@ -72,6 +72,9 @@ def shrink(
     It stands for so many ``times`` that reclaim is asked for its share of them. ``done``: it is kswapd's, who
     freed so many since it was woken.
     """
+    if done is not None and world.machine.age_us is not None and world.swap_free:
+        # Of MGLRU. It begins below the default priority, at which it would get away without (get_nr_to_scan).
+        payer.reclaim += sum([age(memcg) for memcg in target.subtree]) * world.machine.age_us
     freed, rounds = _passes(world, target, (want, times), payer, swappiness)
     if done is not None and freed >= want:
         rounds = kswapd_rounds(world, done + freed) - kswapd_rounds(world, done)
@@ -169,7 +172,7 @@ def priorities(
             if mglru and pages and not exact:
                 pages = min(ceil(pages / batch) * batch, int(one.scan))
             taken += pages if exact else min(pages, most)
-            if taken >= want and world.machine.traits.partial_walks:
+            if taken >= want and world.machine.partial_walks:
                 target.walked = one.memcg
                 return taken, rounds
         target.walked = None
