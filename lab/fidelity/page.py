@@ -26,10 +26,10 @@ Real programs ran under the same knobs on {count} kernels
 each scenario {times} times, in a guest of {memory} MiB and one processor; the simulator ran the same
 scenarios (`lab/fidelity/scenarios.py`). What the guest's machine can do was measured in the same boot and
 went in: what a new page costs, what reclaim, a pass of it in vain and swapping cost, how long a death takes,
-the speed and the latency of the disks, and the 264 KiB that any program holds. The rows from `machine-oom` on
-(`lab/fidelity/further.py`) had a boot of their own with its own speeds. Nothing else is tuned, and nothing at
-all for one scenario. The programs' own text was charged to another cgroup, as the simulator's is
-to none.
+the speed and the latency of the disks, and what any program holds besides: 112 KiB, and 264 KiB if it goes
+through files. The rows from `machine-oom` on (`lab/fidelity/further.py`) had a boot of their own with its own
+speeds. Nothing else is tuned, and nothing at all for one scenario. The programs' own text was charged to
+another cgroup, as the simulator's is to none.
 
 The guests are emulated in software and have a time of their own: their clock counts instructions (QEMU's
 `-icount`: 500 million are a second), idle time passes at once, and their disks, swap too, are memory, so that

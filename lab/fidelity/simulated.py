@@ -63,16 +63,24 @@ TRAITS = {
     ),
 }
 """Of Debian's builds: CONFIG_HZ, MEMCG_CHARGE_BATCH and CONFIG_LRU_GEN_ENABLED of their sources."""
-OWN_BYTES = 264 << 10
-"""What a program of ``load.c`` has charged before it does anything: its data and stack, 172 KiB (``anon`` of
-the reader), the kernel's stack of it and its page tables, 92 KiB (``kernel`` of who keeps 16 MiB).
+OWN_BYTES = {"read": 264 << 10, "write": 264 << 10}
+"""What those who go through files have charged besides: data and stack, the kernel's stack of them, and page
+tables.
+"""
+OTHERS_BYTES = 112 << 10
+"""The same of all others, without the page tables of what they take: 60 KiB of the kernel's (``kernel`` of
+who keeps 100 MiB, less a page in 512), and their data.
 """
 DATA_BYTES = {"read": 172 << 10, "write": 112 << 10}
 """Of them what counts when a victim is chosen (``anon``): the reader's buffer is the larger one."""
+OTHERS_DATA_BYTES = 52 << 10
+"""The same of all others: ``anon`` of who keeps 100 MiB, less those."""
 KILLED_MIB = 2
 """Of the process whose death was measured (``measure.py:costs``)."""
 SWAP_MIB = 128
 PAGE = 4096
+TABLE = 512
+"""A page of page tables is for so many."""
 
 
 def machine(series: str, speeds: Mapping[str, Any], *, swap: bool) -> Machine:
@@ -101,6 +109,8 @@ def machine(series: str, speeds: Mapping[str, Any], *, swap: bool) -> Machine:
         # Measured with the pages of 2 MiB.
         exit_us=max(each["exit_us"] - KILLED_MIB * MIB // PAGE * each["free_us"], 0.0),
         free_us=each["free_us"],
+        page_tables=True,
+        partial_walks=series in ("6.12", "7.2"),
         traits=TRAITS[series],
     )
 
@@ -147,9 +157,9 @@ def _group(group: scenarios.Group) -> Group:
 
 def _own(what: str) -> tuple[Part, ...]:
     """What every program holds besides."""
-    data = DATA_BYTES.get(what, 0)
-    kernel = KernelMemory("other", None, OWN_BYTES - data)
-    return (kernel, Grow(None, data)) if data else (kernel,)
+    data = DATA_BYTES.get(what, OTHERS_DATA_BYTES)
+    kernel = KernelMemory("other", None, OWN_BYTES.get(what, OTHERS_BYTES) - data)
+    return (kernel, Grow(None, data))
 
 
 def _part(words: tuple[str | int, ...]) -> Part:

@@ -290,3 +290,25 @@ def test_what_a_program_would_have_moved(part, wanted):
     program = Program("p", "/a", (part,))
     result = simulate(Scenario("wanted", MACHINE, (), (program,), duration_us=10_000_000))
     assert result.work[0].wanted_bytes == wanted * MIB
+
+
+@pytest.mark.parametrize("limit", [None, 24 * MIB])
+def test_where_a_machine_says_so_page_tables_are_charged_a_page_for_512(limit):
+    # mm/memory.c:__pte_alloc: the first page needs one, too. What is in swap goes on needing them.
+    groups = (Group("/a", max_bytes=limit),) if limit else ()
+    machine = MACHINE._replace(page_tables=True, swap=SwapDevice(512 * MIB, synchronous=True))
+    program = Program("p", "/a", (Grow(64 * MIB, 40 * MIB + 4 * KIB),))
+    simulation, result = run(Scenario("part", machine, groups, (program,), duration_us=3_000_000))
+    memcg = simulation.world.groups["/a"]
+    assert memcg.kernel == 40 * MIB // (2 * MIB) + 1
+    assert result.work[0].moved_bytes == 40 * MIB + 4 * KIB
+    assert memcg.usage + memcg.swap == 40 * 256 + 1 + memcg.kernel
+
+
+def test_page_tables_go_with_their_process():
+    machine, group = MACHINE._replace(page_tables=True), Group("/a", max_bytes=16 * MIB)
+    program = Program("p", "/a", (Grow(64 * MIB),))
+    simulation, _ = run(Scenario("part", machine, (group,), (program,), duration_us=2_000_000))
+    memcg = simulation.world.groups["/a"]
+    assert memcg.events["oom_kill"] == 1
+    assert (memcg.kernel, memcg.usage) == (0, 0)

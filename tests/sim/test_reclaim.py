@@ -409,10 +409,13 @@ def test_pages_that_are_never_unused_are_swapped_all_the_same():
     ],
 )
 def test_of_anonymous_pages_alone_a_pass_looks_at_their_share_as_if_there_were_files(swappiness, pages):
-    machine = SWAP._replace(swappiness=swappiness)
+    swap = SwapDevice(512 * MIB, synchronous=True)
+    machine = MACHINE._replace(swappiness=swappiness, swap=swap)
     program = Program("p", "/a", (Grow(None, 6072 * 4 * KIB),))
     simulation, _ = run(scenario(program, machine=machine, seconds=1))
     memcg = simulation.world.groups["/a"]
+    # the first goes round all of them
+    shrink(simulation.world, memcg, 32, SimpleNamespace(reclaim=0.0, wait=0.0))
     assert shrink(simulation.world, memcg, 32, SimpleNamespace(reclaim=0.0, wait=0.0)) == pages
 
 
@@ -448,6 +451,24 @@ def test_of_two_lists_a_pass_takes_from_both():
     payer = SimpleNamespace(reclaim=0.0, wait=0.0)
     # at the fifth priority, after 18 + 10, both still give theirs
     assert shrink(simulation.world, simulation.world.groups["/p"], 32, payer) == 38 + 22
+
+
+def test_a_partial_walk_ends_where_it_is_enough_and_the_next_goes_on_behind_that():
+    # shrink_node_memcgs of v6.12: "bail once goal is reached", with the position kept in the iterator.
+    programs = [
+        Program(n, f"/p/{n}", (ReadFile(n, mib * MIB, None, 1),)) for n, mib in (("a", 20), ("b", 12))
+    ]
+    machine = MACHINE._replace(reclaim_us=0.0, partial_walks=True)
+    simulation, _ = run(Scenario("two", machine, (Group("/p"),), tuple(programs), duration_us=5_000_000))
+    payer, parent = SimpleNamespace(reclaim=0.0, wait=0.0), simulation.world.groups["/p"]
+    # 18 of 5,120 pages and 10 of 3,072 after four priorities; at the fifth the first gives 20: enough.
+    assert shrink(simulation.world, parent, 32, payer) == 18 + 10 + 20
+    assert parent.walked is simulation.world.groups["/p/a"]
+    # So b is first: 0 of 3,054; then 2 + 4 + 9 of 5,090 and 1 + 2 + 5; at the fifth priority a gives 19.
+    assert shrink(simulation.world, parent, 32, payer) == 15 + 8 + 19
+    # What is gone meanwhile is no place to go on from.
+    parent.walked = simulation.world.root
+    assert shrink(simulation.world, parent, 32, payer) == 1 + 15 + 8 + 19
 
 
 def test_a_reader_of_what_does_not_fit_finds_what_is_active_only():

@@ -113,11 +113,13 @@ def test_what_is_written_meanwhile_ends_it():
     [
         # 12 MiB are 3072 pages. evict_folios: MIN_LRU_BATCH, 64, are freed, more than the 32 that are wanted.
         (True, False, 64),
-        # scan_batch: 3072 >> 11 and so on, 1 + 3 + 6 + 12 are less than 32; then come 24.
-        (True, True, 46),
-        # 3072 >> 9 and so on, of them 60 / 340, are 1 + 2 + 4 + 8 + 16, less than 32; then come 33, of which
-        # SWAP_CLUSTER_MAX are looked at.
-        (False, False, 63),
+        # All are young: they are aged at the priorities 11 and 10. scan_batch: 3072 >> 9 and 3066 >> 8 are
+        # less than 32; then come 3055 >> 7.
+        (True, True, 6 + 11 + 23),
+        # All are young: of 3072 >> 9 and so on 60 / 200, 1 + 3 + 7 + 14 + 28 + 57 + 115 + 230 + 460 = 915,
+        # stay at the priorities 9 to 1. At the last come 67 times 32 that stay, too, 13 of them and 19 that
+        # were seen, which is less than 32, and then SWAP_CLUSTER_MAX.
+        (False, False, 19 + 32),
     ],
 )
 def test_a_disk_that_is_memory_frees_what_is_sent_at_once(mglru, exact, taken):

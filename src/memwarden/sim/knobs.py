@@ -11,7 +11,8 @@ from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Final
 
 from memwarden.sim.memory import oom
-from memwarden.sim.memory.shrink import CLUSTER, shrink
+from memwarden.sim.memory.rounds import CLUSTER
+from memwarden.sim.memory.shrink import shrink
 from memwarden.sim.memory.writeback import look_again
 from memwarden.sim.result import Kind
 from memwarden.sim.world.memcg import Memcg, pages_of

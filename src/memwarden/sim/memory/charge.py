@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Final
 
 from memwarden.sim.memory import high, oom
 from memwarden.sim.memory.machine import allocate
-from memwarden.sim.memory.shrink import CLUSTER, shrink
+from memwarden.sim.memory.rounds import CLUSTER
+from memwarden.sim.memory.shrink import shrink
 from memwarden.sim.memory.writeback import look_again
 from memwarden.sim.result import Kind
 from memwarden.sim.world.process import Retry

@@ -8,7 +8,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from memwarden.sim.memory import oom
-from memwarden.sim.memory.shrink import CLUSTER, shrink
+from memwarden.sim.memory.rounds import CLUSTER
+from memwarden.sim.memory.shrink import shrink
 from memwarden.sim.memory.writeback import look_again
 from memwarden.sim.result import Kind
 from memwarden.sim.world.pressure import Occupied

@@ -9,11 +9,29 @@ may give nothing while the sibling gives pages again and again.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from memwarden.sim.world.holding import Holding
     from memwarden.sim.world.memcg import Memcg
+
+
+OLD: Final = 4
+"""Aged is what has less than so small a part that is old (``should_run_aging``: ``MIN_NR_GENS`` + 2)."""
+
+
+def age(memcg: Memcg) -> int:
+    """Walk the page tables of a cgroup's programs, if few of their pages are old; how many were walked.
+
+    Then all that was there may go (``mm/vmscan.c:try_to_inc_max_seq``, ``walk_mm``).
+    """
+    held = [one for one in memcg.holdings if one.resident and one.kind == "anon"]
+    pages = sum([one.resident for one in held])
+    if sum([one.seen for one in held]) * OLD >= pages:
+        return 0
+    for one in held:
+        one.seen = one.ahead = one.seen_ahead = one.resident
+    return pages
 
 
 def look(memcg: Memcg, pages: int, most: int) -> tuple[int, int]:

@@ -11,7 +11,8 @@ from math import ceil, exp, inf, log2
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from memwarden.sim.memory.protected import protections
-from memwarden.sim.memory.referenced import look
+from memwarden.sim.memory.referenced import age, look
+from memwarden.sim.memory.rounds import CLUSTER, MIN_BATCH, PRIORITIES, alone, classic, generations
 from memwarden.sim.result import Kind
 from memwarden.sim.world.swapping import next_written, swap_out, written
 from memwarden.units import SECOND_US
@@ -21,16 +22,8 @@ if TYPE_CHECKING:
     from memwarden.sim.world.memcg import Memcg
     from memwarden.sim.world.world import World
 
-CLUSTER: Final = 32
-"""``SWAP_CLUSTER_MAX``: the least that a reclaim asks for."""
 ROUND: Final = 256
 """Of the lists no more than so small a part is looked at in a turn, so that all are gone round in step."""
-MIN_BATCH: Final = 64
-"""``MIN_LRU_BATCH``: the least that MGLRU takes of a list."""
-PRIORITIES: Final = 13
-"""``DEF_PRIORITY`` and those below it: at each, twice as much of a list is scanned as at the one before."""
-
-
 LISTS: Final = (("inactive", None), ("active", None))
 """In which order file pages go: what was used once, then what was used again; mapped or not."""
 COLDEST: Final = (("inactive", False), ("active", False), ("inactive", True), ("active", True))
@@ -79,6 +72,9 @@ def shrink(
     It stands for so many ``times`` that reclaim is asked for its share of them. ``done``: it is kswapd's, who
     freed so many since it was woken.
     """
+    if done is not None and world.machine.age_us is not None and world.swap_free:
+        # Of MGLRU. It begins below the default priority, at which it would get away without (get_nr_to_scan).
+        payer.reclaim += sum([age(memcg) for memcg in target.subtree]) * world.machine.age_us
     freed, rounds = _passes(world, target, (want, times), payer, swappiness)
     if done is not None and freed >= want:
         rounds = kswapd_rounds(world, done + freed) - kswapd_rounds(world, done)
@@ -103,8 +99,12 @@ def _passes(
         while freed < want:
             lists = _lists(world, target, guarded, spared, swappiness, below_low=below_low)
             if not rounds and lists:
-                pages, rounds = priorities(world, target, lists, want // times, swappiness)
-                want = max(want, pages * times)
+                asked_for = want // times
+                if ordered(world, target, lists):
+                    want, rounds = in_order(world, lists[0].memcg, asked_for, payer, swappiness)
+                else:
+                    pages, rounds = priorities(world, target, lists, asked_for, swappiness)
+                    want = max(want, pages * times)
             back = _written(world, lists, want - freed, payer)
             world.stolen += back if target.parent is None else 0
             freed += back
@@ -145,10 +145,11 @@ def priorities(
     At each it looks at ``size >> priority`` of every list, in steps of ``SWAP_CLUSTER_MAX``, and goes on to
     the next while all of them together gave less than was asked for: of one list of 4096 pages 1 + 2 + 4 +
     8 + 16 are less than 32, and then come 32 (``do_try_to_free_pages``, ``get_scan_count``,
-    ``shrink_lruvec``). Where all is anonymous, and one cgroup's, only its share is looked at, as if there
-    were files. MGLRU takes ``MIN_LRU_BATCH`` of a list at the least, which mostly is enough at once
-    (``evict_folios``, ``scan_folios``); where it is exact, all of its share and no more. Of the machine's
-    reclaim no more is taken than asked for.
+    ``shrink_lruvec``). With ``partial_walks`` it ends at the cgroup with which it is enough, and the next
+    one begins behind that (``shrink_node_memcgs``, ``mem_cgroup_iter``). Where all is anonymous, and one
+    cgroup's, only its share is looked at, as if there were files. MGLRU takes ``MIN_LRU_BATCH`` of a list at
+    the least, which mostly is enough at once (``evict_folios``, ``scan_folios``); where it is exact, all of
+    its share and no more. Of the machine's reclaim no more is taken than asked for.
     """
     if target.parent is None:
         size = sum([one.scan for one in lists])
@@ -164,16 +165,58 @@ def priorities(
     taken = 0
     for rounds in range(1, PRIORITIES + 1):
         most = ceil((want - taken) / batch) * batch
-        for one in lists:
+        for one in _walk(target, lists):
             pages = int(one.scan) >> PRIORITIES - rounds
             if alone and rounds < PRIORITIES:
                 pages = pages * wanted // (400 - wanted)
             if mglru and pages and not exact:
                 pages = min(ceil(pages / batch) * batch, int(one.scan))
             taken += pages if exact else min(pages, most)
+            if taken >= want and world.machine.partial_walks:
+                target.walked = one.memcg
+                return taken, rounds
+        target.walked = None
         if taken >= want:
             break
     return max(taken, want), rounds
+
+
+def _walk(target: Memcg, lists: list[Lists]) -> list[Lists]:
+    """Those that are still to come where the last walk was left."""
+    if target.walked is None or len(lists) < 2:
+        return lists
+    return lists[next((at + 1 for at, one in enumerate(lists) if one.memcg is target.walked), 0) :]
+
+
+def ordered(world: World, target: Memcg, lists: list[Lists]) -> bool:
+    """Whether anonymous pages go in their order: for a limit, of one cgroup that has nothing else.
+
+    They have to be free at once when they are swapped: what is on its way is found again, and passed over.
+    """
+    one, swap = lists[0], world.machine.swap
+    return (
+        target.parent is not None
+        and len(lists) == 1
+        and one.anon > 0
+        and not one.file
+        and swap is not None
+        and (swap.synchronous or swap.ram_ratio is not None)
+        and alone(one.memcg)
+    )
+
+
+def in_order(world: World, memcg: Memcg, want: int, payer: Payer, swappiness: int | None) -> tuple[int, int]:
+    """Pages that such a reclaim takes, and at how many priorities it looks; others that it looks at stay."""
+    traits = world.machine.traits
+    if traits.mglru:
+        found = generations(memcg, want, exact=traits.mglru_exact is True)
+    else:
+        # SCAN_FRACT: as in priorities, once pages were swapped; that is its cost (lru_note_cost).
+        wanted = world.machine.swappiness if swappiness is None else swappiness
+        found = classic(memcg, want, (wanted, 400 - wanted if memcg.counts["pswpout"] else 200))
+    memcg.counts["pgscan"] += found.stay
+    payer.reclaim += found.stay * world.machine.reclaim_us
+    return found.go, found.rounds
 
 
 def kswapd_rounds(world: World, freed: int) -> int:

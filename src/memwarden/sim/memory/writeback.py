@@ -9,7 +9,7 @@ from __future__ import annotations
 from operator import attrgetter
 from typing import TYPE_CHECKING, Final, Protocol
 
-from memwarden.sim.memory.shrink import PRIORITIES
+from memwarden.sim.memory.rounds import PRIORITIES
 from memwarden.sim.world.memcg import PAGE
 from memwarden.sim.world.process import Retry
 from memwarden.units import SECOND_US

@@ -18,16 +18,21 @@ if TYPE_CHECKING:
 
 FAST_US: Final = 5_000
 """What a task that has no pace of its own does at a time."""
+TABLE: Final = 512
+"""Pages that a page of page tables maps (``PTRS_PER_PTE``); it is charged, too (``mm/memory.c:__pte_alloc``,
+``GFP_PGTABLE_USER``)."""
 
 
 class Filler(Task):
     """Takes pages into one holding: ``pace`` in pages per second, or ``None`` for as fast as it goes."""
 
-    __slots__ = ("held", "pace")
+    __slots__ = ("held", "pace", "tables")
 
     def __init__(self, proc: Proc, pace: float | None, kind: str = "anon") -> None:
         super().__init__(proc)
         self.pace = pace
+        self.tables = 0
+        """Pages of page tables; they stay until the process ends."""
         self.held = Holding(proc.memcg, kind)
         proc.holdings.append(self.held)
 
@@ -36,6 +41,8 @@ class Filler(Task):
         machine, memcg, held, pace = self.world.machine, self.proc.memcg, self.held, self.pace
         want = int(FAST_US / machine.fault_us if pace is None else pace * self.chunk_us / SECOND_US)
         got = take(self, memcg, min(want, left) or 1, huge=machine.thp)
+        if machine.page_tables:
+            got -= self._map(got)
         memcg.anon += got
         if held.kind == "locked":
             memcg.locked += got
@@ -44,6 +51,14 @@ class Filler(Task):
         self.cpu += got * machine.fault_us
         self.proc.tally.moved += got
         return 0.0 if pace is None else self.rest_us(got * SECOND_US / pace)
+
+    def _map(self, got: int) -> int:
+        """How many of the pages that were charged are page tables for the others."""
+        more = min(max(-(-(self.held.total + got) // TABLE) - self.tables, 0), got)
+        self.tables += more
+        self.proc.kernel += more
+        self.proc.memcg.kernel += more
+        return more
 
 
 class Growth(Filler):

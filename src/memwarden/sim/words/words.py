@@ -46,11 +46,16 @@ MACHINE: Final = Word(
         Key("watermark_scale_factor", "watermark_scale_factor", count(1, 3000), "vm.watermark_scale_factor"),
         Key("swappiness", "swappiness", count(0, 200), "vm.swappiness"),
         Key("thp", "thp", FLAG, "transparent huge pages"),
+        Key("partial_walks", "partial_walks", FLAG, "a cgroup's reclaim ends where it has enough (6.11)"),
+        Key("page_tables", "page_tables", FLAG, "charge a page of page tables for 512 that are taken"),
         Key("fault", "fault_us", COST, "what a new page costs"),
         Key("copy", "copy_us", COST, "what a page of a file costs that is in the cache"),
         Key("read_page", "read_us", COST, "what one from the disk costs; a new page and a copy if left out"),
         Key("free", "free_us", COST, "what giving a page back costs when a process ends"),
         Key("reclaim", "reclaim_us", COST, "what looking at a page in reclaim costs"),
+        Key(
+            "age", "age_us", COST, "the same where kswapd walks page tables (MGLRU); one by one when left out"
+        ),
         Key("unmap", "unmap_us", COST, "what taking a page of a file out of page tables costs besides"),
         Key("swap_page", "swap_us", COST, "what the processor does for a page that is swapped"),
         Key("pass", "pass_us", COST, "what a pass of reclaim costs though it finds nothing"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from typing import TYPE_CHECKING, Final
 
 from memwarden.units import Max
@@ -56,6 +57,7 @@ class Memcg:
         "max",
         "min",
         "oom_group",
+        "order",
         "parent",
         "path",
         "peak",
@@ -74,6 +76,7 @@ class Memcg:
         "swap_own",
         "turn",
         "usage",
+        "walked",
         "writeback",
         "zswap_max",
         "zswap_pool",
@@ -107,6 +110,8 @@ class Memcg:
         self.leaving = 0
         """In the swap cache only: charged until it was written and reclaim came by again."""
         self.holdings: list[Holding] = []
+        self.order: deque[tuple[int, bool]] = deque()
+        """Its anonymous pages, the oldest first, as reclaim for its own limit finds them (``rounds``)."""
         self.files: dict[str, FilePages] = {}
         self.procs: list[Proc] = []
         self.events = dict.fromkeys(EVENTS, 0)
@@ -127,6 +132,8 @@ class Memcg:
         """Its own, and those of all above."""
         self.stale = (0, 0)
         """Effective min and low as a reclaim from above last saw them: old kernels compare the target's."""
+        self.walked: Memcg | None = None
+        """The cgroup below it at which its last reclaim had enough (``mem_cgroup_reclaim_iter``)."""
         self.turn = (0.0, 0.0)
         """When anonymous pages were last reclaimed here, and how many in about a second before."""
         self.cost_anon = self.cost_file = 0.0
