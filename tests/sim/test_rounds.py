@@ -96,6 +96,8 @@ def test_what_was_given_back_or_taken_otherwise_is_known_by_what_was_seen():
     assert order.look(40) == (0, 40)
     held.drop(30, seen=10)
     assert list(Order(memcg).runs) == [(30, True), (40, False)]
+    held.drop(15, seen=0)
+    assert list(Order(memcg).runs) == [(30, True), (25, False)]
     held.resident = 0
     held.seen = 0
     assert not list(Order(memcg).runs)
