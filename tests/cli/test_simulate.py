@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import multiprocessing
 import os
 import subprocess
 import sys
@@ -292,6 +293,12 @@ def test_a_sweep_is_a_curve_and_says_from_where_on_nobody_dies(cli, small):
 def test_processes_give_what_one_process_gives(cli, small):
     alone = cli("simulate", small, *SWEEP, "--format", "json").out
     assert cli("simulate", small, *SWEEP[:2], "--jobs", "2", "--format", "json").out == alone
+
+
+def test_processes_are_gone_when_all_is_done(cli, small):
+    """Else the interpreter may end while their pipes are closed, and says so on standard error."""
+    assert cli("simulate", small, "--seeds", "3", "--jobs", "2").code == 0
+    assert multiprocessing.active_children() == []
 
 
 def test_what_is_kept_is_not_run_again(cli, small, tmp_path, monkeypatch):

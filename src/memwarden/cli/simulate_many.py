@@ -133,8 +133,9 @@ def _run(
         try:
             for future in as_completed(futures):
                 yield futures[future], future.result()
-        finally:
+        except BaseException:  # an interrupt, or who reads this goes away: nobody waits for what still runs
             pool.shutdown(wait=False, cancel_futures=True)
+            raise
 
 
 def _quiet() -> None:
