@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from memwarden.words.lines import line_index
+from memwarden.words.lines import line_index, line_of_depth
 
 ODD = """\
 # a = 1
@@ -156,3 +156,24 @@ def test_it_agrees_with_tomllib_on_every_text(text):
 def test_it_takes_any_text(text):
     tree = parsed(text)
     assert set(line_index(text, tree or {})) in (set(), set(paths(tree or {})))
+
+
+@pytest.mark.parametrize(
+    ("text", "levels", "line"),
+    [
+        ("a = 1\n[b]\nc.d = 2\ne = 3\n", 3, 3),
+        ("a = [\n  [\n    [1],\n  ],\n]", 4, 3),
+        ("a = 1\r\n[b.c]\r\n", 2, 2),
+        # Nothing is so deep, or the text is none that is understood before that is reached.
+        ("a = 1\n[b]\nc.d = 2\n", 4, None),
+        ("a = 1\nb c = 2\nd.e.f = 3\n", 3, None),
+        ('"\\z" = 1\na.b.c = 2\n', 3, None),
+    ],
+)
+def test_the_line_where_it_is_so_deep(text, levels, line):
+    assert line_of_depth(text, levels) == line
+
+
+@given(st.text(alphabet=" \n\"'[]{}=.,#ab1\\", max_size=40), st.integers(1, 4))
+def test_a_line_is_found_in_any_text_or_none(text, levels):
+    assert line_of_depth(text, levels) in (None, *range(1, text.count("\n") + 2))
