@@ -323,7 +323,8 @@ def pressure_file_disappears(group: Group, guard: Daemon) -> str:
         guard.start()
         said = [one for one in guard.status()["cannot"] if "pressure" in one]
         assert said, guard.status()
-        assert any("pressure" in one for one in guard.troubles()), guard.ledger()
+        # It answers before its other thread has written what it said at its start.
+        assert wait_until(lambda: any("pressure" in one for one in guard.troubles())), guard.ledger()
         assert guard.alive()
         return said[0]
     finally:
