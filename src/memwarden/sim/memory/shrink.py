@@ -161,13 +161,13 @@ def priorities(
     # SCAN_FRACT, when what was reclaimed so far was anonymous, too: of its costs and those of files two
     # thirds are its own (anon_cost, file_cost), and half of its swappiness counts against that of files.
     wanted = world.machine.swappiness if swappiness is None else swappiness
-    alone = not mglru and len(lists) == 1 and lists[0].anon and not lists[0].file
+    single = not mglru and len(lists) == 1 and lists[0].anon and not lists[0].file
     taken = 0
     for rounds in range(1, PRIORITIES + 1):
         most = ceil((want - taken) / batch) * batch
         for one in _walk(target, lists):
             pages = int(one.scan) >> PRIORITIES - rounds
-            if alone and rounds < PRIORITIES:
+            if single and rounds < PRIORITIES:
                 pages = pages * wanted // (400 - wanted)
             if mglru and pages and not exact:
                 pages = min(ceil(pages / batch) * batch, int(one.scan))
