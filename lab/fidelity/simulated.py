@@ -42,6 +42,7 @@ SERIES_6_12 = KernelTraits(
     recursive_protection=True,
     stale_protection_bug=False,
     stale_dirty_counts=True,
+    partial_walks=True,
 )
 TRAITS = {
     "5.10": KernelTraits(
@@ -110,7 +111,6 @@ def machine(series: str, speeds: Mapping[str, Any], *, swap: bool) -> Machine:
         exit_us=max(each["exit_us"] - KILLED_MIB * MIB // PAGE * each["free_us"], 0.0),
         free_us=each["free_us"],
         page_tables=True,
-        partial_walks=series in ("6.12", "7.2"),
         traits=TRAITS[series],
     )
 

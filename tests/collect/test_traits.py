@@ -108,9 +108,9 @@ NEWEST = {**RECENT, "memory.stat": "anon 1\nkernel 0\npgdemote_kswapd 0\npgscan_
     ("files", "expected"),
     [
         # kernel.md: what Debian's 5.10, 6.12 and 7.2 have and do.
-        ({}, (32, True, False, True, None, False, False, False, False, False)),
-        (RECENT, (32, False, True, True, False, False, True, True, False, False)),
-        (NEWEST, (32, False, True, False, True, True, True, True, True, True)),
+        ({}, (32, True, False, True, None, False, False, False, False, False, False)),
+        (RECENT, (32, False, True, True, False, False, True, True, False, False, True)),
+        (NEWEST, (32, False, True, False, True, True, True, True, True, True, True)),
     ],
 )
 def test_what_the_presence_of_files_suggests(files, expected):
@@ -132,6 +132,7 @@ def test_what_the_presence_of_files_suggests(files, expected):
         found.reaps_locked,
         found.kswapd_stays_down,
         found.mglru_exact,
+        found.partial_walks,
     ) == expected
     assert found.basis_of("approximate_rss") is Basis.FORMAT
 

@@ -6,7 +6,8 @@ import os
 
 import pytest
 
-from memwarden.host import writer as module
+from memwarden.host import threads
+from memwarden.host import writer as writer_module
 from memwarden.host.clock import SystemClock
 from memwarden.host.writer import FULL, Writer
 from memwarden.testing.clock import ManualClock
@@ -94,7 +95,7 @@ def test_nothing_is_begun_before_the_thread_is_woken():
 
 def test_no_more_than_so_many_may_wait(hung, disk, monkeypatch):
     writer, _, failed = hung
-    monkeypatch.setattr(module, "MOST", 2)
+    monkeypatch.setattr(writer_module, "MOST", 2)
     for _ in range(3):
         writer.put(lambda: disk.append(b"more"), 0, failed.append)
     assert failed == [FULL] * 2
@@ -109,7 +110,7 @@ def test_no_more_than_so_many_may_wait(hung, disk, monkeypatch):
 
 def test_no_more_than_so_many_bytes_may_wait_and_less_of_what_is_not_precious(hung, disk, monkeypatch):
     writer, _, failed = hung
-    monkeypatch.setattr(module, "MOST_BYTES", 20)
+    monkeypatch.setattr(writer_module, "MOST_BYTES", 20)
     writer.put(lambda: disk.append(b"large"), 5, failed.append, share=2)
     writer.put(lambda: disk.append(b"refused"), 1, failed.append, share=2)
     assert failed == [FULL]
@@ -143,11 +144,12 @@ def test_who_failed_is_told_when_it_is_collected_and_the_next_one_is_done(error,
 
 def test_it_ends_after_what_it_still_has_to_do(monkeypatch):
     blocked, done = [], []
-    monkeypatch.setattr(module._thread, "start_new_thread", lambda *_words: None)
-    monkeypatch.setattr(module.signal, "pthread_sigmask", lambda *words: blocked.append(words))
+    started = []
+    monkeypatch.setattr(threads._thread, "start_new_thread", lambda run, _words: started.append(run))
+    monkeypatch.setattr(threads.signal, "pthread_sigmask", lambda *words: blocked.append(words))
     writer = Writer("/state", SystemClock())
     writer.put(lambda: done.append(1), 1, done.append)
     writer.close()
-    writer._work()
+    started[0]()
     assert done == [1]
-    assert blocked == [(module.signal.SIG_BLOCK, module.signal.valid_signals())]
+    assert blocked == [(threads.signal.SIG_BLOCK, threads.signal.valid_signals())]

@@ -134,6 +134,8 @@ def test_what_a_kernel_has_is_the_machines(cli, tmp_path, series, has):
     assert (traits.reaps_locked, traits.process_mrelease, traits.memory_reclaim) == (has, has, has)
     # Both of 7.0: kswapd_try_clear_hopeless, and scan_batch of scan_folios.
     assert (traits.kswapd_stays_down, traits.mglru_exact) == (series == "7.2", series == "7.2")
+    # Of 6.11: mem_cgroup_iter with a cookie that ends the walk.
+    assert traits.partial_walks is (series in ("6.12", "7.2"))
 
 
 @pytest.mark.live

@@ -458,7 +458,8 @@ def test_a_partial_walk_ends_where_it_is_enough_and_the_next_goes_on_behind_that
     programs = [
         Program(n, f"/p/{n}", (ReadFile(n, mib * MIB, None, 1),)) for n, mib in (("a", 20), ("b", 12))
     ]
-    machine = MACHINE._replace(reclaim_us=0.0, partial_walks=True)
+    traits = MACHINE.traits._replace(partial_walks=True)
+    machine = MACHINE._replace(reclaim_us=0.0, traits=traits)
     simulation, _ = run(Scenario("two", machine, (Group("/p"),), tuple(programs), duration_us=5_000_000))
     payer, parent = SimpleNamespace(reclaim=0.0, wait=0.0), simulation.world.groups["/p"]
     # 18 of 5,120 pages and 10 of 3,072 after four priorities; at the fifth the first gives 20: enough.

@@ -66,5 +66,7 @@ def run(args: argparse.Namespace) -> int:
     )
     words = [sys.executable, "-I", "-S", program, pack(options)]
     sys.stdout.flush()
-    # Python speaks UTF-8 in this locale too (PEP 540), and needs no tables of another, which are 0.3 MiB.
-    os.execve(sys.executable, words, os.environ | {"LC_ALL": "C"})  # noqa: S606 - no shell, on purpose
+    # Python speaks UTF-8 in this locale too (PEP 540), and needs no tables of another, which are 0.3 MiB. Its
+    # threads, of which one runs at a time, need no memory of their own to take from (mallopt(3)).
+    environment = os.environ | {"LC_ALL": "C", "MALLOC_ARENA_MAX": "1"}
+    os.execve(sys.executable, words, environment)  # noqa: S606 - no shell, on purpose

@@ -140,9 +140,9 @@ def _suggested(
     traits["approximate_rss"] = not newest
     traits["over_kill"] = traits["kswapd_stays_down"] = traits["mglru_exact"] = newest  # all of 7.0
     if "pgdemote_kswapd" in typical.stat:  # 6.12 has it, 6.1 has not
-        traits["stale_dirty_counts"] = True
+        traits["stale_dirty_counts"] = traits["partial_walks"] = True  # of 6.9 and of 6.11
     elif traits.get("stale_protection_bug"):
-        traits["stale_dirty_counts"] = False
+        traits["stale_dirty_counts"] = traits["partial_walks"] = False
     if mglru:
         traits["mglru_proportional_protection"] = newest
     return traits

@@ -158,7 +158,6 @@ class Incidents:
             len(document) + sum(map(len, log)),
             lambda why: self.wrong.update({key: f"incident {key} cannot be written: {why}"}),
         )
-        self._writer.wake()
         return key
 
     def _document(self, key: str, began: Instant, deaths: list[dict[str, Any]]) -> dict[str, Any]:

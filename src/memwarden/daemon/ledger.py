@@ -101,7 +101,6 @@ class Ledger:
         waiting, self._waiting = self._waiting, []
         for make in waiting:
             self._write(*make())
-        self._writer.wake()
 
     def _write(self, document: dict[str, Any], fields: dict[str, str]) -> None:
         lines = self._lines

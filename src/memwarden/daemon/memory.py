@@ -148,6 +148,7 @@ class Keeper:
             self._recorder.flush()
         if self._incidents is not None:
             self._incidents.flush(self._now())
+        self._writer.wake()  # once a turn: each time is a switch of threads
 
     def _tell_failures(self) -> None:
         lost, self._lost = self._ledger.lost - self._lost, self._ledger.lost

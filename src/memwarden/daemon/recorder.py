@@ -83,7 +83,6 @@ class Recorder:
         self._writer.put(
             lambda: self._write(blocks), BLOCK * len(blocks), lambda why: self._failed(count, why), share=2
         )
-        self._writer.wake()
 
     def _write(self, blocks: list[tuple[int, bytes]]) -> None:
         for number, data in blocks:
@@ -111,4 +110,3 @@ class Recorder:
         """Hand over what waits, and have the file closed after it."""
         self.flush()
         self._writer.put(self._blocks.close, 0, lambda why: self._failed(0, why))
-        self._writer.wake()

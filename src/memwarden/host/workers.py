@@ -13,17 +13,13 @@ refused and the caller told.
 
 from __future__ import annotations
 
-import _thread
 import os
-import signal
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
+
+from memwarden.host import threads
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-STACK: Final = 1 << 18
-"""Bytes of stack; locked memory counts all of them where a limit applies."""
-
 
 class Job:
     """Something a worker does, which ends soon after ``given_up`` became true. ``error``: what it raised."""
@@ -46,12 +42,7 @@ class Workers:
         self._over: list[Job] = []
         self._wanted = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_SEMAPHORE)
         self._ready = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
-        before = _thread.stack_size(STACK)
-        try:
-            for _ in range(count):
-                _thread.start_new_thread(self._work, ())
-        finally:
-            _thread.stack_size(before)
+        threads.start(self._work, count)
 
     def fileno(self) -> int:
         """For ``poll``."""
@@ -84,9 +75,6 @@ class Workers:
         os.eventfd_write(self._wanted, self._count)
 
     def _work(self) -> None:
-        # The kernel hands a signal to any thread that takes it; ours are for the loop, and one of them here
-        # would make a reclaim start over.
-        signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
         while True:
             os.eventfd_read(self._wanted)
             job = self._jobs.pop(0)

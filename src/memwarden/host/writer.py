@@ -8,13 +8,11 @@ two system calls only. What waits is bounded, since a disk that hangs may do so 
 
 from __future__ import annotations
 
-import _thread
 import os
-import signal
 from typing import TYPE_CHECKING, Final
 
+from memwarden.host import threads
 from memwarden.host.underway import ready
-from memwarden.host.workers import STACK
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -57,11 +55,7 @@ class Writer:
         self._new = self._awaited = False
         self._wanted = os.eventfd(0, os.EFD_CLOEXEC)
         self._ready = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
-        before = _thread.stack_size(STACK)
-        try:
-            _thread.start_new_thread(self._work, ())
-        finally:
-            _thread.stack_size(before)
+        threads.start(self._work)
 
     def put(
         self, run: Callable[[], object], size: int, failed: Callable[[str], object], *, share: int = 1
@@ -125,7 +119,6 @@ class Writer:
         os.eventfd_write(self._wanted, 1)
 
     def _work(self) -> None:
-        signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())  # they are for the loop
         while True:
             os.eventfd_read(self._wanted)
             while self._writes:

@@ -113,8 +113,6 @@ def _machine(snapshot: Snapshot, counted_bytes: int) -> Machine:
         swappiness=snapshot.sysctl.get("swappiness", default.swappiness),
         swap=_swap(snapshot),
         zswap=_zswap(meminfo),
-        # Of v6.11, which is told from older ones by what tells v6.9.
-        partial_walks=bool(snapshot.traits.stale_dirty_counts),
         # Pages of another size are not simulated (sim/words/doubts.py).
         traits=snapshot.traits._replace(
             basis=default.traits.basis, page_size_bytes=default.traits.page_size_bytes

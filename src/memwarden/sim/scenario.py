@@ -30,6 +30,7 @@ LEFT_OUT: Final = KernelTraits(
     memory_reclaim=True,
     kswapd_stays_down=False,
     mglru_exact=False,
+    partial_walks=False,
 )
 """What holds where a scenario says nothing of a trait."""
 
@@ -100,12 +101,6 @@ class Machine(NamedTuple):
     read_us: float | None = None
     """What one costs the processor that comes from the disk; ``None``: a new page and a copy."""
     unmap_us: float = 1.0
-    partial_walks: bool = False
-    """Whether a cgroup's reclaim ends at the one below it with which it is enough, and the next behind it.
-
-    Since Linux kernel commit b82b530740b9 ("mm: vmscan: restore incremental cgroup iteration") (in v6.11);
-    before, it goes to all of them at each priority.
-    """
     age_us: float | None = None
     """What a page costs of a program whose page tables kswapd walks (``walk_mm`` of the multi-generational
     LRU); ``None``: pages are looked at one by one."""

@@ -102,6 +102,12 @@ class KernelTraits(NamedTuple):
     on up to ``MIN_LRU_BATCH``. It counts folios, so that this matters where these are of one page, as
     anonymous ones are.
     """
+    partial_walks: bool | None = None
+    """A cgroup's reclaim ends at the one below it with which it is enough, and the next begins behind that.
+
+    Since Linux kernel commit b82b530740b9 ("mm: vmscan: restore incremental cgroup iteration") (in v6.11);
+    before, it goes to all of them at each priority.
+    """
     basis: Mapping[str, Basis] = MappingProxyType({})
     """Trait name to where it came from; a name that is missing was assumed."""
 

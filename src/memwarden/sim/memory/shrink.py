@@ -172,7 +172,7 @@ def priorities(
             if mglru and pages and not exact:
                 pages = min(ceil(pages / batch) * batch, int(one.scan))
             taken += pages if exact else min(pages, most)
-            if taken >= want and world.machine.partial_walks:
+            if taken >= want and world.machine.traits.partial_walks:
                 target.walked = one.memcg
                 return taken, rounds
         target.walked = None

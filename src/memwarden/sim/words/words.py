@@ -46,7 +46,6 @@ MACHINE: Final = Word(
         Key("watermark_scale_factor", "watermark_scale_factor", count(1, 3000), "vm.watermark_scale_factor"),
         Key("swappiness", "swappiness", count(0, 200), "vm.swappiness"),
         Key("thp", "thp", FLAG, "transparent huge pages"),
-        Key("partial_walks", "partial_walks", FLAG, "a cgroup's reclaim ends where it has enough (6.11)"),
         Key("page_tables", "page_tables", FLAG, "charge a page of page tables for 512 that are taken"),
         Key("fault", "fault_us", COST, "what a new page costs"),
         Key("copy", "copy_us", COST, "what a page of a file costs that is in the cache"),
@@ -110,6 +109,7 @@ _FLAGS: Final = (
     ("memory_reclaim", "cgroups have memory.reclaim, as since 5.19"),
     ("kswapd_stays_down", "kswapd that gave up stays so, as since 7.0"),
     ("mglru_exact", "MGLRU looks at small shares of a list, too, as in 7.0"),
+    ("partial_walks", "a cgroup's reclaim ends where it has enough, as since 6.11"),
 )
 TRAITS: Final = Word(
     "traits",
