@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from memwarden.daemon.hands import Hands
-from memwarden.daemon.loop import LONGEST_TICK_US, UNKNOWN_US, Heard, Loop
+from memwarden.daemon.loop import LONGEST_REST_US, LONGEST_TICK_US, UNKNOWN_US, Heard, Loop
 from memwarden.errors import InputError
 from memwarden.guard.engine import Step
 from memwarden.guard.pulse import SHORTEST_US, Beat, Reply
@@ -40,7 +40,7 @@ class World:
         self.heeded, self.hastes = [], []
         self.slept, self.looks, self.told, self.reported = [], [], [], []
         self.heard = Heard(silent=True)
-        self.naps = []
+        self.naps, self.rests = [], []
         self.beaten = Beat(0, 100, 50, 0)
         self.policy = Policy()
         self.late_us = self.early_us = 0
@@ -81,8 +81,9 @@ class World:
     def free_bytes(self):
         return 7
 
-    def nap_us(self, _now_us, free_bytes):
+    def nap_us(self, _now_us, free_bytes, rest_us=None):
         assert free_bytes == 7
+        self.rests.append(rest_us)
         return self.naps.pop(0) if self.naps else 0
 
     # ears
@@ -205,11 +206,32 @@ def test_a_nap_that_ends_late_is_followed_by_a_beat():
 
 
 @pytest.mark.parametrize("reply", [ALARM, CALM._replace(sweep=True)])
-def test_no_naps_in_alarm_or_while_something_is_under_way(reply):
-    world = World([reply], [QUIET._replace(busy=True)])
-    world.naps = [300_000]
+def test_naps_come_between_two_looks_too(reply):
+    """A look takes 5 ms, and 159 times as long nobody is to look again."""
+    world = World([reply], [QUIET._replace(busy=True)], look_us=5000)
+    world.naps = [300_000, 400_000, 0, 0]
+    for _ in range(3):
+        world.loop.turn()
+    assert world.rests == [795_000, None, None, 795_000, 795_000]
+    assert (world.looks, world.slept) == (["look"] * 3, [0, 300_000, 400_000, 795_000])
+
+
+def test_whoever_takes_memory_faster_meanwhile_ends_the_rest():
+    """Memory lasted for 20 s, a fifth of which would have been slept; then it does for one."""
+    filling = ALARM._replace(lasts_us=20 * S)
+    world = World([filling, ALARM._replace(lasts_us=S)], look_us=10_000)
+    world.naps = [300_000, 0]
+    for _ in range(3):
+        world.loop.turn()
+    assert world.rests[:3] == [4 * S, None, S // 5]
+    assert (world.looks, world.slept) == (["look"] * 3, [0, 300_000, S // 5])
+
+
+def test_nobody_rests_long_where_no_glance_tells_of_it():
+    world = World([ALARM._replace(lasts_us=60 * S)])
     world.loop.turn()
-    assert world.naps == [300_000]
+    world.loop.turn()
+    assert world.slept == [0, LONGEST_REST_US]
 
 
 def test_an_alarm_is_looked_into_at_the_engines_tick():
@@ -309,17 +331,19 @@ def test_what_is_under_way_is_looked_after_though_tasks_stall_but_little():
     world.early_us = 0
     world.loop.turn()
     assert world.looks == ["look"] * 2
-    assert world.slept[2] == TICK - 1000
+    assert world.slept[2] == 5 * TICK - 1000  # memory is not filling
 
 
-def test_whoever_fires_all_the_time_gets_no_more_than_a_look_in_a_tick():
-    world = World([ALARM], [QUIET._replace(busy=True)], look_us=20_000)
+@pytest.mark.parametrize(("lasts_us", "apart_us"), [(5 * S, TICK), (None, 5 * TICK)])
+def test_whoever_fires_all_the_time_gets_no_more_than_a_look_in_a_tick(lasts_us, apart_us):
+    """While memory fills; else in five of them."""
+    world = World([ALARM._replace(lasts_us=lasts_us)], [QUIET._replace(busy=True)], look_us=20_000)
     world.loop.turn()
     world.early_us = 1000
     for _ in range(1000):
         world.loop.turn()
-    # A second of wake-ups, each a millisecond apart; a look takes 20 ms and is followed by a tick.
-    assert len(world.looks) == 1 + 1_000_000 // TICK
+    # A second of wake-ups, each a millisecond apart; a look takes 20 ms.
+    assert len(world.looks) == 1 + 1_000_000 // apart_us
 
 
 def test_in_a_hurry_nobody_waits_for_a_tick():
@@ -355,8 +379,8 @@ def test_who_is_throttled_or_frozen_is_looked_after_however_calm_it_is():
 @pytest.mark.parametrize(
     ("lasts_us", "sleep_us"),
     [
-        (60 * S, LONGEST_TICK_US),  # a sixth would be ten seconds
-        (6 * S, S),
+        (60 * S, LONGEST_TICK_US),  # a fifth would be twelve seconds
+        (5 * S, S),
         (S // 2, TICK),
         (100_000, TICK // 2),  # half of what is left, and not less than half a tick
     ],
@@ -364,8 +388,7 @@ def test_who_is_throttled_or_frozen_is_looked_after_however_calm_it_is():
 def test_the_nearer_the_end_the_more_often(lasts_us, sleep_us):
     world = World([ALARM._replace(lasts_us=lasts_us)])
     world.loop.turn()
-    world.loop.turn()
-    assert world.slept == [0, sleep_us]
+    assert world.rests == [sleep_us]
 
 
 def test_processes_are_read_when_the_engine_wants_them():

@@ -204,6 +204,46 @@ def test_no_nap_without_a_beat_nor_in_alarm_nor_where_reclaim_may_be_at_work():
     assert watch.nap_us(2 * S, 900 * MIB) == 0
 
 
+@pytest.mark.parametrize(
+    ("free_mib", "naps"),
+    # 10 MiB a second were lost before, 20 in two seconds: twice as many may go, and 10 more, a percent.
+    [(900, True), (350, True), (349, False)],
+)
+def test_a_rest_in_an_alarm_ends_when_memory_fills_faster_than_before(free_mib, naps):
+    watch = Pulse(fill_bps=1000 * MIB)
+    watch.feel(beat(S, 520))
+    assert watch.feel(beat(3 * S, 500)).lasts_us == 50 * S
+    assert watch.nap_us(3 * S, 400 * MIB, 2 * S) == 400_000
+    assert bool(watch.nap_us(3 * S + 400_000, free_mib * MIB)) == naps
+
+
+def test_glances_in_an_alarm_are_no_wake_ups_that_the_rate_is_taken_over():
+    watch = Pulse(fill_bps=1000 * MIB)
+    watch.feel(beat(S, 520))
+    watch.feel(beat(3 * S, 500))
+    for n in range(20):
+        assert watch.nap_us(3 * S + 100_000 * n, 400 * MIB, 4 * S)
+    assert watch.feel(beat(5 * S, 480)).lasts_us == 48 * S
+
+
+@pytest.mark.parametrize(
+    ("rest_us", "free_mib"), [(pulse.SHORTEST_US, 400), (2 * S, 49)], ids=["a short one", "reclaim"]
+)
+def test_a_rest_without_glances(rest_us, free_mib):
+    watch = Pulse(fill_bps=1000 * MIB)
+    assert watch.nap_us(S, free_mib * MIB, rest_us) == 0  # nothing was felt yet
+    watch.feel(beat(S, 500, signalled=True))
+    assert watch.nap_us(S, free_mib * MIB, rest_us) == 0
+
+
+def test_where_memory_does_not_fill_a_percent_of_it_ends_the_rest():
+    watch = Pulse(fill_bps=1000 * MIB)
+    watch.feel(beat(S, 500, signalled=True))
+    assert watch.nap_us(S, 400 * MIB, 2 * S) == 400_000
+    assert watch.nap_us(S + 400_000, 390 * MIB) == 390_000
+    assert watch.nap_us(2 * S, 389 * MIB) == 0
+
+
 def test_a_nap_never_lasts_longer_than_available_memory_though_more_is_free():
     # 100 MiB are free and 40 of them reserved: 60 MiB at 100 MiB/s are gone after 0.6 s.
     watch = Pulse(fill_bps=100 * MIB)

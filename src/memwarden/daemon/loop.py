@@ -34,10 +34,13 @@ GREED: Final = 15
 PATIENCE: Final = 159
 """The same while memory is not filling: stalls are counted by the kernel, whoever looks how often."""
 LONGEST_REST_US: Final = 2_000_000
-"""No rest is longer for the sake of that."""
-LOOKS: Final = 6
+"""No rest is longer for the sake of that, nor any in which nobody sees that memory fills faster."""
+LOOKS: Final = 5
 """Looks that there shall be before memory ends."""
-LONGEST_TICK_US: Final = 2_000_000
+LONGEST_TICK_US: Final = 4_000_000
+STALLED_TICKS: Final = 5
+"""Ticks from one look to the next while memory is not filling, however many triggers fire: what is waited for
+then are stalls that last, and the kernel counts them."""
 CHANGED_US: Final = 1_000_000
 """The longest sleep while somebody is throttled or frozen by us: that is to end in time."""
 PRESSING_US: Final = 300_000
@@ -212,10 +215,16 @@ class Loop:
             self._look(reply, late_us)
         if self.engine.changed:
             self._sleep_us = min(self._sleep_us, CHANGED_US)
-        elif not (reply.alarm or self._busy or steady):
-            nap_us = self._pulse.nap_us(beat.now_us, self._beats.free_bytes())
+        elif not steady:
+            # Whoever takes memory faster than those before is to be seen between two looks, too.
+            resting = bool(reply.alarm) or self._busy
+            now_us = self._clock.monotonic_us() if resting else beat.now_us
+            until_look_us = self._sleep_us if resting else None
+            nap_us = self._pulse.nap_us(now_us, self._beats.free_bytes(), until_look_us)
             if nap_us:
                 self._sleep_us, self._napping = nap_us, True
+            elif resting:
+                self._sleep_us = min(self._sleep_us, max(LONGEST_REST_US, GREED * self._took_us))
         return heard
 
     def _sleep(self) -> tuple[Heard, int]:
@@ -262,8 +271,7 @@ class Loop:
             self._sleep_us = step.sleep_us
         elif reply.alarm or step.busy:
             self._sleep_us = self._rest(step, reply)
-            # However many triggers fire, and whoever asks, the others have a share of the CPU.
-            self._pace_us = min(self._sleep_us, step.sleep_us, GREED * self._took_us)
+            self._pace_us = min(self._sleep_us, self._pace(step, reply))
             self._rest_us = self._sleep_us if reply.mild else self._pace_us
 
     def _rest(self, step: Step, reply: Reply) -> int:
@@ -285,6 +293,12 @@ class Loop:
         if reply.lasts_us is None:
             return rest_us
         return min(rest_us, max(reply.lasts_us // 2, step.sleep_us // 2))
+
+    def _pace(self, step: Step, reply: Reply) -> int:
+        """However many triggers fire, and whoever asks, the others have a share of the CPU."""
+        if reply.lasts_us is None and not self.engine.pending:
+            return STALLED_TICKS * step.sleep_us
+        return min(step.sleep_us, GREED * self._took_us)
 
     def _step(self, snapshot: Snapshot, reply: Reply, late_us: int, known: frozenset[str]) -> Step:
         self._memory.seen(snapshot)

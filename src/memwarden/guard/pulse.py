@@ -128,8 +128,11 @@ class Pulse:
         """A kill gave memory back: how fast it was filling before says nothing about what comes now."""
         self._window.clear()
 
-    def nap_us(self, now_us: int, free_bytes: int) -> int:
+    def nap_us(self, now_us: int, free_bytes: int, rest_us: int | None = None) -> int:
         """How long to sleep before the next glance at free memory (``MemFree``); 0: a beat is due.
+
+        In an alarm ``rest_us`` is how long nobody looks at the cgroups unless memory fills faster meanwhile
+        than it did before; 0 then: no glance before that is over.
 
         To be asked after a beat, and again after each nap. What is free can be had without reclaim, so that
         memory cannot end before it is gone, however little of the rest is worth; and while there is no
@@ -138,14 +141,18 @@ class Pulse:
         """
         rest = self._rest
         if rest is None:
-            rest = self._rest = self._begun(now_us, free_bytes)
+            if rest_us is None:
+                rest = self._begun(now_us, free_bytes)
+            else:
+                rest = self._resting(now_us, free_bytes, rest_us)
+            self._rest = rest
             if rest is None:
                 return 0
         elif not (
             rest.begin_us <= now_us < rest.until_us and rest.least_bytes <= free_bytes <= rest.most_bytes
         ):
             return 0
-        else:
+        elif not self._alarm:
             self._window.append((now_us, free_bytes + rest.besides_bytes))
         # Of free memory the reserves are nobody's: where there is little else, less is available than free.
         lasts = min(free_bytes, rest.available_bytes) * SECOND_US // self._fill_bps
@@ -166,6 +173,24 @@ class Pulse:
             max(spare, free_bytes - moved + 1),
             free_bytes + moved - 1,
             _free(last) - free_bytes,
+            last.available_bytes,
+            self.sleep_us(last),
+        )
+
+    def _resting(self, now_us: int, free_bytes: int, rest_us: int) -> _Rest | None:
+        """The same in an alarm: up to twice as much as before may go, and a percent of memory."""
+        last = self._last
+        if last is None or rest_us <= SHORTEST_US or free_bytes * 1_000_000 < SPARE_PPM * last.total_bytes:
+            return None
+        lasts_us = self.lasts_us(last)
+        expected = 0 if not lasts_us else _free(last) * rest_us // lasts_us
+        moved = -(-SWEEP_PPM * last.total_bytes // 1_000_000)
+        return _Rest(
+            now_us,
+            now_us + rest_us,
+            free_bytes - 2 * expected - moved,
+            last.total_bytes,
+            0,
             last.available_bytes,
             self.sleep_us(last),
         )
