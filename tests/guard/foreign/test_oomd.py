@@ -290,6 +290,7 @@ def test_what_cannot_be_expressed_is_named_and_errs_to_not_killing():
         "kernelkill",
         "ruleset_cgroup does nothing",
         "log_kmemalloc_prekill",
+        "a byte is a byte",
         "xattr_filter does nothing",
     ]
     assert [word for word in words if any(word in note for note in policy.notes)] == words
@@ -322,7 +323,7 @@ def test_globs(given, glob):
 def test_ruleset_fields_are_converted_as_jsoncpp_does():
     one = load(
         ruleset(name=7, post_action_delay=10.5, prekill_hook_timeout="40s", cgroup=None),
-        ruleset((), [plugin("kill_by_io_cost", cgroup="a")], prekill_hook_timeout=40),
+        ruleset((), [plugin("kill_by_pg_scan", cgroup="a")], prekill_hook_timeout=40),
         ruleset(**{"silence-logs": "  engine, plugins \n", "drop-in": None}),
     )
     assert (one.rules[0].name, one.rules[0].pause_us) == ("7", 10 * S)

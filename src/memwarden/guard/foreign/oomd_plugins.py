@@ -219,6 +219,8 @@ def _kill(plugin: Plugin, args: Args, site: Site) -> Action:
         )
     if args.get("log_kmemalloc_prekill"):
         site.note(plugin, "log_kmemalloc_prekill has no equal")
+    if plugin.name == "kill_by_io_cost":
+        site.note(plugin, "oomd weighs I/O as its --device and its coefficients say; here a byte is a byte")
     delay = args.get("post_action_delay")
     if delay is not None and site.bug_compatible and plugin.name == "kill_by_pg_scan":
         site.note(plugin, "oomd forgets post_action_delay when its detectors no longer fire on the next tick")
