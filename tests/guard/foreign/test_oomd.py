@@ -463,7 +463,8 @@ def test_plugins_that_oomd_refuses(name, args, words):
 def test_the_limits_that_it_takes():
     assert action("kill_by_memory_size_or_growth", cgroup="a", growing_size_percentile="99")
     assert detector("memory_above", cgroup="a", duration=0, threshold="+1M").above == Amount(bytes=MIB)
-    assert detector("memory_above", cgroup="a", duration=0, threshold="-1m").above == Amount(bytes=-MIB)
+    swap = action("kill_by_swap_usage", cgroup="a", threshold="-1m")
+    assert swap.choice.ranking.least == Amount(bytes=-MIB - 1)
     assert detector("pressure_rising_beyond", **PRESSURE, fast_fall_ratio="0x1p-1").fast_fall_ppm == 500_000
     assert (
         action("senpai", cgroup="a", limit_min_bytes="-1", memory_high_timeout_ms="-1", swap_threshold="0.8")

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Final, NamedTuple
 
 from memwarden.guard.foreign.oomd_args import PLUGINS, Args, Plugin, read_args, refusal
-from memwarden.guard.foreign.words import PERCENT_PPM
+from memwarden.guard.foreign.words import PERCENT_PPM, shown
 from memwarden.guard.ir import (
     Action,
     Amount,
@@ -53,7 +53,8 @@ class Site(NamedTuple):
 def glob_of(piece: str) -> str:
     """A cgroup of oomd's as a glob of ours.
 
-    glob(3) has no ``**`` and takes a backslash as escaping what follows; slashes too many do not count.
+    glob(3) has no ``**`` and takes a backslash as escaping what follows; slashes too many do not count. What
+    cannot be printed is any one character, since no glob of ours holds it.
 
     >>> glob_of("system.slice//*.service/"), glob_of("/"), glob_of("**")
     ('/system.slice/*.service', '/', '/*')
@@ -63,6 +64,8 @@ def glob_of(piece: str) -> str:
     for character in piece:
         if escaped:
             parts.append(f"[{character}]" if character in "*?[" else character)
+        elif not character.isprintable():
+            parts.append("?")
         elif character == "*" and parts and parts[-1] == "*":
             continue
         elif character != "\\":
@@ -105,7 +108,7 @@ def _rising(args: Args, cgroups: Globs, site: Site) -> Detector:
         args["resource"],
         cgroups,
         _seconds(args),
-        round(ratio * 1_000_000),
+        max(0, round(ratio * 1_000_000)),  # nothing falls below a share that is below zero
     )
 
 
@@ -142,7 +145,7 @@ _OF_CGROUPS: Final[dict[str, Callable[[Args, Globs, Site], Detector]]] = {
 
 
 def _swap_free(args: Args) -> Detector:
-    below = Amount(ppm=args["threshold_pct"] * PERCENT_PPM)
+    below = Amount(ppm=max(0, args["threshold_pct"]) * PERCENT_PPM)
     return SwapFree(below, max(0, args.get("swapout_bps_threshold", 0)))
 
 
@@ -153,7 +156,7 @@ def detector(plugin: Plugin, site: Site) -> Detector:
         cgroups = _cgroups(args, plugin, site)
         if not cgroups:
             return Constant(bool(args.get("negate")))
-        return _OF_CGROUPS[plugin.name](args, cgroups, site)
+        return _OF_CGROUPS[plugin.name](_from_zero(args, plugin, site), cgroups, site)
     if plugin.name == "swap_free":
         return _swap_free(args)
     if plugin.name == "dump_cgroup_overview":
@@ -166,6 +169,18 @@ def detector(plugin: Plugin, site: Site) -> Detector:
         return Constant(plugin.name == "continue")
     site.note(plugin, "an action among detectors cannot be expressed; its group never fires here")
     return Constant(False)
+
+
+def _from_zero(args: Args, plugin: Plugin, site: Site) -> Args:
+    """Thresholds that are below zero, which oomd takes and everything is above, as zero."""
+    zero = {
+        name: Amount(bytes=0) if isinstance(value, Amount) else 0
+        for name, value in args.items()
+        if name.startswith("threshold") and (value.bytes or 0 if isinstance(value, Amount) else value) < 0
+    }
+    for name in zero:
+        site.note(plugin, f"{name} is below zero, so that it always fires in oomd; here it fires above 0")
+    return {**args, **zero}
 
 
 def _args(plugin: Plugin, site: Site) -> Args:
@@ -188,6 +203,9 @@ def action(plugin: Plugin, site: Site) -> Action:
     if plugin.name == "systemd_restart":
         if "machine_type" in args:
             site.note(plugin, "machine_type has no equal; the unit of this machine is restarted")
+        if not (args["service"].strip() and args["service"].isprintable()):
+            site.note(plugin, f"there is no unit {shown(args['service'])}; nothing is restarted")
+            return DoNothing()
         delay = args.get("post_action_delay", 15) * SECOND_US
         return DoRestart(args["service"], delay, args.get("dry", False))
     if plugin.name == "kernel_panic":
