@@ -157,6 +157,22 @@ def test_equal_keys_are_refused(text, where):
     assert str(caught.value) == f"{where} is given once before; leave one of them out"
 
 
+@pytest.mark.parametrize(
+    ("behind", "sentence"),
+    [
+        ('\n{"swap_usage": "80%"}', "p:2: '{' stands behind the end of it; take it out"),
+        ("}", "p:1: '}' stands behind the end of it; take it out"),
+        (" garbage", "p:1: this is not JSON: 'garbage'; correct it here"),
+    ],
+)
+def test_a_file_is_one_policy_and_nothing_behind_it(behind, sentence):
+    whole = '{"memory_pressure": "60%"}'
+    with pytest.raises(InputError) as caught:
+        foreign.load("plain", ("p", whole + behind))
+    assert str(caught.value) == sentence
+    assert foreign.load("plain", ("p", f"{whole} // 60 of 100\n")).rules
+
+
 def test_a_policy_that_watches_nothing():
     assert reason({}) == (
         'p.json: nothing to act on; add "memory_pressure": {"threshold": "60%", "duration": "10s"}'

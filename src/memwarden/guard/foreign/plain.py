@@ -80,7 +80,7 @@ def load(texts: Mapping[str, str], *, bug_compatible: bool) -> Policy:
     """A policy of the first text; raises ``InputError`` with file and line."""
     path, text = next(iter(texts.items()))
     notes = [f"{other}: a plain policy is one file; this one is left out" for other in texts if other != path]
-    given = _flat(path, read(path, text))
+    given = _flat(path, read(path, text, alone=True))
     protect = _services(path, given)
     adj = _adj(path, given)
     omit: tuple[str, ...] = ()
