@@ -314,6 +314,9 @@ def test_a_ruleset_of_each_cgroup():
         ("a/**/b", "/a/*/b"),
         ("[^a]b^c", "/[!a]b^c"),
         (" a", "/ a"),
+        ("session-[[:digit:]].scope", "/session-[0-9].scope"),
+        ("a[^[:alpha:]_[:digit:]]/b[:digit:]", "/a[!a-zA-Z_0-9]/b[:digit:]"),
+        ("[][:upper:]]x[a", "/[]A-Z]x[a"),
     ],
 )
 def test_globs(given, glob):

@@ -1,5 +1,6 @@
 """oomd's plugins as detectors and actions, and what of them has no equal here."""
 
+import re
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
@@ -50,6 +51,19 @@ class Site(NamedTuple):
             self.notes.append(line)
 
 
+_SET: Final = re.compile(r"\[!?\]?(?:\[:\w+:\]|[^\]])*\]")
+_RANGES: Final = {
+    "alpha": "a-zA-Z",
+    "digit": "0-9",
+    "alnum": "a-zA-Z0-9",
+    "upper": "A-Z",
+    "lower": "a-z",
+    "xdigit": "0-9A-Fa-f",
+}
+_CLASS: Final = re.compile(rf"\[:({'|'.join(_RANGES)}):\]")
+"""``[:digit:]`` within brackets, which globs of ours spell out."""
+
+
 def glob_of(piece: str) -> str:
     """A cgroup of oomd's as a glob of ours.
 
@@ -71,7 +85,12 @@ def glob_of(piece: str) -> str:
         elif character != "\\":
             parts.append("!" if character == "^" and parts and parts[-1] == "[" else character)
         escaped = character == "\\" and not escaped
-    return "/" + "/".join(name for name in "".join(parts).split("/") if name)
+    whole = _SET.sub(_spelled_out, "".join(parts))
+    return "/" + "/".join(name for name in whole.split("/") if name)
+
+
+def _spelled_out(found: re.Match[str]) -> str:
+    return f"[{_CLASS.sub(lambda name: _RANGES[name[1]], found[0][1:-1])}]"
 
 
 def split(text: str) -> list[str]:
