@@ -95,6 +95,36 @@ def test_all_of_it_can_be_said_in_a_policy_of_ours(kind, bug_compatible):
     assert load([Text("x.toml", render(policy))], name=policy.name).policy == policy
 
 
+ZERO = {"cgroup": "a", "resource": "memory", "duration": 5}
+
+
+@pytest.mark.parametrize(
+    ("plugin", "args", "note"),
+    [
+        ("pressure_above", {**ZERO, "threshold": -1}, "threshold is below zero"),
+        ("pressure_rising_beyond", {**ZERO, "threshold": "-2"}, "threshold is below zero"),
+        ("pressure_rising_beyond", {**ZERO, "threshold": 5, "fast_fall_ratio": -0.5}, ""),
+        ("memory_above", {"cgroup": "a", "duration": 5, "threshold": "-1G"}, "threshold is below zero"),
+        ("memory_above", {"cgroup": "a", "duration": 5, "threshold_anon": "-1"}, "threshold_anon is below"),
+        ("swap_free", {"threshold_pct": -5}, ""),
+        ("exists", {"cgroup": "a\tb,c"}, ""),
+        ("systemd_restart", {"service": ""}, "there is no unit ''"),
+        ("systemd_restart", {"service": "a\nb"}, "there is no unit 'a\\nb'"),
+    ],
+)
+def test_the_odd_that_a_tool_takes_can_be_said_in_a_policy_of_ours(plugin, args, note):
+    does = [{"name": plugin, "args": args}]
+    sees = [{"name": "continue"}]
+    ruleset = {"name": "a\nb\u202e", "detectors": [["g", *sees]], "actions": [*does, {"name": "stop"}]}
+    if plugin != "systemd_restart":
+        ruleset |= {"detectors": [["g", *does]], "actions": [{"name": "kill_by_pg_scan"}]}
+    policy = foreign.load("oomd", ("o\nomd.json", json.dumps({"rulesets": [ruleset, ruleset]})))
+    assert load([Text("x.toml", render(policy))], name=policy.name).policy == policy
+    assert [rule.name for rule in policy.rules] == ["a\\nb\\u202e", "a\\nb\\u202e (2)"]
+    assert policy.name == "o\\nomd.json"
+    assert note in policy.notes[0] if note else not any("zero" in one for one in policy.notes)
+
+
 @pytest.mark.parametrize(
     ("name", "text", "kind"),
     [

@@ -107,6 +107,15 @@ def test_whose_pressure(path, metric, expected):
     assert found == expected._replace(above_centi=3999, for_us=30 * S)
 
 
+def test_that_pressure_rests_after_its_own_actions_only_is_named():
+    given = f"{SHORT}psi_checking_enabled = True\npsi_post_action_delay = 20\n"
+    assert (
+        "n.conf:3: psi_post_action_delay: nohang waits so long after whatever it did, here after what "
+        "pressure asked for"
+    ) in load(given).notes
+    assert not any("after whatever it did" in note for note in load(SHORT).notes)
+
+
 def test_pressure_of_some_other_file():
     policy = load(f"{SHORT}psi_checking_enabled = True\npsi_path = /tmp/psi\n")
     assert [rule.name for rule in policy.rules] == ["hard", "soft"]

@@ -290,6 +290,7 @@ def test_what_cannot_be_expressed_is_named_and_errs_to_not_killing():
         "kernelkill",
         "ruleset_cgroup does nothing",
         "log_kmemalloc_prekill",
+        "a byte is a byte",
         "xattr_filter does nothing",
     ]
     assert [word for word in words if any(word in note for note in policy.notes)] == words
@@ -313,6 +314,9 @@ def test_a_ruleset_of_each_cgroup():
         ("a/**/b", "/a/*/b"),
         ("[^a]b^c", "/[!a]b^c"),
         (" a", "/ a"),
+        ("session-[[:digit:]].scope", "/session-[0-9].scope"),
+        ("a[^[:alpha:]_[:digit:]]/b[:digit:]", "/a[!a-zA-Z_0-9]/b[:digit:]"),
+        ("[][:upper:]]x[a", "/[]A-Z]x[a"),
     ],
 )
 def test_globs(given, glob):
@@ -322,7 +326,7 @@ def test_globs(given, glob):
 def test_ruleset_fields_are_converted_as_jsoncpp_does():
     one = load(
         ruleset(name=7, post_action_delay=10.5, prekill_hook_timeout="40s", cgroup=None),
-        ruleset((), [plugin("kill_by_io_cost", cgroup="a")], prekill_hook_timeout=40),
+        ruleset((), [plugin("kill_by_pg_scan", cgroup="a")], prekill_hook_timeout=40),
         ruleset(**{"silence-logs": "  engine, plugins \n", "drop-in": None}),
     )
     assert (one.rules[0].name, one.rules[0].pause_us) == ("7", 10 * S)
@@ -462,7 +466,8 @@ def test_plugins_that_oomd_refuses(name, args, words):
 def test_the_limits_that_it_takes():
     assert action("kill_by_memory_size_or_growth", cgroup="a", growing_size_percentile="99")
     assert detector("memory_above", cgroup="a", duration=0, threshold="+1M").above == Amount(bytes=MIB)
-    assert detector("memory_above", cgroup="a", duration=0, threshold="-1m").above == Amount(bytes=-MIB)
+    swap = action("kill_by_swap_usage", cgroup="a", threshold="-1m")
+    assert swap.choice.ranking.least == Amount(bytes=-MIB - 1)
     assert detector("pressure_rising_beyond", **PRESSURE, fast_fall_ratio="0x1p-1").fast_fall_ppm == 500_000
     assert (
         action("senpai", cgroup="a", limit_min_bytes="-1", memory_high_timeout_ms="-1", swap_threshold="0.8")

@@ -129,6 +129,9 @@ def test_one_file_is_read():
         ({"workload_protection": {"services": []}}, "workload_protection has no 'services'"),
         ({"critical_services": "a"}, "critical_services must be an array of names"),
         ({"critical_services": [" "]}, "a critical service must be a name in quotes"),
+        ({"critical_services": ["a\nb"]}, "a critical service must be a name in quotes"),
+        ({"critical_services": ["uid:0"]}, "a critical service must be a name in quotes"),
+        ({"critical_services": ["adj<=5"]}, "a critical service must be a name in quotes"),
         ({"critical_services": [5]}, "a critical service must be a name in quotes"),
         ({"oom_score_adj": "-900"}, "oom_score_adj must be a whole number from -1000 to 1000"),
         ({"oom_score_adj": True}, "oom_score_adj must be a whole number from -1000 to 1000"),
@@ -152,6 +155,22 @@ def test_equal_keys_are_refused(text, where):
     with pytest.raises(InputError) as caught:
         foreign.load("plain", ("p", text))
     assert str(caught.value) == f"{where} is given once before; leave one of them out"
+
+
+@pytest.mark.parametrize(
+    ("behind", "sentence"),
+    [
+        ('\n{"swap_usage": "80%"}', "p:2: '{' stands behind the end of it; take it out"),
+        ("}", "p:1: '}' stands behind the end of it; take it out"),
+        (" garbage", "p:1: this is not JSON: 'garbage'; correct it here"),
+    ],
+)
+def test_a_file_is_one_policy_and_nothing_behind_it(behind, sentence):
+    whole = '{"memory_pressure": "60%"}'
+    with pytest.raises(InputError) as caught:
+        foreign.load("plain", ("p", whole + behind))
+    assert str(caught.value) == sentence
+    assert foreign.load("plain", ("p", f"{whole} // 60 of 100\n")).rules
 
 
 def test_a_policy_that_watches_nothing():

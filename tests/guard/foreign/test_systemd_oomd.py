@@ -1,5 +1,7 @@
 """systemd-oomd's files and the properties of units."""
 
+from itertools import pairwise
+
 import pytest
 
 from memwarden.errors import InputError
@@ -87,7 +89,9 @@ def test_the_swap_path():
         ("0", "[not set]", 4000, 20 * S),
         ("0%", "infinity", 4000, 20 * S),
         ("50%", "1min 30s", 5000, 90 * S),
-        ("2147483647", "5s", 4999, 5 * S),  # of 2^32 - 1
+        # Of 2^32 - 1, and what systemd makes of 50.01 % and 55 %: (5500 * (2^32 - 1) + 5000) // 10000.
+        ("2147913144", "5s", 5001, 5 * S),
+        ("2362232012", "5s", 5500, 5 * S),
         ("9999999999", "", 10_000, 20 * S),
     ],
 )
@@ -112,6 +116,34 @@ def test_drop_ins_come_after_the_file_by_name_and_empty_takes_back():
         both, conf="[OOM]\nSwapUsedLimit=10%\nSwapUsedLimit=\nDefaultMemoryPressureDurationSec=\n"
     )
     assert taken_back.rules[0].groups[0].detectors[0].below == Amount(ppm=100_000)
+
+
+def test_whatever_else_is_given_beside_the_file_is_a_drop_in():
+    conf = "[OOM]\nDefaultMemoryPressureLimit=10%\n"
+    drop_in = "[OOM]\nDefaultMemoryPressureLimit=40%\n"
+    for names in (("oomd.conf", "10-a.conf"), ("x/oomd.conf", "10-a.conf"), ("z.conf", "a.conf")):
+        texts = dict(zip(names, (conf, drop_in), strict=True)) | {"units": show(APPS)}
+        policy = foreign.load("systemd-oomd", texts)
+        assert (policy.rules[0].groups[0].detectors[0].above_centi, policy.notes) == (4000, ())
+    # Whose name is oomd.conf is the file, though it is given last.
+    texts = {"10-a.conf": drop_in, "oomd.conf": conf, "units": show(APPS)}
+    assert foreign.load("systemd-oomd", texts).rules[0].groups[0].detectors[0].above_centi == 4000
+
+
+@pytest.mark.parametrize("name", ["oomd.conf", "oomd.conf.d/10-a.conf"])
+def test_of_files_of_one_name_the_one_in_etc_counts_however_they_are_given(name):
+    folders = ("usr/lib", "usr/local/lib", "/run", "/etc")
+    given = [(f"{folder}/systemd/{name}", f"SwapUsedLimit={at}0%") for at, folder in enumerate(folders, 1)]
+    last = (given[0][0], given[0][1] + "\nDefaultMemoryPressureLimit=33%")
+    for texts in ([last, *given[1:]], [*given[:0:-1], last]):
+        files = {path: f"[OOM]\n{text}\n" for path, text in texts}
+        policy = foreign.load("systemd-oomd", files | {"units": show(APPS | {"ManagedOOMSwap": "kill"})})
+        swap, pressure = (rule.groups[0].detectors[0] for rule in policy.rules)
+        assert (swap.below, pressure.above_centi) == (Amount(ppm=600_000), 6000)
+        assert policy.notes[:3] == tuple(
+            f"{path}: systemd does not read this file, since {instead} stands in its place"
+            for (path, _), (instead, _) in pairwise(given)
+        )
 
 
 def test_what_systemd_ignores_is_ignored_and_named():

@@ -9,6 +9,7 @@ from memwarden.guard.policy.doubts import Doubt, doubts
 from memwarden.units import MIB, SECOND_US
 
 KILL = ir.DoKill(ir.Choice())
+NO_FULL_CPU = 'the kernel counts no full cpu pressure of the machine; say kind = "some", or a cgroup'
 SEEN = ir.Group("seen", (ir.Reclaiming(SECOND_US),))
 
 
@@ -44,6 +45,9 @@ def test_a_policy_that_is_meant():
         (ir.Usage(ir.Amount(ppm=1_000_000)), "usage is never above all of it"),
         (ir.Exhaustion(0), "memory never ends within no time; give a time that an action takes"),
         (ir.Constant(fires=False), "it says so"),
+        (ir.Pressure(6000, "cpu"), NO_FULL_CPU),
+        (ir.PressureRising(6000, "cpu"), NO_FULL_CPU),
+        (ir.Stall(1000, resource="cpu"), NO_FULL_CPU),
     ],
 )
 def test_what_never_fires(detector, why):
@@ -66,6 +70,10 @@ def test_what_is_always_so():
         ir.Stall(SECOND_US - 1),
         ir.Available(ir.Amount(bytes=0), inclusive=True),
         ir.SwapFree(ir.Amount(bytes=0), inclusive=True),
+        ir.SwapFree(ir.Amount(bytes=0), without_swap=True),
+        ir.Pressure(6000, "cpu", "some"),
+        ir.Pressure(6000, "cpu", cgroups=("/a.slice",)),
+        ir.Stall(1000, resource="cpu", kind="some"),
         ir.Headroom(ir.Amount(bytes=1)),
         ir.Usage(ir.Amount(bytes=MIB)),
         ir.Usage(ir.Amount(ppm=999_999)),
@@ -111,9 +119,24 @@ def test_actions():
     assert about(actions=[ir.DoThrottle(choice, at_ppm=0)]) == [
         "throttle: at 0% the cgroup stands still; say 100% to let it keep what it has"
     ]
+    assert about(actions=[ir.DoReclaim(choice, ir.Amount(ppm=0)), KILL]) == [
+        'reclaim: nothing is asked for; give an amount as "10%"'
+    ]
+    assert about(actions=[ir.DoFreeze(choice, within_us=0), KILL]) == [
+        'freeze: it is thawed at once; give within a time as "1s"'
+    ]
     for last in (ir.DoNothing(stop=True), ir.DoPanic()):
         assert about(actions=[last, KILL]) == ["has actions behind one that ends it; they never run"]
         assert about(actions=[KILL, last]) == []
+
+
+def test_weights_that_say_nothing():
+    def ranked(*weights):
+        ranking = ir.Ranking(tuple(ir.Weight("size", weight) for weight in weights))
+        return about(actions=[ir.DoKill(ir.Choice(ranking=ranking))])
+
+    assert ranked(0.0, 0.0) == ["ranks by nothing, since all weights are 0; give one a number as 1.0"]
+    assert ranked(0.0, -1.0) == []
 
 
 def test_a_policy_without_rules_and_one_that_protects_nobody():

@@ -41,6 +41,7 @@ def load(kind: str, texts: Mapping[str, str] | tuple[str, str], *, bug_compatibl
         raise InputError("no policy file is given; name at least one")
     policy = KINDS[kind](named, bug_compatible=bug_compatible)
     return policy._replace(
+        name=one_line(policy.name),
         rules=_named_apart(policy.rules),
         never=() if bug_compatible else never.resolve(),
         notes=tuple(map(one_line, policy.notes)),
@@ -48,11 +49,12 @@ def load(kind: str, texts: Mapping[str, str] | tuple[str, str], *, bug_compatibl
 
 
 def _named_apart(rules: tuple[Rule, ...]) -> tuple[Rule, ...]:
-    """Rules whose names differ; other tools take the same name twice."""
+    """Rules whose names differ and can be printed; other tools take any name, and the same one twice."""
     taken: set[str] = set()
     apart = []
     for rule in rules:
-        names = (rule.name, *(f"{rule.name} ({number})" for number in range(2, len(rules) + 1)))
+        own = one_line(rule.name)
+        names = (own, *(f"{own} ({number})" for number in range(2, len(rules) + 1)))
         name = next(name for name in names if name not in taken)
         taken.add(name)
         apart.append(rule._replace(name=name))

@@ -51,10 +51,16 @@ class _Token(NamedTuple):
     text: str
 
 
-def read(path: str, text: str) -> Node:
-    """The first value of a text. Raises ``InputError`` with the line where it is no JSON."""
+def read(path: str, text: str, *, alone: bool = False) -> Node:
+    """The first value of a text. Raises ``InputError`` with the line where it is no JSON.
+
+    ``alone``: also where something stands behind it, which jsoncpp does not look at.
+    """
     tokens = _tokens(path, text.removeprefix("\ufeff"))
-    return _value(path, next(tokens), tokens, 0)
+    found = _value(path, next(tokens), tokens, 0)
+    if alone and (behind := next(tokens)).kind != "end":
+        raise refused(path, behind.line, f"{shown(behind.text)} stands behind the end of it; take it out")
+    return found
 
 
 def _tokens(path: str, text: str) -> Iterator[_Token]:

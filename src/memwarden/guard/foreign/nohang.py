@@ -144,6 +144,10 @@ def _psi(config: Config) -> Pressure | None:
     kinds: dict[str, PressureKind] = {"some": "some", "full": "full"}
     resources: dict[str, Resource] = {"memory": "memory", "io": "io", "cpu": "cpu"}
     averages: dict[str, Literal[10, 60, 300]] = {"10": 10, "60": 60, "300": 300}
+    config.note(
+        "psi_post_action_delay",
+        "nohang waits so long after whatever it did, here after what pressure asked for",
+    )
     cgroups = (literal(file[2]),) if file[2] else ()
     return Pressure(0, resources[file[1] or file[3]], kinds[metric[1]], averages[metric[2]], cgroups)
 

@@ -1,10 +1,11 @@
 """oomd's plugins as detectors and actions, and what of them has no equal here."""
 
+import re
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
 from memwarden.guard.foreign.oomd_args import PLUGINS, Args, Plugin, read_args, refusal
-from memwarden.guard.foreign.words import PERCENT_PPM
+from memwarden.guard.foreign.words import PERCENT_PPM, shown
 from memwarden.guard.ir import (
     Action,
     Amount,
@@ -50,10 +51,24 @@ class Site(NamedTuple):
             self.notes.append(line)
 
 
+_SET: Final = re.compile(r"\[!?\]?(?:\[:\w+:\]|[^\]])*\]")
+_RANGES: Final = {
+    "alpha": "a-zA-Z",
+    "digit": "0-9",
+    "alnum": "a-zA-Z0-9",
+    "upper": "A-Z",
+    "lower": "a-z",
+    "xdigit": "0-9A-Fa-f",
+}
+_CLASS: Final = re.compile(rf"\[:({'|'.join(_RANGES)}):\]")
+"""``[:digit:]`` within brackets, which globs of ours spell out."""
+
+
 def glob_of(piece: str) -> str:
     """A cgroup of oomd's as a glob of ours.
 
-    glob(3) has no ``**`` and takes a backslash as escaping what follows; slashes too many do not count.
+    glob(3) has no ``**`` and takes a backslash as escaping what follows; slashes too many do not count. What
+    cannot be printed is any one character, since no glob of ours holds it.
 
     >>> glob_of("system.slice//*.service/"), glob_of("/"), glob_of("**")
     ('/system.slice/*.service', '/', '/*')
@@ -63,12 +78,19 @@ def glob_of(piece: str) -> str:
     for character in piece:
         if escaped:
             parts.append(f"[{character}]" if character in "*?[" else character)
+        elif not character.isprintable():
+            parts.append("?")
         elif character == "*" and parts and parts[-1] == "*":
             continue
         elif character != "\\":
             parts.append("!" if character == "^" and parts and parts[-1] == "[" else character)
         escaped = character == "\\" and not escaped
-    return "/" + "/".join(name for name in "".join(parts).split("/") if name)
+    whole = _SET.sub(_spelled_out, "".join(parts))
+    return "/" + "/".join(name for name in whole.split("/") if name)
+
+
+def _spelled_out(found: re.Match[str]) -> str:
+    return f"[{_CLASS.sub(lambda name: _RANGES[name[1]], found[0][1:-1])}]"
 
 
 def split(text: str) -> list[str]:
@@ -105,7 +127,7 @@ def _rising(args: Args, cgroups: Globs, site: Site) -> Detector:
         args["resource"],
         cgroups,
         _seconds(args),
-        round(ratio * 1_000_000),
+        max(0, round(ratio * 1_000_000)),  # nothing falls below a share that is below zero
     )
 
 
@@ -142,7 +164,7 @@ _OF_CGROUPS: Final[dict[str, Callable[[Args, Globs, Site], Detector]]] = {
 
 
 def _swap_free(args: Args) -> Detector:
-    below = Amount(ppm=args["threshold_pct"] * PERCENT_PPM)
+    below = Amount(ppm=max(0, args["threshold_pct"]) * PERCENT_PPM)
     return SwapFree(below, max(0, args.get("swapout_bps_threshold", 0)))
 
 
@@ -153,7 +175,7 @@ def detector(plugin: Plugin, site: Site) -> Detector:
         cgroups = _cgroups(args, plugin, site)
         if not cgroups:
             return Constant(bool(args.get("negate")))
-        return _OF_CGROUPS[plugin.name](args, cgroups, site)
+        return _OF_CGROUPS[plugin.name](_from_zero(args, plugin, site), cgroups, site)
     if plugin.name == "swap_free":
         return _swap_free(args)
     if plugin.name == "dump_cgroup_overview":
@@ -166,6 +188,18 @@ def detector(plugin: Plugin, site: Site) -> Detector:
         return Constant(plugin.name == "continue")
     site.note(plugin, "an action among detectors cannot be expressed; its group never fires here")
     return Constant(False)
+
+
+def _from_zero(args: Args, plugin: Plugin, site: Site) -> Args:
+    """Thresholds that are below zero, which oomd takes and everything is above, as zero."""
+    zero = {
+        name: Amount(bytes=0) if isinstance(value, Amount) else 0
+        for name, value in args.items()
+        if name.startswith("threshold") and (value.bytes or 0 if isinstance(value, Amount) else value) < 0
+    }
+    for name in zero:
+        site.note(plugin, f"{name} is below zero, so that it always fires in oomd; here it fires above 0")
+    return {**args, **zero}
 
 
 def _args(plugin: Plugin, site: Site) -> Args:
@@ -188,6 +222,9 @@ def action(plugin: Plugin, site: Site) -> Action:
     if plugin.name == "systemd_restart":
         if "machine_type" in args:
             site.note(plugin, "machine_type has no equal; the unit of this machine is restarted")
+        if not (args["service"].strip() and args["service"].isprintable()):
+            site.note(plugin, f"there is no unit {shown(args['service'])}; nothing is restarted")
+            return DoNothing()
         delay = args.get("post_action_delay", 15) * SECOND_US
         return DoRestart(args["service"], delay, args.get("dry", False))
     if plugin.name == "kernel_panic":
@@ -219,6 +256,8 @@ def _kill(plugin: Plugin, args: Args, site: Site) -> Action:
         )
     if args.get("log_kmemalloc_prekill"):
         site.note(plugin, "log_kmemalloc_prekill has no equal")
+    if plugin.name == "kill_by_io_cost":
+        site.note(plugin, "oomd weighs I/O as its --device and its coefficients say; here a byte is a byte")
     delay = args.get("post_action_delay")
     if delay is not None and site.bug_compatible and plugin.name == "kill_by_pg_scan":
         site.note(plugin, "oomd forgets post_action_delay when its detectors no longer fire on the next tick")

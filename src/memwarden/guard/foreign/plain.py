@@ -70,6 +70,8 @@ _TIMES: Final = {
 }
 _DURATION_US: Final = 10 * SECOND_US
 _UNIT: Final = re.compile(r"\.(service|scope|slice|socket|mount)$")
+_MARK: Final = re.compile(r"(comm|uid|cgroup)[:~]|adj<=")
+"""How a mark of ours begins that is no name of a service."""
 
 Members = dict[str, Node]
 
@@ -78,7 +80,7 @@ def load(texts: Mapping[str, str], *, bug_compatible: bool) -> Policy:
     """A policy of the first text; raises ``InputError`` with file and line."""
     path, text = next(iter(texts.items()))
     notes = [f"{other}: a plain policy is one file; this one is left out" for other in texts if other != path]
-    given = _flat(path, read(path, text))
+    given = _flat(path, read(path, text, alone=True))
     protect = _services(path, given)
     adj = _adj(path, given)
     omit: tuple[str, ...] = ()
@@ -195,11 +197,11 @@ def _services(path: str, given: Members) -> tuple[str, ...]:
         )
     names = []
     for one in node.value:
-        if not isinstance(one.value, str) or not one.value.strip():
+        name = one.value.strip() if isinstance(one.value, str) else ""
+        if not name or not name.isprintable() or _MARK.match(name):
             raise refused(
                 path, one.line, 'a critical service must be a name in quotes, as "postgresql.service"'
             )
-        name = one.value.strip()
         names.append(name if "/" in name or _UNIT.search(name) else f"{name}.service")
     return tuple(names)
 

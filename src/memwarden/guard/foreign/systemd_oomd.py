@@ -47,6 +47,9 @@ _SCALE: Final = (1 << 32) - 1
 _ANY: Final = Amount(bytes=-1)
 _RESTS: Final = "systemd-oomd"
 
+_MAIN: Final = "oomd.conf"
+_FOLDERS: Final = ((1, "/usr/local/lib/systemd/"), (0, "/lib/systemd/"), (2, "/run/systemd/"))
+"""Where systemd looks besides /etc; the first that is in a path, since one is in the other."""
 _CONF: Final = "OOM"
 _RULE: Final = "Rule"
 _UNIT_FILE: Final = {"[Unit]", "[Service]", "[Scope]", "[Slice]", "[Socket]", "[Mount]", "[Swap]"}
@@ -149,7 +152,7 @@ def _stem(path: str) -> str:
 
 
 def _conf(texts: Mapping[str, str], paths: list[str], notes: list[str]) -> _Conf:
-    """The main file first, whose name is oomd.conf, then the drop-ins by file name."""
+    """The main file first, then the drop-ins by file name."""
     conf = _Conf()
     names = {
         "SwapUsedLimit",
@@ -157,7 +160,7 @@ def _conf(texts: Mapping[str, str], paths: list[str], notes: list[str]) -> _Conf
         "DefaultMemoryPressureDurationSec",
         "PrekillHookTimeoutSec",
     }
-    for path in sorted(paths, key=lambda path: (".conf.d/" in path, path.rpartition("/")[2])):
+    for path in _in_order(paths, notes):
         for setting in settings(path, texts[path], _CONF, names, notes):
             try:
                 conf = _changed(conf, setting, path)
@@ -166,6 +169,25 @@ def _conf(texts: Mapping[str, str], paths: list[str], notes: list[str]) -> _Conf
                     f"{path}:{setting.line}: systemd ignores {setting.key}={shown(setting.value)}: {error}"
                 )
     return conf
+
+
+def _in_order(paths: list[str], notes: list[str]) -> list[str]:
+    """Files as systemd reads them. Of one name only that of the first folder counts, however given."""
+    apart = [path for path in paths if ".conf.d/" not in path]
+    mains = [path for path in apart if path.rpartition("/")[2] == _MAIN] or apart[:1]
+    read: dict[tuple[bool, str], str] = {}
+    for path in sorted(paths, key=_precedence):
+        key = (False, _MAIN) if path in mains else (True, path.rpartition("/")[2])
+        if key in read:
+            notes.append(f"{read[key]}: systemd does not read this file, since {path} stands in its place")
+        read[key] = path
+    return [read[key] for key in sorted(read)]
+
+
+def _precedence(path: str) -> int:
+    """The higher, the more it counts: /usr/lib, /usr/local/lib, /run, and /etc as all other folders."""
+    found = (at for at, folder in _FOLDERS if folder in f"/{path}")
+    return next(found, len(_FOLDERS))
 
 
 def _changed(conf: _Conf, setting: Setting, path: str) -> _Conf:
@@ -255,10 +277,10 @@ def _kills(path: str, name: str, record: Mapping[str, str], key: str) -> bool:
 
 
 def _limit(path: str, name: str, value: str) -> int:
-    """Ten-thousandths from ``60%``, or from the property's own scale; 0 is the default of oomd.conf."""
+    """Ten-thousandths from ``60%``, or from the property's own scale, rounded; 0 is oomd.conf's default."""
     try:
         if value.isdecimal() and value.isascii() and len(value) <= len(str(_SCALE)):
-            return min(_WHOLE, int(value) * _WHOLE // _SCALE)
+            return min(_WHOLE, (int(value) * _WHOLE + _SCALE // 2) // _SCALE)
         return permyriad(value) if value else 0
     except ValueError as error:
         raise refused(

@@ -98,9 +98,17 @@ def _never(detector: ir.Detector) -> str:
             above >= window
         ):
             return "a stall is never longer than the time looked at; make above shorter, or in longer"
-        case ir.Available(below=below, inclusive=False) | ir.SwapFree(below=below, inclusive=False) if _nil(
-            below
+        case (
+            ir.Pressure(resource="cpu", kind="full", cgroups=())
+            | ir.Stall(resource="cpu", kind="full", cgroups=())
+            | ir.PressureRising(resource="cpu", cgroups=())
         ):
+            # Documentation/accounting/psi.rst (v6.12): undefined at the system level, and set to zero.
+            return 'the kernel counts no full cpu pressure of the machine; say kind = "some", or a cgroup'
+        case (
+            ir.Available(below=below, inclusive=False)
+            | ir.SwapFree(below=below, inclusive=False, without_swap=False)
+        ) if _nil(below):
             return f"{name} is never below nothing"
         case ir.Headroom(below=below) if _nil(below):
             return "headroom is never below nothing"
@@ -153,7 +161,13 @@ def _of_actions(rule: ir.Rule) -> Iterator[str]:
                 yield "kill: escalate = false has no meaning where term is 0s, since SIGKILL comes at once"
             case ir.DoThrottle(at_ppm=0):
                 yield "throttle: at 0% the cgroup stands still; say 100% to let it keep what it has"
+            case ir.DoReclaim(amount=amount) if _nil(amount):
+                yield 'reclaim: nothing is asked for; give an amount as "10%"'
+            case ir.DoFreeze(within_us=0):
+                yield 'freeze: it is thawed at once; give within a time as "1s"'
             case ir.DoNothing(stop=True) | ir.DoPanic() if not last:
                 yield "has actions behind one that ends it; they never run"
             case ir.DoNothing(stop=False) if last and len(rule.actions) == 1:
                 yield "does nothing when it fires"
+        if isinstance(action, CHOOSING) and not any(one.weight for one in action.choice.ranking.weights):
+            yield "ranks by nothing, since all weights are 0; give one a number as 1.0"
