@@ -39,7 +39,7 @@ LOG: Final = 1 << 19
 SETTLED_US: Final = 5 * SECOND_US
 """So long after the last death an incident is over."""
 LONGEST_US: Final = 30 * SECOND_US
-"""It is over then in any case: the kernel may go on talking of something else, or somebody dying, for hours."""
+"""It is over then in any case: the kernel may talk of other things, and somebody die again, for hours."""
 BEFORE_US: Final = 60 * SECOND_US
 """Decisions of so long before belong to it."""
 DECISIONS: Final = 16

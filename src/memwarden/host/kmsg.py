@@ -24,13 +24,17 @@ SYSLOG_ACTION_SIZE_BUFFER: Final = 10
 
 
 class Kmsg:
-    """The log from its oldest record on. ``lost`` counts records that were overwritten before we came."""
+    """The log from its oldest record on. ``lost`` counts records that were overwritten before we came.
+
+    ``ended``: nothing will come any more, so that this is no log. In containers it may be ``/dev/null``.
+    """
 
     def __init__(self, path: str = PATH, *, read: Callable[[int, int], bytes] = os.read) -> None:
         self._fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         self._read = read
         self._next: int | None = None
         self.lost = 0
+        self.ended = False
 
     def fileno(self) -> int:
         """For ``poll``."""
@@ -48,6 +52,7 @@ class Kmsg:
                     return
                 raise
             if not record:
+                self.ended = True
                 return
             self._count(record)
             yield record
