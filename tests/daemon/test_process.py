@@ -12,21 +12,26 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import jsonschema
 import pytest
 
 from memwarden.daemon import policies, reading
+from memwarden.daemon.hands import Hands
 from memwarden.daemon.options import Options, pack, unpack
 from memwarden.daemon.start import NOTES, Process
 from memwarden.errors import InputError
 from memwarden.guard import ir
+from memwarden.guard.engine import Engine
+from memwarden.guard.never import Guarded
 from memwarden.host import undo
 from memwarden.host.effects import Effects
 from memwarden.host.journal import Journal
 from memwarden.present.ctl import schema
-from memwarden.state.intents import CgroupId
+from memwarden.state.intents import CgroupId, Outcome, RunHook
 from tests.collect.test_glances import TOP, Watched
+from tests.daemon.test_loop import decision
 from tests.repo.tree import REPOSITORY
 
 pytestmark = pytest.mark.live
@@ -221,6 +226,54 @@ def test_a_guard_that_cannot_look_undoes_what_is_in_its_journal(tmp_path):
     assert guard.memory.sentences == ["no cgroup hierarchy is mounted here", "undone: /app was frozen"]
     guard.effects.close()
     guard.journal.close()
+
+
+class Quiet:
+    """Whoever is told things here and need not answer."""
+
+    def __getattr__(self, name):
+        return lambda *_arguments: ()
+
+
+def test_a_hook_that_ends_while_the_guard_is_paused_is_told():
+    hook = RunHook(("/bin/true",), CgroupId("/app", 7), 1_000_000)
+    guard = object.__new__(Process)  # what a pause needs, and no more
+    guard.eyes, guard.memory, guard.loop = Quiet(), Kept(), SimpleNamespace(engine=Kept())
+    guard.loop.engine.restore = lambda _snapshot: ()
+    guard.effects = SimpleNamespace(apply=lambda _: None, settle=lambda: [Outcome(hook, done=True)])
+    guard.hands = Hands(guard.effects)
+    guard.hands.carry(decision(hook))
+    guard.restore()
+    assert guard.memory.told == guard.loop.engine.told == [("1-1", Outcome(hook, done=True))]
+
+
+class Kept:
+    """Keeps what became of intents."""
+
+    def __init__(self):
+        self.told = []
+
+    def ended(self, decision_id, outcome):
+        self.told.append((decision_id, outcome))
+
+    report = ended
+
+
+def test_a_reload_that_cannot_look_leaves_all_as_it_was(tmp_path, monkeypatch):
+    guard = object.__new__(Process)  # what a reload needs, and no more
+    guard.notify, guard.memory, guard.options = Quiet(), Told(), Options()
+    guard.loop = SimpleNamespace(engine=Engine(ir.Policy("old", ()), Guarded((), (), 1)), paused=False)
+    eyes = guard.eyes = guard.loop.eyes = Quiet()
+    engine = guard.loop.engine
+    guard.effects = Quiet()
+    guard.hands = Hands(guard.effects)
+    guard.journal = None
+    monkeypatch.setattr(policies, "read", lambda *_a, **_k: (ir.Policy("new", ()), ["odd"]))
+    monkeypatch.setattr(guard, "_eyes", lambda _policy: Blind())
+    monkeypatch.setattr(guard, "restore", lambda: None)
+    assert guard.reload() == "the policy stays as it was: no cgroup hierarchy is mounted here"
+    assert guard.memory.sentences == ["the policy stays as it was: no cgroup hierarchy is mounted here"]
+    assert (guard.eyes, guard.loop.eyes, guard.loop.engine) == (eyes, eyes, engine)
 
 
 def test_a_policy_that_is_wrong_is_said_in_one_sentence(tmp_path, places):

@@ -251,16 +251,18 @@ class Process:
         wrong = ""
         self.notify.reloading()
         try:
-            policy, self.notes = self._reread()
+            policy, notes = self._reread()
+            self.restore()
+            eyes = self._eyes(policy)
+            eyes.look()  # whose cgroup is ours is known by the look
         except Exception as error:  # noqa: BLE001 - whatever is wrong with it, the old one goes on
             wrong = f"the policy stays as it was: {error}"
             self.memory.trouble(wrong)
         else:
-            for sentence in self.notes:
+            self.notes = notes
+            for sentence in notes:
                 self.memory.trouble(sentence)
-            self.restore()
-            self.eyes = self.loop.eyes = self._eyes(policy)
-            self.eyes.look()  # whose cgroup is ours is known by the look
+            self.eyes = self.loop.eyes = eyes
             engine = self._engine(policy)
             engine.succeed(self.loop.engine)
             self.loop.engine = engine
@@ -292,7 +294,9 @@ class Process:
             return
         for decision in self.loop.engine.restore(snapshot):
             self.loop.carry(decision)
-        self.effects.settle()
+        for decision_id, outcome in self.hands.settle():
+            self.loop.engine.report(decision_id, outcome)
+            self.memory.ended(decision_id, outcome)
 
     def close(self) -> None:
         """The end: nothing stays throttled or frozen."""
