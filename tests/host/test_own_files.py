@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import resource
+from errno import ENOSPC
 
 import pytest
 
@@ -136,6 +137,31 @@ def test_blocks_that_do_not_fit_are_refused(directory):
             Blocks(fd, "ring", size=1 << 20)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_a_disk_without_room_is_not_filled(directory, monkeypatch):
+    """``fs/ext4/extents.c:ext4_alloc_file_blocks`` keeps what it had taken before there was no more."""
+    fd, path = directory
+
+    def half(file, offset, size):
+        os.ftruncate(file, size // 2)
+        raise OSError(ENOSPC, os.strerror(ENOSPC))
+
+    monkeypatch.setattr(os, "posix_fallocate", half)
+    with pytest.raises(OSError, match="No space left"):
+        Blocks(fd, "ring", size=1 << 20)
+    assert (path / "ring").stat().st_size == 0
+
+
+def test_two_do_not_write_the_same_blocks(directory):
+    fd, _ = directory
+    blocks = Blocks(fd, "ring", size=8192)
+    blocks.write(0, b"ours")
+    with pytest.raises(OSError, match="another guard writes it"):
+        Blocks(fd, "ring", size=4096)
+    assert blocks.read(0, 4) == b"ours"
+    blocks.close()
+    Blocks(fd, "ring", size=8192).close()
 
 
 def test_only_the_latest_folders_are_kept(directory):

@@ -6,9 +6,10 @@ given is there for whoever reads after a kill -9; nothing is synced, since a gua
 
 from __future__ import annotations
 
+import fcntl
 import itertools
 import os
-from errno import EACCES, ELOOP, ENOSPC, EPERM
+from errno import EACCES, ELOOP, ENOSPC, EPERM, EWOULDBLOCK
 from typing import TYPE_CHECKING, Final
 
 from memwarden.errors import InputError
@@ -130,17 +131,34 @@ def _unreadable(path: str, error: OSError) -> InputError:
 
 
 class Blocks:
-    """A file of a fixed size whose blocks are written again and again; its space is taken at once."""
+    """A file of a fixed size whose blocks are written again and again; its space is taken at once.
+
+    Nobody else has it open so: a guard beside another one, in a dry run, would write over its blocks.
+    """
 
     def __init__(self, directory_fd: int, name: str, *, size: int) -> None:
         """Raises ``OSError``, where the disk has no room for it above all."""
         self._fd = os.open(name, os.O_RDWR | FLAGS, MODE, dir_fd=directory_fd)
         try:
+            self._take()
             if os.fstat(self._fd).st_size != size:
                 os.ftruncate(self._fd, 0)
-                os.posix_fallocate(self._fd, 0, size)
+                self._allocate(size)
         except OSError:
             os.close(self._fd)
+            raise
+
+    def _take(self) -> None:
+        try:
+            fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise OSError(EWOULDBLOCK, "another guard writes it") from None
+
+    def _allocate(self, size: int) -> None:
+        try:
+            os.posix_fallocate(self._fd, 0, size)
+        except OSError:
+            os.ftruncate(self._fd, 0)  # what there was room for is not kept from others who need it
             raise
 
     def fileno(self) -> int:
