@@ -11,6 +11,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from errno import EAGAIN
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -400,6 +401,28 @@ def test_what_nobody_can_read_is_said_to_be_that(tmp_path, text, said):
     typo.write_text(text)
     with pytest.raises(InputError, match=f"^{re.escape(str(typo))}: is JSON, {said}"):
         policies.read(str(typo))
+
+
+def test_a_reader_that_cannot_be_started_costs_no_descriptor(monkeypatch):
+    def refused(*_arguments, **_options):
+        raise BlockingIOError(EAGAIN, os.strerror(EAGAIN))
+
+    before = os.listdir("/proc/self/fd")
+    monkeypatch.setattr(os, "posix_spawn", refused)
+    with pytest.raises(InputError, match="the policy could not be read: Resource temporarily unavailable"):
+        policies.read(None)
+    assert os.listdir("/proc/self/fd") == before
+
+
+def test_a_guard_whose_parent_ignored_its_children_has_some(places):
+    """``SIG_IGN`` outlives an exec, and who ignores SIGCHLD has no children to wait for (``wait(2)``)."""
+    ignoring = (
+        "import os, signal, sys; signal.signal(signal.SIGCHLD, signal.SIG_IGN); "
+        "os.execv(sys.argv[1], sys.argv[1:])"
+    )
+    done = start("--once", "--dry-run", *places, under=(sys.executable, "-c", ignoring))
+    _, err = done.communicate(timeout=60)
+    assert (done.returncode, err) == (0, b"")
 
 
 def test_a_reader_that_does_not_end_is_given_up(monkeypatch, tmp_path):
