@@ -62,15 +62,12 @@ class Incidents:
         writer: Writer,
         *,
         boot: str,
-        since_us: int,
     ) -> None:
-        """``since_us``: what the kernel's log said before, it had said before we came."""
         self._folders = folders
         self._latest = latest
         self._writer = writer
         self.wrong: dict[str, str] = {}
         self._boot = boot
-        self._since_us = since_us
         self.dry = False
         self._seen: Snapshot | None = None
         self._present: Mapping[str, Cgroup] | None = None
@@ -113,9 +110,6 @@ class Incidents:
     def kernel_said(self, record: bytes, now: Instant) -> None:
         """A record of ``/dev/kmsg``; of a report on, all are kept until the incident is over."""
         if not self._log and BEGINS not in record:
-            return
-        stamp = record.split(b",", 3)[2:3]
-        if not self._log and stamp and stamp[0].isdigit() and int(stamp[0]) < self._since_us:
             return
         if self._log_size + len(record) <= LOG:
             self._log.append(record if record.endswith(b"\n") else record + b"\n")

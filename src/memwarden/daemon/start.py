@@ -126,7 +126,9 @@ class Process:
         for fd in self.effects.filenos():
             self.ears.listen(fd, self.hands.stir)
         try:
-            self.ears.read_kernel_log(Kmsg(), self.memory.kernel_said)
+            log = Kmsg()
+            log.skip()  # what it said before we came is nobody's news
+            self.ears.read_kernel_log(log, self.memory.kernel_said)
         except OSError as error:
             self.memory.trouble(f"the kernel's log cannot be read: {error.strerror}")
         self._listen()

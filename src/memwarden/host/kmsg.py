@@ -9,6 +9,8 @@ import os
 from errno import EAGAIN, EPIPE
 from typing import TYPE_CHECKING, Final
 
+from memwarden.host.blocks import Suppress
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -39,6 +41,15 @@ class Kmsg:
     def fileno(self) -> int:
         """For ``poll``."""
         return self._fd
+
+    def skip(self) -> None:
+        """Leave out what is there now (``kernel/printk/printk.c:devkmsg_llseek``).
+
+        What is new cannot be told by the stamps: they are of ``local_clock``, which is not set right as
+        ``CLOCK_MONOTONIC`` is, and after weeks differ from that by seconds.
+        """
+        with Suppress(OSError):  # a pipe, which has no old records
+            os.lseek(self._fd, 0, os.SEEK_END)
 
     def records(self) -> Iterator[bytes]:
         """What is there now, one record at a time, as :mod:`memwarden.kernel.kmsg` parses it."""
