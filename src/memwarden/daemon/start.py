@@ -58,8 +58,7 @@ class Process:
         self.options = options
         self.memory = memory
         self.clock = SystemClock()
-        # Who started us may have ignored it, which outlives an exec: then nobody of ours could be waited for.
-        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        ourselves.await_children()
         # Each cgroup keeps several files open, and a service of systemd gets 1,024 unless it asks for more.
         ourselves.raise_file_limit()
         policy, self.notes = policies.read(options.policy, bug_compatible=options.bug_compatible)
