@@ -221,6 +221,7 @@ class Process:
         alive_us = 0
         while not self.stopping:
             heard = self.loop.turn()
+            self.notify.again()
             if watched is not None and self.clock.monotonic_us() - alive_us >= watched // 4:
                 alive_us = self.clock.monotonic_us()
                 self.notify.watchdog()
