@@ -93,6 +93,38 @@ def test_half_a_line_is_not_left_where_there_is_no_space(directory):
     assert (path / "log").read_bytes() == b"12345\nabcde\n"
 
 
+def test_a_full_disk_does_not_keep_from_beginning_behind_a_torn_line(directory):
+    fd, path = directory
+    (path / "log").write_bytes(b"whole\nhal")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (9, hard))
+    try:
+        lines = Lines(fd, "log")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    lines.append(b"next\n")
+    lines.append(b"last\n")
+    lines.close()
+    assert [*lines_of(str(path), "log")] == [b"last", b"next", b"hal", b"whole"]
+
+
+def test_half_a_line_takes_nobody_elses_with_it(directory):
+    """A guard in a dry run writes beside another one."""
+    fd, path = directory
+    ours, theirs = Lines(fd, "log"), Lines(fd, "log")
+    theirs.append(b"12345\n")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (8, hard))
+    try:
+        with pytest.raises(OSError, match="No space left"):
+            ours.append(b"67890\n")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    ours.close()
+    theirs.close()
+    assert (path / "log").read_bytes() == b"12345\n"
+
+
 def test_no_link_is_followed_when_lines_are_written(directory):
     fd, path = directory
     (path / "log").symlink_to(path / "elsewhere")

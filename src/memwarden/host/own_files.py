@@ -54,15 +54,14 @@ class Lines:
     """Lines that are appended to a file; where it is full it becomes NAME.1 and so on, and is begun anew."""
 
     def __init__(self, directory_fd: int, name: str, *, most_bytes: int = 8 * MIB, keep: int = 4) -> None:
-        """Raises ``OSError``. A line that was torn by a crash is ended, so that the next stands alone."""
+        """Raises ``OSError``. A line that was torn by a crash is ended by the next, which stands alone."""
         self._directory_fd = directory_fd
         self.name = name
         self._most_bytes = most_bytes
         self._keep = keep
         self._fd = self._open()
         self._size = os.fstat(self._fd).st_size
-        if self._size and os.pread(self._fd, 1, self._size - 1) != b"\n":
-            self.append(b"\n")
+        self._torn = bool(self._size) and os.pread(self._fd, 1, self._size - 1) != b"\n"
 
     def _open(self) -> int:
         return os.open(self.name, os.O_RDWR | os.O_APPEND | FLAGS, MODE, dir_fd=self._directory_fd)
@@ -71,16 +70,15 @@ class Lines:
         """Write one line, with its newline, wholly or not at all; raises ``OSError``."""
         if self._size and self._size + len(line) > self._most_bytes:
             self._rotate()
-        written = 0
-        try:
-            written = os.write(self._fd, line)
-        finally:
-            if written < len(line):  # no space: half a line is not left for the next to be glued to
-                with Suppress(OSError):
-                    os.ftruncate(self._fd, self._size)
-        if written < len(line):
+        if self._torn:
+            line = b"\n" + line
+        written = os.write(self._fd, line)
+        if written < len(line):  # no space: half a line is not left for the next to be glued to
+            with Suppress(OSError):
+                os.ftruncate(self._fd, os.fstat(self._fd).st_size - written)  # others may write here, too
             raise OSError(ENOSPC, os.strerror(ENOSPC))
         self._size += written
+        self._torn = False
 
     def _rotate(self) -> None:
         for number in range(self._keep - 1, 0, -1):
@@ -90,7 +88,7 @@ class Lines:
                 os.rename(newer, older, src_dir_fd=self._directory_fd, dst_dir_fd=self._directory_fd)
         fresh = self._open()
         os.close(self._fd)
-        self._fd, self._size = fresh, os.fstat(fresh).st_size
+        self._fd, self._size, self._torn = fresh, os.fstat(fresh).st_size, False
 
     def close(self) -> None:
         """Close it."""
