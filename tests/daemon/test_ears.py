@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import select
+from errno import EIO
 
 import pytest
 
@@ -12,6 +13,7 @@ from memwarden.daemon.events import EventsFile
 from memwarden.daemon.loop import Heard
 from memwarden.errors import UnsupportedError
 from memwarden.host import psi
+from memwarden.host.kmsg import Kmsg
 from memwarden.testing.clock import ManualClock
 
 
@@ -133,8 +135,32 @@ def test_triggers_of_cgroups_come_and_go_with_them(monkeypatch):
         os.close(writer)
 
 
+@pytest.mark.parametrize("kind", ["null", "pipe", "broken"])
+def test_a_kernels_log_that_is_none_is_let_go_of(tmp_path, kind):
+    """As in containers, where it is a link to /dev/null, or a pipe."""
+    path, read = "/dev/null", os.read
+    if kind == "pipe":
+        path = str(tmp_path / "kmsg")
+        os.mkfifo(path)
+    elif kind == "broken":
+
+        def read(fd, size):
+            raise OSError(EIO, os.strerror(EIO))
+
+    ears = Ears(ManualClock())
+    ears.read_kernel_log(Kmsg(path, read=read))
+    if kind == "pipe":
+        os.close(os.open(path, os.O_WRONLY))
+    assert ears.wait(0) == Heard()
+    assert ears.wait(0) == SILENT
+    why = "Input/output error" if kind == "broken" else "it ends, so it is none"
+    assert ears.deaf == [f"the kernel's log is not followed: {why}"]
+
+
 def test_the_kernels_log_wakes_when_it_speaks_of_memory():
     class Log:
+        ended = False
+
         def __init__(self):
             self.reader, self.writer = os.pipe()
             self.lines = []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from errno import ENODEV
 
 import pytest
 
@@ -97,6 +98,20 @@ def test_who_is_gone_or_made_anew_meanwhile_is_left_out(machine, tmp_path):
     (tmp_path / "c" / "memory.events").unlink()
     Follower(ears, heeded(POLICY)).heed(seen)
     assert ears.files == []
+
+
+def test_who_is_removed_while_it_is_opened_costs_no_descriptor(machine, monkeypatch):
+    seen = machine("a")
+    before = os.listdir("/proc/self/fd")
+
+    def gone(fd, size, offset):
+        raise OSError(ENODEV, os.strerror(ENODEV))
+
+    monkeypatch.setattr(os, "pread", gone)
+    ears = Ears()
+    Follower(ears, heeded(POLICY)).heed(seen)
+    assert ears.files == []
+    assert os.listdir("/proc/self/fd") == before
 
 
 def test_a_service_that_is_not_there_is_looked_for(machine):

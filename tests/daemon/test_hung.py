@@ -53,7 +53,7 @@ class Scene:
             writer=self.writer,
             ledger=self.ledger,
             recorder=self.recorder,
-            incidents=Incidents(self.folders, self.recorder.latest, self.writer, boot=BOOT, since_us=0),
+            incidents=Incidents(self.folders, self.recorder.latest, self.writer, boot=BOOT),
         )
         self.keeper.decided(KILL, KILLED)
         self.keeper.flush()

@@ -557,6 +557,8 @@ class Effects:
         over, self.going = self.going, []
         return [Outcome(intent, done=True) for intent in over]
 
+    settle = ended
+
 
 def test_hands_tell_later_what_goes_on_by_itself():
     effects = Effects()
@@ -566,6 +568,13 @@ def test_hands_tell_later_what_goes_on_by_itself():
     assert hands.carry(decision(kill, freeze)) == [Outcome(kill, done=True)]
     assert hands.busy
     assert hands.ended() == [("1-1", Outcome(freeze, done=True))]
+    assert not hands.busy
+
+
+def test_what_was_waited_for_is_told_as_well():
+    hands, freeze = Hands(Effects()), Freeze(CgroupId("/b", 2))
+    hands.carry(decision(freeze))
+    assert hands.settle() == [("1-1", Outcome(freeze, done=True))]
     assert not hands.busy
 
 

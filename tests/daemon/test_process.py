@@ -11,22 +11,28 @@ import shutil
 import signal
 import subprocess
 import sys
+from errno import EAGAIN
 from pathlib import Path
+from types import SimpleNamespace
 
 import jsonschema
 import pytest
 
 from memwarden.daemon import policies, reading
+from memwarden.daemon.hands import Hands
 from memwarden.daemon.options import Options, pack, unpack
 from memwarden.daemon.start import NOTES, Process
 from memwarden.errors import InputError
 from memwarden.guard import ir
+from memwarden.guard.engine import Engine
+from memwarden.guard.never import Guarded
 from memwarden.host import undo
 from memwarden.host.effects import Effects
 from memwarden.host.journal import Journal
 from memwarden.present.ctl import schema
-from memwarden.state.intents import CgroupId
+from memwarden.state.intents import CgroupId, Outcome, RunHook
 from tests.collect.test_glances import TOP, Watched
+from tests.daemon.test_loop import decision
 from tests.repo.tree import REPOSITORY
 
 pytestmark = pytest.mark.live
@@ -223,6 +229,54 @@ def test_a_guard_that_cannot_look_undoes_what_is_in_its_journal(tmp_path):
     guard.journal.close()
 
 
+class Quiet:
+    """Whoever is told things here and need not answer."""
+
+    def __getattr__(self, name):
+        return lambda *_arguments: ()
+
+
+def test_a_hook_that_ends_while_the_guard_is_paused_is_told():
+    hook = RunHook(("/bin/true",), CgroupId("/app", 7), 1_000_000)
+    guard = object.__new__(Process)  # what a pause needs, and no more
+    guard.eyes, guard.memory, guard.loop = Quiet(), Kept(), SimpleNamespace(engine=Kept())
+    guard.loop.engine.restore = lambda _snapshot: ()
+    guard.effects = SimpleNamespace(apply=lambda _: None, settle=lambda: [Outcome(hook, done=True)])
+    guard.hands = Hands(guard.effects)
+    guard.hands.carry(decision(hook))
+    guard.restore()
+    assert guard.memory.told == guard.loop.engine.told == [("1-1", Outcome(hook, done=True))]
+
+
+class Kept:
+    """Keeps what became of intents."""
+
+    def __init__(self):
+        self.told = []
+
+    def ended(self, decision_id, outcome):
+        self.told.append((decision_id, outcome))
+
+    report = ended
+
+
+def test_a_reload_that_cannot_look_leaves_all_as_it_was(tmp_path, monkeypatch):
+    guard = object.__new__(Process)  # what a reload needs, and no more
+    guard.notify, guard.memory, guard.options = Quiet(), Told(), Options()
+    guard.loop = SimpleNamespace(engine=Engine(ir.Policy("old", ()), Guarded((), (), 1)), paused=False)
+    eyes = guard.eyes = guard.loop.eyes = Quiet()
+    engine = guard.loop.engine
+    guard.effects = Quiet()
+    guard.hands = Hands(guard.effects)
+    guard.journal = None
+    monkeypatch.setattr(policies, "read", lambda *_a, **_k: (ir.Policy("new", ()), ["odd"]))
+    monkeypatch.setattr(guard, "_eyes", lambda _policy: Blind())
+    monkeypatch.setattr(guard, "restore", lambda: None)
+    assert guard.reload() == "the policy stays as it was: no cgroup hierarchy is mounted here"
+    assert guard.memory.sentences == ["the policy stays as it was: no cgroup hierarchy is mounted here"]
+    assert (guard.eyes, guard.loop.eyes, guard.loop.engine) == (eyes, eyes, engine)
+
+
 def test_a_policy_that_is_wrong_is_said_in_one_sentence(tmp_path, places):
     (tmp_path / "idle.toml").write_text("[guard]\ntick = 50\n")
     done = start("--once", "--dry-run", *places)
@@ -347,6 +401,28 @@ def test_what_nobody_can_read_is_said_to_be_that(tmp_path, text, said):
     typo.write_text(text)
     with pytest.raises(InputError, match=f"^{re.escape(str(typo))}: is JSON, {said}"):
         policies.read(str(typo))
+
+
+def test_a_reader_that_cannot_be_started_costs_no_descriptor(monkeypatch):
+    def refused(*_arguments, **_options):
+        raise BlockingIOError(EAGAIN, os.strerror(EAGAIN))
+
+    before = os.listdir("/proc/self/fd")
+    monkeypatch.setattr(os, "posix_spawn", refused)
+    with pytest.raises(InputError, match="the policy could not be read: Resource temporarily unavailable"):
+        policies.read(None)
+    assert os.listdir("/proc/self/fd") == before
+
+
+def test_a_guard_whose_parent_ignored_its_children_has_some(places):
+    """``SIG_IGN`` outlives an exec, and who ignores SIGCHLD has no children to wait for (``wait(2)``)."""
+    ignoring = (
+        "import os, signal, sys; signal.signal(signal.SIGCHLD, signal.SIG_IGN); "
+        "os.execv(sys.argv[1], sys.argv[1:])"
+    )
+    done = start("--once", "--dry-run", *places, under=(sys.executable, "-c", ignoring))
+    _, err = done.communicate(timeout=60)
+    assert (done.returncode, err) == (0, b"")
 
 
 def test_a_reader_that_does_not_end_is_given_up(monkeypatch, tmp_path):

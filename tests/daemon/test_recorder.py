@@ -14,7 +14,7 @@ import pytest
 from memwarden.collect.flight import Decoder
 from memwarden.collect.flight_blocks import BLOCK, blocks_of, records_of
 from memwarden.collect.woken import Woken
-from memwarden.daemon.incidents import BEFORE_US, LOG, SETTLED_US, Incidents
+from memwarden.daemon.incidents import BEFORE_US, LOG, LONGEST_US, SETTLED_US, Incidents
 from memwarden.daemon.ledger import Ledger
 from memwarden.daemon.memory import Keeper
 from memwarden.daemon.recorder import NAME, WAITING, Recorder
@@ -25,6 +25,7 @@ from memwarden.state.cgroup import Cgroup
 from memwarden.state.intents import ProcessId
 from memwarden.state.snapshot import Instant, Snapshot
 from memwarden.testing.clock import ManualClock
+from memwarden.units import SECOND_US
 from tests.daemon.at_once import AtOnce
 from tests.guard.decisions import BOOT, GONE, KILL, KILLED, NOTIFY, WITHHELD
 
@@ -127,9 +128,7 @@ class Scene:
         self.clock = ManualClock(10_000_000, 1_795_669_821_000_000)
         self.recorder = Recorder(Blocks(state[0], NAME, size=SIZE), AtOnce(), size=SIZE)
         self.folders = Folders(state[0], "incidents", most=3)
-        incidents = Incidents(
-            self.folders, self.recorder.latest, AtOnce(), boot=BOOT, since_us=10_000_000, **options
-        )
+        incidents = Incidents(self.folders, self.recorder.latest, AtOnce(), boot=BOOT, **options)
         self.ledger = Ledger(boot=BOOT, writer=AtOnce())
         self.keeper = Keeper(
             clock=self.clock,
@@ -254,10 +253,14 @@ def test_the_kernels_report_is_kept_whole(scene):
     )
 
 
-def test_reports_from_before_we_came_and_those_without_a_death_are_none(scene):
-    scene.keeper.kernel_said(REPORT[0].replace(b"10500000", b"9999999"))
-    scene.keeper.kernel_said(REPORT[2])
+def test_the_kernels_clock_may_be_behind_ours(scene):
+    for record in REPORT:
+        scene.keeper.kernel_said(record.replace(b",105", b",95"))
     scene.settle()
+    assert len(scene.documents()) == 1
+
+
+def test_a_report_without_a_death_is_none(scene):
     scene.keeper.kernel_said(REPORT[0])
     scene.settle()
     assert scene.documents() == []
@@ -269,6 +272,24 @@ def test_a_report_without_end_is_cut(scene):
     scene.keeper.close()
     [found] = scene.documents()
     assert (scene.path / found["id"] / "kernel.log").stat().st_size <= LOG
+
+
+def test_a_kernel_that_goes_on_talking_does_not_keep_an_incident_open(scene):
+    for record in REPORT:
+        scene.keeper.kernel_said(record)
+    for _ in range(LONGEST_US // SECOND_US):
+        scene.clock.sleep_us(SECOND_US)
+        scene.keeper.kernel_said(b"4,104,11500003,-;[UFW BLOCK] IN=eth0\n")
+        scene.keeper.flush()
+    assert len(scene.documents()) == 1
+
+
+def test_deaths_without_end_are_several_incidents(scene):
+    for _ in range(2 * (LONGEST_US // SECOND_US + 1)):
+        scene.clock.sleep_us(SECOND_US)
+        scene.keeper.result(GONE)
+        scene.keeper.flush()
+    assert len(scene.documents()) == 2
 
 
 def test_decisions_of_long_ago_do_not_belong_to_it(scene):

@@ -81,6 +81,16 @@ def test_the_end_of_a_file_is_the_end(empty):
     log.close()
 
 
+def test_what_was_said_before_can_be_left_out(empty):
+    empty.write_bytes(record(5))
+    log = kmsg.Kmsg(str(empty))
+    log.skip()
+    with empty.open("ab") as file:
+        file.write(record(6))
+    assert list(log.records()) == [record(6)]
+    log.close()
+
+
 def test_other_errors_and_losses_reach_the_reader(empty, monkeypatch):
     monkeypatch.setattr(kmsg, "Kmsg", lambda: device([record(1), EPIPE, record(5)], empty))
     log = kernel_log.live()

@@ -373,6 +373,30 @@ def test_what_is_still_being_written_is_not_undone_before_it_is_there(files, mon
     assert files.journal.pending() == ()
 
 
+def test_a_limit_for_which_the_kernel_reclaims_is_undone_at_once(files, monkeypatch):
+    """A guard that ends would leave it otherwise, since it waits for the reclaim only so long."""
+    monkeypatch.setattr(effects_module, "RESTORE_US", 1)
+    there, gate = threading.Event(), threading.Event()
+    put = Hands.put
+
+    def reclaims(hands, directory_fd, name, data):
+        put(hands, directory_fd, name, data)
+        if data != b"max":
+            there.set()
+            gate.wait(10)
+
+    monkeypatch.setattr(Recorder, "put", reclaims)
+    files.effects.apply(SetHigh(files.target, 100 * MIB, restore=MAX))
+    assert there.wait(10)
+    [undone] = files.effects.restore()
+    assert (undone.settled, undone.text) == (True, "")
+    assert files.high().startswith("max")
+    gate.set()
+    files.effects.settle()
+    assert files.high().startswith("max")
+    assert files.journal.pending() == ()
+
+
 def test_what_cannot_be_undone_is_tried_again(files):
     files.do(SetHigh(files.target, 100 * MIB, restore=MAX))
     files.hands.errors = {("memory.high", 2): EAGAIN, ("memory.high", 3): EAGAIN}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import time
+from contextlib import suppress
 
 import pytest
 
@@ -37,6 +38,28 @@ def test_each_message(listener, told):
     assert listener.recv(100) == b"WATCHDOG=1"
     assert told.status("two\nlines \ud800")
     assert listener.recv(100) == b"STATUS=two lines ?"
+
+
+def heard(listener):
+    """All that is there now."""
+    found = []
+    listener.setblocking(False)
+    with suppress(BlockingIOError):
+        while True:
+            found.append(listener.recv(100))
+    return found
+
+
+def test_that_we_are_ready_is_told_until_it_is_taken(listener, told):
+    """A systemd that is busy has no room: ``net.unix.max_dgram_qlen``."""
+    while told.status("x"):
+        pass
+    assert not told.ready("calm")
+    told.again()
+    assert set(heard(listener)) == {b"STATUS=x"}
+    told.again()
+    told.again()
+    assert heard(listener) == [b"READY=1\nSTATUS=calm"]
 
 
 def test_a_reload_carries_the_time_that_systemd_waits_for(listener, told):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import resource
+from errno import ENOSPC
 
 import pytest
 
@@ -92,6 +93,38 @@ def test_half_a_line_is_not_left_where_there_is_no_space(directory):
     assert (path / "log").read_bytes() == b"12345\nabcde\n"
 
 
+def test_a_full_disk_does_not_keep_from_beginning_behind_a_torn_line(directory):
+    fd, path = directory
+    (path / "log").write_bytes(b"whole\nhal")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (9, hard))
+    try:
+        lines = Lines(fd, "log")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    lines.append(b"next\n")
+    lines.append(b"last\n")
+    lines.close()
+    assert [*lines_of(str(path), "log")] == [b"last", b"next", b"hal", b"whole"]
+
+
+def test_half_a_line_takes_nobody_elses_with_it(directory):
+    """A guard in a dry run writes beside another one."""
+    fd, path = directory
+    ours, theirs = Lines(fd, "log"), Lines(fd, "log")
+    theirs.append(b"12345\n")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (8, hard))
+    try:
+        with pytest.raises(OSError, match="No space left"):
+            ours.append(b"67890\n")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    ours.close()
+    theirs.close()
+    assert (path / "log").read_bytes() == b"12345\n"
+
+
 def test_no_link_is_followed_when_lines_are_written(directory):
     fd, path = directory
     (path / "log").symlink_to(path / "elsewhere")
@@ -136,6 +169,31 @@ def test_blocks_that_do_not_fit_are_refused(directory):
             Blocks(fd, "ring", size=1 << 20)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_a_disk_without_room_is_not_filled(directory, monkeypatch):
+    """``fs/ext4/extents.c:ext4_alloc_file_blocks`` keeps what it had taken before there was no more."""
+    fd, path = directory
+
+    def half(file, offset, size):
+        os.ftruncate(file, size // 2)
+        raise OSError(ENOSPC, os.strerror(ENOSPC))
+
+    monkeypatch.setattr(os, "posix_fallocate", half)
+    with pytest.raises(OSError, match="No space left"):
+        Blocks(fd, "ring", size=1 << 20)
+    assert (path / "ring").stat().st_size == 0
+
+
+def test_two_do_not_write_the_same_blocks(directory):
+    fd, _ = directory
+    blocks = Blocks(fd, "ring", size=8192)
+    blocks.write(0, b"ours")
+    with pytest.raises(OSError, match="another guard writes it"):
+        Blocks(fd, "ring", size=4096)
+    assert blocks.read(0, 4) == b"ours"
+    blocks.close()
+    Blocks(fd, "ring", size=8192).close()
 
 
 def test_only_the_latest_folders_are_kept(directory):

@@ -28,6 +28,8 @@ LONGEST_MS: Final = (1 << 31) - 1
 """What ``poll`` can wait for, an ``int``."""
 SILENT: Final = Heard(silent=True)
 GONE: Final = select.POLLNVAL | select.POLLHUP
+OF_MEMORY: Final = (b"oom", b"Out of memory", b"Killed process")
+"""What the kernel's log says when memory is out."""
 DEAF: Final = 16
 """Sentences of what cannot be listened to that are kept."""
 Stall: TypeAlias = tuple[str, int, str, str]
@@ -117,13 +119,23 @@ class Ears:
             self._poll.register(fd, select.POLLPRI)
 
     def read_kernel_log(self, log: Kmsg, keep: Callable[[bytes], None] = lambda _record: None) -> None:
-        """Wake up when the kernel says that it is out of memory; ``keep`` is given every record."""
+        """Wake up when the kernel says that it is out of memory; ``keep`` is given every record.
+
+        What ends or fails is let go of: poll would call it ready for ever.
+        """
 
         def heard(_events: int) -> Heard:
-            said = False
-            for record in log.records():
-                keep(record)
-                said = said or b"oom" in record or b"Out of memory" in record or b"Killed process" in record
+            said, wrong = False, ""
+            try:
+                for record in log.records():
+                    keep(record)
+                    said = said or any(word in record for word in OF_MEMORY)
+            except OSError as error:
+                wrong = str(error.strerror)
+            if log.ended or wrong:
+                self.deaf.append(f"the kernel's log is not followed: {wrong or 'it ends, so it is none'}")
+                self.forget(log.fileno())
+                log.close()
             return Heard(signalled=said)
 
         self.listen(log.fileno(), heard)

@@ -14,10 +14,14 @@ class EventsFile:
     """An open file, ours to close, and the counters in it that matter."""
 
     def __init__(self, fd: int, counters: frozenset[str]) -> None:
-        """Raises ``OSError`` where it cannot be read."""
+        """Raises ``OSError`` where it cannot be read; then it is closed."""
         self._fd = fd
         self._counters = counters
-        self._last = self._read()
+        try:
+            self._last = self._read()
+        except OSError:
+            self.close()
+            raise
 
     def fileno(self) -> int:
         """For ``poll``."""

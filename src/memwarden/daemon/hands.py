@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from memwarden.daemon.loop import Heard
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from memwarden.guard.record import Decision
     from memwarden.host.effects import Effects
     from memwarden.state.intents import Intent, Outcome
@@ -36,8 +38,15 @@ class Hands:
         if not (self._underway or self._stirred or self._effects.unsettled):
             return []
         self._stirred = False
+        return self._told(self._effects.ended())
+
+    def settle(self) -> list[tuple[str, Outcome]]:
+        """The same after waiting for all that goes on, as far as it ends in time."""
+        return self._told(self._effects.settle())
+
+    def _told(self, outcomes: Sequence[Outcome]) -> list[tuple[str, Outcome]]:
         ended = []
-        for outcome in self._effects.ended():
+        for outcome in outcomes:
             for place, (decision_id, intent) in enumerate(self._underway):
                 if intent == outcome.intent:
                     del self._underway[place]

@@ -2,8 +2,9 @@
 
 A death is a victim of ours that is gone, a count of the kernel's kills that rises (``oom_kill`` of
 memory.events and /proc/vmstat), or a report in the kernel's log. Deaths within a few seconds are one
-incident: a folder with ``incident.json``, the last minutes of the flight recorder, and the kernel's report.
-The writer's thread makes it, after the blocks of the recorder that were handed over before.
+incident, of half a minute at most: a folder with ``incident.json``, the last minutes of the flight recorder,
+and the kernel's report. The writer's thread makes it, after the blocks of the recorder that were handed over
+before.
 """
 
 from __future__ import annotations
@@ -37,6 +38,8 @@ FLIGHT: Final = 2 << 20
 LOG: Final = 1 << 19
 SETTLED_US: Final = 5 * SECOND_US
 """So long after the last death an incident is over."""
+LONGEST_US: Final = 30 * SECOND_US
+"""It is over then in any case: the kernel may talk of other things, and somebody die again, for hours."""
 BEFORE_US: Final = 60 * SECOND_US
 """Decisions of so long before belong to it."""
 DECISIONS: Final = 16
@@ -59,15 +62,12 @@ class Incidents:
         writer: Writer,
         *,
         boot: str,
-        since_us: int,
     ) -> None:
-        """``since_us``: what the kernel's log said before, it had said before we came."""
         self._folders = folders
         self._latest = latest
         self._writer = writer
         self.wrong: dict[str, str] = {}
         self._boot = boot
-        self._since_us = since_us
         self.dry = False
         self._seen: Snapshot | None = None
         self._present: Mapping[str, Cgroup] | None = None
@@ -111,9 +111,6 @@ class Incidents:
         """A record of ``/dev/kmsg``; of a report on, all are kept until the incident is over."""
         if not self._log and BEGINS not in record:
             return
-        stamp = record.split(b",", 3)[2:3]
-        if not self._log and stamp and stamp[0].isdigit() and int(stamp[0]) < self._since_us:
-            return
         if self._log_size + len(record) <= LOG:
             self._log.append(record if record.endswith(b"\n") else record + b"\n")
             self._log_size += len(record)
@@ -127,7 +124,8 @@ class Incidents:
         if self._seen is not None:
             self._compare(self._seen, now)
             self._seen = None
-        if now.monotonic_us - self._last_us >= SETTLED_US:
+        now_us, began = now.monotonic_us, self._began
+        if now_us - self._last_us >= SETTLED_US or (began and now_us - began.monotonic_us >= LONGEST_US):
             self.close()
 
     def close(self) -> None:

@@ -13,6 +13,8 @@ from memwarden.errors import InputError
 from memwarden.guard.flat import unflatten
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from memwarden.guard.ir import Policy
 
 READER: Final = os.path.join(os.path.dirname(os.path.abspath(__file__)), "reading.py")
@@ -37,6 +39,20 @@ def read(where: str | None, *, bug_compatible: bool = False) -> tuple[Policy, li
 
 def _ask(*words: str) -> bytes:
     """What the reader prints; nothing when it did not end in time."""
+    try:
+        reader, pid = _spawn(words)
+    except OSError as error:
+        raise InputError(f"the policy could not be read: {error.strerror}") from None
+    try:
+        return _read(reader)
+    finally:
+        os.close(reader)
+        os.kill(pid, signal.SIGKILL)  # ours, and not reaped yet: nobody else has its pid
+        os.waitpid(pid, 0)
+
+
+def _spawn(words: Sequence[str]) -> tuple[int, int]:
+    """Where it prints to, and its pid."""
     reader, writer = os.pipe2(os.O_CLOEXEC)
     try:
         pid = os.posix_spawn(
@@ -46,14 +62,12 @@ def _ask(*words: str) -> bytes:
             file_actions=[(os.POSIX_SPAWN_DUP2, writer, 1)],
             setsigdef=[signal.SIGTERM, signal.SIGINT, signal.SIGHUP],
         )
+    except OSError:
+        os.close(reader)
+        raise
     finally:
         os.close(writer)
-    try:
-        return _read(reader)
-    finally:
-        os.close(reader)
-        os.kill(pid, signal.SIGKILL)  # ours, and not reaped yet: nobody else has its pid
-        os.waitpid(pid, 0)
+    return reader, pid
 
 
 def _read(reader: int) -> bytes:

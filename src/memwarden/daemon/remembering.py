@@ -51,7 +51,7 @@ def keeper(options: Options, clock: Clock, kind: type[Kind]) -> Kind:
         blocks = own_files.Blocks(state_fd, recorder.NAME, size=recorder.SIZE)
         flight = recorder.Recorder(blocks, writer)
         folders = own_files.Folders(state_fd, incidents.NAME, most=incidents.MOST)
-        kept = incidents.Incidents(folders, flight.latest, writer, boot=boot, since_us=clock.monotonic_us())
+        kept = incidents.Incidents(folders, flight.latest, writer, boot=boot)
     except OSError as error:
         troubles.append(f"{options.state}: no flight recorder: {error.strerror}")
     found = kind(clock=clock, writer=writer, ledger=written, recorder=flight, incidents=kept)

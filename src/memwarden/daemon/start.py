@@ -58,6 +58,7 @@ class Process:
         self.options = options
         self.memory = memory
         self.clock = SystemClock()
+        ourselves.await_children()
         # Each cgroup keeps several files open, and a service of systemd gets 1,024 unless it asks for more.
         ourselves.raise_file_limit()
         policy, self.notes = policies.read(options.policy, bug_compatible=options.bug_compatible)
@@ -124,7 +125,9 @@ class Process:
         for fd in self.effects.filenos():
             self.ears.listen(fd, self.hands.stir)
         try:
-            self.ears.read_kernel_log(Kmsg(), self.memory.kernel_said)
+            log = Kmsg()
+            log.skip()  # what it said before we came is nobody's news
+            self.ears.read_kernel_log(log, self.memory.kernel_said)
         except OSError as error:
             self.memory.trouble(f"the kernel's log cannot be read: {error.strerror}")
         self._listen()
@@ -218,6 +221,7 @@ class Process:
         alive_us = 0
         while not self.stopping:
             heard = self.loop.turn()
+            self.notify.again()
             if watched is not None and self.clock.monotonic_us() - alive_us >= watched // 4:
                 alive_us = self.clock.monotonic_us()
                 self.notify.watchdog()
@@ -251,16 +255,18 @@ class Process:
         wrong = ""
         self.notify.reloading()
         try:
-            policy, self.notes = self._reread()
+            policy, notes = self._reread()
+            self.restore()
+            eyes = self._eyes(policy)
+            eyes.look()  # whose cgroup is ours is known by the look
         except Exception as error:  # noqa: BLE001 - whatever is wrong with it, the old one goes on
             wrong = f"the policy stays as it was: {error}"
             self.memory.trouble(wrong)
         else:
-            for sentence in self.notes:
+            self.notes = notes
+            for sentence in notes:
                 self.memory.trouble(sentence)
-            self.restore()
-            self.eyes = self.loop.eyes = self._eyes(policy)
-            self.eyes.look()  # whose cgroup is ours is known by the look
+            self.eyes = self.loop.eyes = eyes
             engine = self._engine(policy)
             engine.succeed(self.loop.engine)
             self.loop.engine = engine
@@ -292,7 +298,9 @@ class Process:
             return
         for decision in self.loop.engine.restore(snapshot):
             self.loop.carry(decision)
-        self.effects.settle()
+        for decision_id, outcome in self.hands.settle():
+            self.loop.engine.report(decision_id, outcome)
+            self.memory.ended(decision_id, outcome)
 
     def close(self) -> None:
         """The end: nothing stays throttled or frozen."""

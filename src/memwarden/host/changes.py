@@ -276,9 +276,10 @@ class Changes:
     def undo(self, entry: Entry, *, dry: bool = False) -> Undone:
         """Undo one change; one that cannot be undone now stays in the journal.
 
-        That one, and one that is being written at this moment, is undone by :meth:`again`.
+        That one, and one that is being written at this moment, is undone by :meth:`again`. For the reclaim
+        that a limit begins, once it is set, nobody waits: the guard may end before it does.
         """
-        if entry in self._writing:
+        if entry in self._writing and not self._is_there(entry):
             self._wait(entry)
             return Undone(entry, False, "")
         try:
@@ -293,6 +294,15 @@ class Changes:
         if not dry and self._journal is not None:
             self._journal.done(entry)
         return Undone(entry, True, text)
+
+    def _is_there(self, entry: Entry) -> bool:
+        """Whether a limit was set (``mm/memcontrol.c:memory_high_write`` does so before it reclaims)."""
+        assert not isinstance(entry.target, ProcessId)
+        try:
+            with self._machine.cgroup(entry.target) as fd:
+                return _high(fd) == entry.now
+        except (Refused, OSError):
+            return False
 
     def _wait(self, entry: Entry) -> None:
         if entry not in self.later:

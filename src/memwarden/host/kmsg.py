@@ -9,6 +9,8 @@ import os
 from errno import EAGAIN, EPIPE
 from typing import TYPE_CHECKING, Final
 
+from memwarden.host.blocks import Suppress
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -24,17 +26,30 @@ SYSLOG_ACTION_SIZE_BUFFER: Final = 10
 
 
 class Kmsg:
-    """The log from its oldest record on. ``lost`` counts records that were overwritten before we came."""
+    """The log from its oldest record on. ``lost`` counts records that were overwritten before we came.
+
+    ``ended``: nothing will come any more, so that this is no log. In containers it may be ``/dev/null``.
+    """
 
     def __init__(self, path: str = PATH, *, read: Callable[[int, int], bytes] = os.read) -> None:
         self._fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         self._read = read
         self._next: int | None = None
         self.lost = 0
+        self.ended = False
 
     def fileno(self) -> int:
         """For ``poll``."""
         return self._fd
+
+    def skip(self) -> None:
+        """Leave out what is there now (``kernel/printk/printk.c:devkmsg_llseek``).
+
+        What is new cannot be told by the stamps: they are of ``local_clock``, which is not set right as
+        ``CLOCK_MONOTONIC`` is, and after weeks differ from that by seconds.
+        """
+        with Suppress(OSError):  # a pipe, which has no old records
+            os.lseek(self._fd, 0, os.SEEK_END)
 
     def records(self) -> Iterator[bytes]:
         """What is there now, one record at a time, as :mod:`memwarden.kernel.kmsg` parses it."""
@@ -48,6 +63,7 @@ class Kmsg:
                     return
                 raise
             if not record:
+                self.ended = True
                 return
             self._count(record)
             yield record

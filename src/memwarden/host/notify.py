@@ -16,12 +16,16 @@ VARIABLE: Final = "NOTIFY_SOCKET"
 
 
 class Notify:
-    """The socket, opened once. Nothing here raises or waits: a guard does not fall over its supervisor."""
+    """The socket, opened once. Nothing here raises or waits: a guard does not fall over its supervisor.
+
+    What it has no room for just now is lost, but for :meth:`ready`, without which it would end us.
+    """
 
     def __init__(self, address: str | None = None) -> None:
         address = os.environ.get(VARIABLE, "") if address is None else address
         self._address = f"\0{address[1:]}" if address.startswith("@") else address
         self._socket: Socket | None = None
+        self._owed = ""
         if address.startswith(("/", "@")):
             self._socket = Socket.datagrams()
 
@@ -40,8 +44,15 @@ class Notify:
         return True
 
     def ready(self, status: str) -> bool:
-        """We guard."""
-        return self.send(READY=1, STATUS=status)
+        """We guard. Where that is not taken, :meth:`again` tells it once more."""
+        told = self.send(READY=1, STATUS=status)
+        self._owed = "" if told or self._socket is None else status
+        return told
+
+    def again(self) -> None:
+        """Tell what :meth:`ready` could not."""
+        if self._owed:
+            self.ready(self._owed)
 
     def reloading(self) -> bool:
         """A new policy is being read; :meth:`ready` ends it."""

@@ -6,9 +6,10 @@ given is there for whoever reads after a kill -9; nothing is synced, since a gua
 
 from __future__ import annotations
 
+import fcntl
 import itertools
 import os
-from errno import EACCES, ELOOP, ENOSPC, EPERM
+from errno import EACCES, ELOOP, ENOSPC, EPERM, EWOULDBLOCK
 from typing import TYPE_CHECKING, Final
 
 from memwarden.errors import InputError
@@ -53,15 +54,14 @@ class Lines:
     """Lines that are appended to a file; where it is full it becomes NAME.1 and so on, and is begun anew."""
 
     def __init__(self, directory_fd: int, name: str, *, most_bytes: int = 8 * MIB, keep: int = 4) -> None:
-        """Raises ``OSError``. A line that was torn by a crash is ended, so that the next stands alone."""
+        """Raises ``OSError``. A line that was torn by a crash is ended by the next, which stands alone."""
         self._directory_fd = directory_fd
         self.name = name
         self._most_bytes = most_bytes
         self._keep = keep
         self._fd = self._open()
         self._size = os.fstat(self._fd).st_size
-        if self._size and os.pread(self._fd, 1, self._size - 1) != b"\n":
-            self.append(b"\n")
+        self._torn = bool(self._size) and os.pread(self._fd, 1, self._size - 1) != b"\n"
 
     def _open(self) -> int:
         return os.open(self.name, os.O_RDWR | os.O_APPEND | FLAGS, MODE, dir_fd=self._directory_fd)
@@ -70,16 +70,15 @@ class Lines:
         """Write one line, with its newline, wholly or not at all; raises ``OSError``."""
         if self._size and self._size + len(line) > self._most_bytes:
             self._rotate()
-        written = 0
-        try:
-            written = os.write(self._fd, line)
-        finally:
-            if written < len(line):  # no space: half a line is not left for the next to be glued to
-                with Suppress(OSError):
-                    os.ftruncate(self._fd, self._size)
-        if written < len(line):
+        if self._torn:
+            line = b"\n" + line
+        written = os.write(self._fd, line)
+        if written < len(line):  # no space: half a line is not left for the next to be glued to
+            with Suppress(OSError):
+                os.ftruncate(self._fd, os.fstat(self._fd).st_size - written)  # others may write here, too
             raise OSError(ENOSPC, os.strerror(ENOSPC))
         self._size += written
+        self._torn = False
 
     def _rotate(self) -> None:
         for number in range(self._keep - 1, 0, -1):
@@ -89,7 +88,7 @@ class Lines:
                 os.rename(newer, older, src_dir_fd=self._directory_fd, dst_dir_fd=self._directory_fd)
         fresh = self._open()
         os.close(self._fd)
-        self._fd, self._size = fresh, os.fstat(fresh).st_size
+        self._fd, self._size, self._torn = fresh, os.fstat(fresh).st_size, False
 
     def close(self) -> None:
         """Close it."""
@@ -130,17 +129,34 @@ def _unreadable(path: str, error: OSError) -> InputError:
 
 
 class Blocks:
-    """A file of a fixed size whose blocks are written again and again; its space is taken at once."""
+    """A file of a fixed size whose blocks are written again and again; its space is taken at once.
+
+    Nobody else has it open so: a guard beside another one, in a dry run, would write over its blocks.
+    """
 
     def __init__(self, directory_fd: int, name: str, *, size: int) -> None:
         """Raises ``OSError``, where the disk has no room for it above all."""
         self._fd = os.open(name, os.O_RDWR | FLAGS, MODE, dir_fd=directory_fd)
         try:
+            self._take()
             if os.fstat(self._fd).st_size != size:
                 os.ftruncate(self._fd, 0)
-                os.posix_fallocate(self._fd, 0, size)
+                self._allocate(size)
         except OSError:
             os.close(self._fd)
+            raise
+
+    def _take(self) -> None:
+        try:
+            fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise OSError(EWOULDBLOCK, "another guard writes it") from None
+
+    def _allocate(self, size: int) -> None:
+        try:
+            os.posix_fallocate(self._fd, 0, size)
+        except OSError:
+            os.ftruncate(self._fd, 0)  # what there was room for is not kept from others who need it
             raise
 
     def fileno(self) -> int:

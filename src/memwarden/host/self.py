@@ -10,6 +10,7 @@ import gc
 import mmap
 import os
 import resource
+import signal
 import sys
 import time
 from errno import EOPNOTSUPP
@@ -63,6 +64,14 @@ def open_trigger(path: str, trigger: bytes, *, dir_fd: int | None = None) -> int
         os.close(fd)
         raise OSError(EOPNOTSUPP, os.strerror(EOPNOTSUPP))
     return fd
+
+
+def await_children() -> None:
+    """Have children that can be waited for.
+
+    Who started us may have ignored SIGCHLD, which outlives an exec; then they are gone unasked (wait(2)).
+    """
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
 
 
 def raise_file_limit() -> int:
