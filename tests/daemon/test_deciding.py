@@ -34,6 +34,8 @@ STALLS = "some avg10=0.00 avg60=0.00 avg300=0.00 total=0\nfull avg10=0.00 avg60=
 class Machine:
     """Slices of services in which nothing happens, and one service that takes memory; the parts of a loop."""
 
+    busy = False
+
     def __init__(self, tmp_path, calm):
         self.root = machine(tmp_path)
         self.root.write("proc/pressure/memory", STALLS)

@@ -139,3 +139,21 @@ def test_without_events_there_is_nothing_to_listen_to(machine):
     cgroups = {path: one._replace(events=None) for path, one in seen.cgroups.items()}
     Follower(ears, heeded(POLICY)).heed(seen._replace(cgroups=cgroups))
     assert ears.files == []
+
+
+def test_who_could_not_be_listened_to_is_tried_again(machine, tmp_path, monkeypatch):
+    """As when no descriptor is free for a while."""
+    ears, opened = Ears(), os.open
+
+    def none_left(path, *words, **more):
+        if path == "memory.events":
+            raise OSError(24, "Too many open files")
+        return opened(path, *words, **more)
+
+    follower = Follower(ears, heeded(POLICY))
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "open", none_left)
+        follower.heed(machine("a"))
+    assert ears.files == []
+    follower.heed(machine("a", at_us=1 + EVERY_US))
+    assert len(ears.files) == 1

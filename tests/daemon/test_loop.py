@@ -29,6 +29,7 @@ def decision(*intents, name="1-1"):
 
 class Policy:
     steady = False
+    tick_us = TICK
 
 
 class World:
@@ -60,7 +61,7 @@ class World:
             haste=self,
         )
 
-    blind = False
+    blind = busy = False
     missing = False
 
     # haste
@@ -374,6 +375,16 @@ def test_who_is_throttled_or_frozen_is_looked_after_however_calm_it_is():
         world.loop.turn()
     assert world.looks == ["look"] * 3
     assert world.slept == [0, S, S]
+
+
+@pytest.mark.parametrize("reply", [CALM, ALARM])
+def test_the_end_of_a_hook_and_its_time_are_seen_within_a_tick(reply):
+    """A victim is frozen meanwhile, and a kill comes after it."""
+    world = World([reply], look_us=10_000)
+    world.busy, world.naps = True, [S]
+    for _ in range(3):
+        world.loop.turn()
+    assert world.slept == [0, TICK, TICK]
 
 
 @pytest.mark.parametrize(

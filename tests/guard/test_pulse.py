@@ -236,6 +236,15 @@ def test_a_rest_without_glances(rest_us, free_mib):
     assert watch.nap_us(S, free_mib * MIB, rest_us) == 0
 
 
+def test_after_a_kill_nothing_is_known_of_the_rate_and_a_percent_ends_the_rest():
+    watch = Pulse(fill_bps=1000 * MIB)
+    watch.feel(beat(S, 700))
+    assert watch.feel(beat(2 * S, 500)).lasts_us is not None
+    watch.relieved()
+    assert watch.nap_us(2 * S, 400 * MIB, S) == 400_000
+    assert watch.nap_us(2_400_000, 389 * MIB) == 0
+
+
 def test_where_memory_does_not_fill_a_percent_of_it_ends_the_rest():
     watch = Pulse(fill_bps=1000 * MIB)
     watch.feel(beat(S, 500, signalled=True))

@@ -165,3 +165,13 @@ def test_the_soft_limit_on_files_becomes_the_hard_one():
         "assert resource.getrlimit(resource.RLIMIT_NOFILE) == (hard, hard)\n"
     )
     subprocess.run([sys.executable, "-c", program], check=True)
+
+
+@pytest.mark.parametrize("error", [ValueError("above the maximum"), PermissionError(1, "no")])
+def test_a_limit_on_files_that_is_more_than_the_kernel_gives_stays(monkeypatch, error):
+    def refuse(*_words):
+        raise error
+
+    monkeypatch.setattr(ourselves.resource, "getrlimit", lambda _what: (1024, 1 << 30))
+    monkeypatch.setattr(ourselves.resource, "setrlimit", refuse)
+    assert ourselves.raise_file_limit() == 1024

@@ -179,6 +179,24 @@ def test_nice_where_real_time_is_refused(monkeypatch):
         assert how()[:2] == (os.SCHED_OTHER, nice)
 
 
+@pytest.mark.parametrize("granted", ["_real_time", "_niced"])
+def test_what_is_refused_later_ends_no_guard(monkeypatch, granted):
+    """As in a cgroup whose real-time is used up, or that was given none."""
+    refused = []
+
+    def refuse(*words):
+        refused.append(words)
+        raise PermissionError(1, "Operation not permitted")
+
+    haste = ourselves.Haste()
+    setattr(haste, granted, True)
+    monkeypatch.setattr(os, "sched_setscheduler", refuse)
+    monkeypatch.setattr(os, "setpriority", refuse)
+    haste.first()
+    haste.along()
+    assert len(refused) == 2
+
+
 def slice_ns():
     """What sched_getattr says of our slice; 0 where the kernel tells nothing (before 6.12)."""
     attr = ctypes.create_string_buffer(56)

@@ -67,8 +67,10 @@ class Follower:
         root = snapshot.cgroup_root
         self._ears.watch_stalls(root, stalls)
         if counters.keys() != self._listening:
-            self._listening = frozenset(counters)
-            self._ears.watch_events(_files(root, counters))
+            opened = _files(root, counters)
+            # Who could not be opened is tried again.
+            self._listening = frozenset(counters) if len(opened) == len(counters) else frozenset()
+            self._ears.watch_events(opened)
 
     def _counters(self, path: str, cgroup: Cgroup) -> frozenset[str]:
         found = KILLS | self._heeded.everywhere if path.count("/") == 1 and path != "/" else frozenset()

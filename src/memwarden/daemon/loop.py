@@ -88,6 +88,10 @@ class Hands(Protocol):
     def ended(self) -> Sequence[tuple[str, Outcome]]:
         """What was still running and is over now, such as hooks: decision and outcome."""
 
+    @property
+    def busy(self) -> bool:
+        """Whether something is still running; that it is over, or its time, is to be seen soon."""
+
 
 class Follower(Protocol):
     """What listens to the cgroups that the policy names."""
@@ -213,7 +217,9 @@ class Loop:
             self._sleep_us = left_us
         else:
             self._look(reply, late_us)
-        if self.engine.changed:
+        if self._hands.busy:
+            self._sleep_us = min(self._sleep_us, self.engine.policy.tick_us)
+        elif self.engine.changed:
             self._sleep_us = min(self._sleep_us, CHANGED_US)
         elif not steady:
             # Whoever takes memory faster than those before is to be seen between two looks, too.

@@ -206,6 +206,8 @@ class Pulse:
 
     def lasts_us(self, beat: Beat) -> int | None:
         """How long free memory and swap last at the rate of the last beats; ``None`` when not filling."""
+        if not self._window:  # a kill gave memory back
+            return None
         first_us, first_bytes = self._window[0]
         lost = first_bytes - _free(beat)
         # A percent of memory comes and goes on any machine.

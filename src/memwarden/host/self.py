@@ -75,10 +75,16 @@ def await_children() -> None:
 
 
 def raise_file_limit() -> int:
-    """Raise our soft limit on open files to the hard one; returns it."""
+    """Raise our soft limit on open files to the hard one; returns what it is.
+
+    It stays as it was where the kernel gives less than the hard one says (``fs.nr_open``, lowered since).
+    """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft != hard:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+        try:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+        except (OSError, ValueError):
+            return soft
     return hard
 
 
@@ -198,18 +204,24 @@ class Haste:
         return Grant(what, True, f"real-time, priority {REAL_TIME}")
 
     def first(self) -> None:
-        """To be woken, and to act."""
-        if self._real_time:
-            _be_real_time()
-        elif self._niced:
-            os.setpriority(os.PRIO_PROCESS, 0, NICE)
+        """To be woken, and to act.
+
+        What was granted may be refused later, as in a cgroup without real-time (CONFIG_RT_GROUP_SCHED); a
+        guard that is not first goes on.
+        """
+        with Suppress(OSError):
+            if self._real_time:
+                _be_real_time()
+            elif self._niced:
+                os.setpriority(os.PRIO_PROCESS, 0, NICE)
 
     def along(self) -> None:
         """To read: others get their share of a CPU meanwhile."""
-        if self._real_time:
-            os.sched_setscheduler(0, os.SCHED_OTHER | os.SCHED_RESET_ON_FORK, os.sched_param(0))
-        elif self._niced:
-            os.setpriority(os.PRIO_PROCESS, 0, self._usual)
+        with Suppress(OSError):
+            if self._real_time:
+                os.sched_setscheduler(0, os.SCHED_OTHER | os.SCHED_RESET_ON_FORK, os.sched_param(0))
+            elif self._niced:
+                os.setpriority(os.PRIO_PROCESS, 0, self._usual)
 
 
 def _be_real_time() -> None:

@@ -21,6 +21,7 @@ from memwarden.host import threads
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+
 class Job:
     """Something a worker does, which ends soon after ``given_up`` became true. ``error``: what it raised."""
 
