@@ -11,10 +11,10 @@ from tests.guard.test_engine import DB, GUARDED, KILL, LEAK, TICK, S, World, cal
 
 
 @pytest.mark.parametrize(
-    ("apart_us", "ahead_us"), [(S // 10, 3_350_000), (S // 5, 3_450_000), (S // 2, 3_750_000), (S, 3_900_000)]
+    ("apart_us", "ahead_us"), [(S // 10, 3_350_000), (S // 5, 3_450_000), (S // 2, 3_750_000), (S, 4_062_500)]
 )
 def test_what_would_come_too_late_at_the_next_look_is_done_now(apart_us, ahead_us):
-    """Exhaustion within 3.25 s, as a kill is taken to need, and a fifth of it for the way to a look."""
+    """Exhaustion within 3.25 s, as a kill is taken to need, and a fourth of it for the way to a look."""
     world = World()
     engine = Engine(policy(KILL, when=ir.Available(ir.Amount(ppm=900_000))), GUARDED)
     calm(engine, world)

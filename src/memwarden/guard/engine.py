@@ -39,9 +39,10 @@ at the end is no help meanwhile: of the arena's 900 MB some 32 MB are available 
 reclaim, page cache that programs run from, which a leak of 11 MB/s comes to nearly 3 s before the end; and
 whoever runs then stalls.
 """
-LOOKS: Final = 5
-"""The next look is taken to be as far away as the last one was, but not further than this part of what a kill
-takes: whoever looks six times before memory ends, as the daemon does, looks again within a fifth of that."""
+APART: Final = 4
+"""The next look is taken to be as far away as the last one was, but not further than a fourth of what a kill
+takes. The daemon looks five times before memory ends, so that with a fourth more than a kill takes left there
+is as much as it takes at the next look."""
 RESTORE_US: Final = 5 * SECOND_US
 """Calm for so long, and what was throttled is let go."""
 DEATH_US: Final = 2 * SECOND_US
@@ -182,7 +183,7 @@ class Engine:
         before, self._now_us = self._now_us, snapshot.instant.monotonic_us
         boot, self._boot = self._boot, snapshot.host.boot_id
         if self._now_us != before:  # else it is the same look, with processes
-            self._apart_us = max(0, min(self._now_us - before, self._act_us // LOOKS))
+            self._apart_us = max(0, min(self._now_us - before, self._act_us // APART))
         if boot is not None and self._boot != boot:
             self._begin()
         elif self._now_us < before:
