@@ -34,6 +34,7 @@ STATUS = {
     ],
     "ledger_dropped": 0,
     "ledger_lost": 2,
+    "journal_dropped": 0,
     "recorder_dropped": 0,
 }
 

@@ -42,7 +42,7 @@ def test_everything_is_there_and_the_last_minutes_can_be_put_aside(options):
     with open(f"{options.state}/incidents/{name}/incident.json") as file:
         assert json.load(file)["message"] == "nobody died; somebody asked for the last minutes"
     assert [one["id"] for one in lines(options)] == [KILL.id]
-    assert keeper.counts() == {"ledger_dropped": 0, "ledger_lost": 0, "recorder_dropped": 0}
+    assert set(keeper.counts().values()) == {0}
 
 
 def test_a_dry_run_is_marked_wherever_it_is_kept(options):

@@ -44,10 +44,12 @@ def test_a_journal_that_is_not_there_or_full_takes_nothing_and_nobody_waits(jour
     sender, _ = journal
     nobody = Journald(str(tmp_path / "nobody"))
     assert not nobody.send({"MESSAGE": "x"})
+    assert nobody.dropped == 0  # there is none, so that nothing is missing in it
     nobody.close()
     taken = [sender.send({"MESSAGE": "x"}) for _ in range(5000)]
     assert taken[0]
     assert not taken[-1]
+    assert sender.dropped == taken.count(False)
 
 
 def test_a_line_for_the_kernels_log(tmp_path):

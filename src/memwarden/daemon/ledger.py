@@ -54,6 +54,11 @@ class Ledger:
         self.error = ""
         """Why the last line was lost."""
 
+    @property
+    def untold(self) -> int:
+        """How many messages the journal did not take."""
+        return 0 if self._journald is None else self._journald.dropped
+
     def decided(self, decision: Decision, outcomes: Sequence[Outcome]) -> None:
         """Keep a decision and what became of it at once."""
 

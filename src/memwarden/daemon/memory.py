@@ -132,6 +132,7 @@ class Keeper:
         return {
             "ledger_dropped": self._ledger.dropped,
             "ledger_lost": self._ledger.lost,
+            "journal_dropped": self._ledger.untold,
             "recorder_dropped": 0 if recorder is None else recorder.dropped,
         }
 

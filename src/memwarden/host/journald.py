@@ -7,6 +7,7 @@ short that a message always fits a datagram, so that nothing has to be passed by
 
 from __future__ import annotations
 
+from errno import ECONNREFUSED, ENOENT
 from typing import TYPE_CHECKING, Final
 
 from memwarden.host.unix_socket import Socket
@@ -15,22 +16,26 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 SOCKET: Final = "/run/systemd/journal/socket"
+ABSENT: Final = (ENOENT, ECONNREFUSED)
+"""There is no journal, as in a container."""
 LONGEST: Final = 2048
 """Bytes of one value. Twenty of them are less than the least send buffer that a socket has by default."""
 
 
 class Journald:
-    """The socket. Nothing here raises or waits."""
+    """The socket. Nothing here raises or waits; ``dropped`` counts what a journal that is there did not take."""
 
     def __init__(self, path: str = SOCKET) -> None:
         self._path = path
         self._socket = Socket.datagrams()
+        self.dropped = 0
 
     def send(self, fields: Mapping[str, str]) -> bool:
         """Send one message; whether it was taken. A journal that is full, or not there, takes none."""
         try:
             self._socket.sendto(b"".join([_field(*one) for one in fields.items()]), self._path)
-        except OSError:
+        except OSError as error:
+            self.dropped += error.errno not in ABSENT
             return False
         return True
 

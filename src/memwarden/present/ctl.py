@@ -26,12 +26,14 @@ TYPES: Final[dict[str, Any]] = {
     "granted": list,
     "ledger_dropped": int,
     "ledger_lost": int,
+    "journal_dropped": int,
     "recorder_dropped": int,
 }
 DOING: Final = {"observing": "observing: it decides nothing", "dry-run": "on a dry run: it does nothing"}
 LOST: Final = {
     "ledger_dropped": "entries of the ledger were dropped",
     "ledger_lost": "lines of the ledger could not be written",
+    "journal_dropped": "messages were not taken by the journal",
     "recorder_dropped": "records of the flight recorder were lost",
 }
 
