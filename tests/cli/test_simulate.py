@@ -91,6 +91,38 @@ def test_who_dies_and_when_is_the_first_thing_said(cli, small):
     assert max(map(len, ran.out.splitlines())) <= 80
 
 
+def test_of_many_who_die_the_first_are_named_and_the_others_counted(cli, tmp_path):
+    path = tmp_path / "many.toml"
+    path.write_text(
+        '[scenario]\nduration = "30s"\n'
+        + "".join(
+            f'[group."/{at}"]\nmemory.max = "60M"\n[program.p{at}]\ncgroup = "/{at}"\n'
+            f'grow = {{ rate = "{rate}MiB/s" }}\n'
+            for at, rate in enumerate([10] * 7 + [1] * 13)  # 60 MiB at 10 MiB/s; at 1 MiB/s only 30
+        )
+    )
+    ran = cli("simulate", path).out
+    assert "7 processes die: p0 at 6.0 s by the kernel;" in ran
+    assert "p5 at 6.0 s by the kernel; and 1 more." in " ".join(ran.split())
+    table = ran.partition("PROGRAM ")[2].splitlines()[1:]
+    assert [line.split()[:2] for line in table[:8]] == [*([f"p{at}", "1"] for at in range(7)), ["p7", "0"]]
+    assert (len(table), table[16]) == (17, "and 4 more programs, of which nobody died")
+
+
+@pytest.mark.parametrize(
+    ("swap", "said"),
+    [
+        ('{ size = "64MiB" }', "64.0 MiB of swap; seed 1"),
+        ('{ size = "64MiB", ram_ratio = 2 }', "64.0 MiB of zram; seed 1"),
+        ('{ size = "64MiB" }\nzswap = {}', "64.0 MiB of swap behind zswap; seed 1"),
+    ],
+)
+def test_what_swap_is_on_is_said(cli, tmp_path, swap, said):
+    path = tmp_path / "swap.toml"
+    path.write_text(SMALL.replace("[machine]", f"[machine]\nswap = {swap}"))
+    assert said in " ".join(cli("simulate", path).out.split())
+
+
 def test_a_policy_that_did_nothing_is_told_from_none(cli, small):
     idle = cli("simulate", small, "--policy", "default", "--set", "program.leak.grow.limit=8MiB").out
     assert "; policy default: 0 decisions" in " ".join(idle.split())
