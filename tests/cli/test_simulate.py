@@ -156,6 +156,23 @@ def test_a_setting_changes_the_outcome_and_compare_shows_both(cli, small):
     assert "leak" in table[3]
 
 
+@pytest.mark.parametrize(
+    ("said", "written"),
+    [
+        ("/web/memory.swap.max=0", 'memory.swap.max = "0B"'),
+        ("/web/memory.max=00", ""),
+        ("/web/memory.oom.group=1", "memory.oom.group = true"),
+        ("/web/memory.max=1", ""),
+    ],
+)
+def test_a_file_of_a_cgroup_takes_what_the_kernels_takes_as_far_as_it_is_clear(cli, small, said, written):
+    ran = cli("simulate", small, "--set", said, "--write", "-")
+    if written:
+        assert f"\n{written}\n" in ran.out
+    else:
+        assert (ran.code, "has no unit" in ran.err or "is not a number with a unit" in ran.err) == (3, True)
+
+
 def test_the_document_has_its_schema(cli, small):
     document = json.loads(cli("simulate", small, "--compare", "default", "--format", "json").out)
     jsonschema.validate(document, simulate_json.schema())
