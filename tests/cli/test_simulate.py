@@ -469,6 +469,14 @@ def test_what_is_odd_is_said_once_for_many_runs(cli, small):
         assert "start: is after the end of the simulation" in said
 
 
+def test_what_is_odd_at_many_values_of_a_sweep_is_said_of_the_first_and_counted(cli, small):
+    swept = "memory.high=32M..128M:16M"  # memory.max is 64 MiB: so high are five of seven
+    first, others = cli("simulate", small, "--sweep", swept, "--jobs", "1").err.splitlines()
+    where = f'memwarden: --sweep {swept}: warning: [group."/web"]: memory.high is not below memory.max'
+    assert first.startswith(f"{where} (64.0 MiB, 64.0 MiB): the kernel takes it")
+    assert others == f"{where}: so it is at 4 more values"
+
+
 def test_many_nodes_are_counted(cli, small):
     ran = cli("simulate", small, "--seeds", "3", "--jobs", "1")
     assert ran.code == 0
