@@ -59,8 +59,9 @@ error with file and line, and the nearest right spelling. What is legal and odd,
 `memory.max`, is a warning that says what the kernel does.
 
 On the command line, `--set KEY=VALUE` goes over all of it. A cgroup's file is named by its path, as below
-`/sys/fs/cgroup`: `--set /web/memory.high=1G`. Everything else is named by its keys: `--set machine.ram=4GiB`,
-`--set program.web.grow.rate=10MiB/s`, and keys of `[scenario]` without their section: `--set duration=5min`.
+`/sys/fs/cgroup`: `--set /web/memory.high=1G`; as there, 0 needs no unit, and `memory.oom.group` may be 1.
+Everything else is named by its keys: `--set machine.ram=4GiB`, `--set program.web.grow.rate=10MiB/s`, and
+keys of `[scenario]` without their section: `--set duration=5min`.
 """
 
 

@@ -91,6 +91,38 @@ def test_who_dies_and_when_is_the_first_thing_said(cli, small):
     assert max(map(len, ran.out.splitlines())) <= 80
 
 
+def test_of_many_who_die_the_first_are_named_and_the_others_counted(cli, tmp_path):
+    path = tmp_path / "many.toml"
+    path.write_text(
+        '[scenario]\nduration = "30s"\n'
+        + "".join(
+            f'[group."/{at}"]\nmemory.max = "60M"\n[program.p{at}]\ncgroup = "/{at}"\n'
+            f'grow = {{ rate = "{rate}MiB/s" }}\n'
+            for at, rate in enumerate([10] * 7 + [1] * 13)  # 60 MiB at 10 MiB/s; at 1 MiB/s only 30
+        )
+    )
+    ran = cli("simulate", path).out
+    assert "7 processes die: p0 at 6.0 s by the kernel;" in ran
+    assert "p5 at 6.0 s by the kernel; and 1 more." in " ".join(ran.split())
+    table = ran.partition("PROGRAM ")[2].splitlines()[1:]
+    assert [line.split()[:2] for line in table[:8]] == [*([f"p{at}", "1"] for at in range(7)), ["p7", "0"]]
+    assert (len(table), table[16]) == (17, "and 4 more programs, of which nobody died")
+
+
+@pytest.mark.parametrize(
+    ("swap", "said"),
+    [
+        ('{ size = "64MiB" }', "64.0 MiB of swap; seed 1"),
+        ('{ size = "64MiB", ram_ratio = 2 }', "64.0 MiB of zram; seed 1"),
+        ('{ size = "64MiB" }\nzswap = {}', "64.0 MiB of swap behind zswap; seed 1"),
+    ],
+)
+def test_what_swap_is_on_is_said(cli, tmp_path, swap, said):
+    path = tmp_path / "swap.toml"
+    path.write_text(SMALL.replace("[machine]", f"[machine]\nswap = {swap}"))
+    assert said in " ".join(cli("simulate", path).out.split())
+
+
 def test_a_policy_that_did_nothing_is_told_from_none(cli, small):
     idle = cli("simulate", small, "--policy", "default", "--set", "program.leak.grow.limit=8MiB").out
     assert "; policy default: 0 decisions" in " ".join(idle.split())
@@ -122,6 +154,23 @@ def test_a_setting_changes_the_outcome_and_compare_shows_both(cli, small):
     assert "nobody" in table[2]
     assert table[3].startswith("none")
     assert "leak" in table[3]
+
+
+@pytest.mark.parametrize(
+    ("said", "written"),
+    [
+        ("/web/memory.swap.max=0", 'memory.swap.max = "0B"'),
+        ("/web/memory.max=00", ""),
+        ("/web/memory.oom.group=1", "memory.oom.group = true"),
+        ("/web/memory.max=1", ""),
+    ],
+)
+def test_a_file_of_a_cgroup_takes_what_the_kernels_takes_as_far_as_it_is_clear(cli, small, said, written):
+    ran = cli("simulate", small, "--set", said, "--write", "-")
+    if written:
+        assert f"\n{written}\n" in ran.out
+    else:
+        assert (ran.code, "has no unit" in ran.err or "is not a number with a unit" in ran.err) == (3, True)
 
 
 def test_the_document_has_its_schema(cli, small):
@@ -418,6 +467,14 @@ def test_what_is_odd_is_said_once_for_many_runs(cli, small):
     for _ in range(2):
         [said] = cli(*words).err.splitlines()
         assert "start: is after the end of the simulation" in said
+
+
+def test_what_is_odd_at_many_values_of_a_sweep_is_said_of_the_first_and_counted(cli, small):
+    swept = "memory.high=32M..128M:16M"  # memory.max is 64 MiB: so high are five of seven
+    first, others = cli("simulate", small, "--sweep", swept, "--jobs", "1").err.splitlines()
+    where = f'memwarden: --sweep {swept}: warning: [group."/web"]: memory.high is not below memory.max'
+    assert first.startswith(f"{where} (64.0 MiB, 64.0 MiB): the kernel takes it")
+    assert others == f"{where}: so it is at 4 more values"
 
 
 def test_many_nodes_are_counted(cli, small):

@@ -19,6 +19,7 @@ TIMES = st.integers(0, 1 << 45)
 COUNTS = st.integers(1, 1000)
 LIMITS = SIZES | st.just(MAX)
 PATHS = st.sampled_from(["/a", "/a/b", "/a.slice/b@c.service", "/ä b", '/q"\\'])
+TAKES = st.integers(1, 10**6).map(lambda ns: ns / 1000)
 MICRO = st.integers(1, 10**9).map(lambda value: value / 10**6)
 SPECIAL = {
     "name": NAMES,
@@ -40,6 +41,8 @@ SPECIAL = {
     "per_s": MICRO,
     "ram_bytes": st.integers(1 << 46, 1 << 47),
     "kernel_bytes": SIZES,
+    "fault_us": TAKES,
+    "copy_us": TAKES,
     "min_free_bytes": st.none() | SIZES,
     "duration_us": st.integers(1, 1 << 44),
     "sample_us": st.integers(1, 1 << 45),

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import sys
 
+import pytest
+
 from bench.simulate import node
 from memwarden.sim.run import Run
+from memwarden.sim.scenario import Disk, Group, Machine, Program, Scenario, WriteFile
 from memwarden.sim.view import snapshot
+from memwarden.sim.world.memcg import PAGE
 from memwarden.sim.world.process import Task
+from memwarden.units import MIB
 
 A_WHILE_US = 10_000_000
 
@@ -60,3 +65,14 @@ def test_progress_of_a_long_simulation_is_told_so_often_and_no_oftener():
     Run(node(1, 5000 * 1_000_000)).run(told.append)
     assert told[:2] == [5_000_000, 10_000_000]
     assert len(told) == 999
+
+
+def test_a_file_that_is_dirty_already_is_written_again_in_few_steps():
+    disk = Disk(write_bps=20 * MIB)
+    program = Program("p", "/a", (WriteFile("f", 200 * MIB),), instances=2)
+    scenario = Scenario("again", Machine(disk=disk), (Group("/a"),), (program,), duration_us=A_WHILE_US)
+    run = Run(scenario)
+    work = run.run(None).work[0]
+    # Both copy a page in 0.4 us, but for the first 200 MiB, which are new, and take 0.5 us more.
+    assert work.moved_bytes / PAGE == pytest.approx(2 * A_WHILE_US / 0.4, rel=0.02)
+    assert run.world.steps < 2 * 5 * A_WHILE_US / 10_000

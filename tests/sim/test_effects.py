@@ -18,6 +18,7 @@ from memwarden.sim.scenario import (
     Scenario,
     WriteFile,
 )
+from memwarden.sim.summary import GUARD, deaths
 from memwarden.sim.view import snapshot
 from memwarden.state.intents import (
     CgroupId,
@@ -242,6 +243,8 @@ def test_a_unit_is_restarted():
     stage.until(2.5)
     assert 0 < stage.usage() < 8 * MIB
     assert stage.run.world.tallies["grower"].restarts == 1
+    found = deaths(tuple(stage.world.events))  # as many as in the table of programs
+    assert [(one.by, one.processes) for one in found] == [(GUARD, stage.world.tallies["grower"].deaths)]
     assert stage.do(Restart("b.service")).error == "there is no unit b.service"
     kept = Stage(GROW._replace(restart_us=200_000))
     kept.do(Restart("a.service"))

@@ -5,6 +5,7 @@ from hypothesis import given
 from memwarden.sim.result import Kind
 from memwarden.sim.run import simulate
 from memwarden.sim.scenario import Group, Grow, Machine, Program, Scenario
+from memwarden.sim.summary import summary
 from memwarden.units import GIB, MIB
 from tests.sim.test_properties import FEW, scenarios
 
@@ -27,6 +28,14 @@ def test_a_sleep_ends_with_the_process():
     assert result.work[0].throttled_us <= result.work[0].stalled_us <= 30_100_000
     assert result.samples[-1].groups["/a"].some_us <= 30_100_000
     assert [event.kind for event in result.events][-2:] == [Kind.STOPPED, Kind.GONE]
+
+
+def test_who_is_killed_just_before_the_end_has_died_in_both_tables():
+    groups = (Group("/a", max_bytes=60 * MIB),)
+    program = Program("p", "/a", (Grow(2 * MIB),))
+    result = simulate(Scenario("end", Machine(ram_bytes=GIB), groups, (program,), duration_us=30_000_000))
+    assert result.events[-1].kind is Kind.OOM_KILL  # its exit takes longer than there is time
+    assert (summary(result).kills, result.work[0].deaths) == (1, 1)
 
 
 @FEW

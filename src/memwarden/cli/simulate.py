@@ -45,6 +45,8 @@ GUESSED = """\
 """
 _TOLD: set[str] = set()
 """What was said of scenarios already: each of many runs reads its own, with the same oddities."""
+_LIKE: dict[str, int] = {}
+"""How many warnings there were that differ in their figures only, by what stands before those."""
 NOBODY = "none"
 """The policy that is none: the kernel alone."""
 
@@ -106,6 +108,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Do what the options say."""
     _TOLD.clear()
+    _LIKE.clear()
     if args.list:
         return _list(args)
     if args.scenario is None and args.source is None:
@@ -176,6 +179,7 @@ def _runs(args: argparse.Namespace) -> int:
             variants.append(Variant(said, other, variants[0].policy))
         else:
             variants.append(Variant(said, variants[0].scenario, policy_of(args, said)))
+    tell_like()
     for one in variants:
         tell_unseen(one.policy, one.scenario)
     runs = [(one.label, simulated(one)) for one in variants]
@@ -272,7 +276,19 @@ def _tell(problems: Sequence[Problem]) -> None:
     for line in dict.fromkeys(map(str, problems)):
         if line not in _TOLD:
             _TOLD.add(line)
-            common.note(line)
+            like = line.partition(" (")[0] if ": warning: " in line else line
+            _LIKE[like] = _LIKE.get(like, 0) + 1
+            if _LIKE[like] == 1:
+                common.note(line)
+
+
+def tell_like() -> None:
+    """Say of how many more values something odd is true that was said of the first."""
+    from memwarden.present.text import counted
+
+    for like, times in _LIKE.items():
+        if times > 1:
+            common.note(f"{like}: so it is at {counted(times - 1, 'more value')}")
 
 
 def policy_of(args: argparse.Namespace, *where: str) -> Policy | None:

@@ -30,6 +30,7 @@ def run(args: argparse.Namespace) -> int:
     simulate.tell_unseen(policy, scenario)
     swept = _seeds(args.seeds, scenario) if args.sweep is None else _swept(args.sweep, scenario)
     jobs = [_job(args, swept, at) for at in range(len(swept.values))]
+    simulate.tell_like()
     points: dict[int, Point] = {}
     stopped = False
     try:

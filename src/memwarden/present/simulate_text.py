@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 EVENTS: Final = 12
 """Events that stand one by one; the rest is counted."""
 GROUPS: Final = 12
+PROGRAMS: Final = 16
 CHART: Final = 24
 """Cells of a chart in a table."""
 FIRST: Final = (*DEATHS, Kind.PANIC, Kind.OOM, Kind.DECISION, Kind.THROTTLED, Kind.MAX, Kind.CHANGED)
@@ -128,8 +129,11 @@ def _machine_row(result: Result, used: Sequence[int]) -> Row:
 
 
 def _work(work: Sequence[Work], width: int, paint: Paint) -> list[str]:
+    """Where there are too many, who died goes first, and who stalled longest."""
     rows = []
-    for one in work:
+    first = sorted(range(len(work)), key=lambda at: (not work[at].deaths, -work[at].stalled_us, at))
+    shown = [work[at] for at in sorted(first[:PROGRAMS])]
+    for one in shown:
         share = lost(one)
         again = one.refaulted_bytes + one.swapped_in_bytes
         rows.append(
@@ -146,4 +150,9 @@ def _work(work: Sequence[Work], width: int, paint: Paint) -> list[str]:
                 {1: ("red",)} if one.deaths else {},
             )
         )
-    return render(WORK_COLUMNS, rows, width, paint) if rows else []
+    lines = render(WORK_COLUMNS, rows, width, paint) if rows else []
+    if more := len(work) - len(shown):
+        died = sum(bool(work[at].deaths) for at in first[PROGRAMS:])
+        ends = "which died" if died == more else f"of which {died or 'nobody'} died"
+        lines.append(f"and {counted(more, 'more program')}, {ends}")
+    return lines

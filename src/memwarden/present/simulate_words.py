@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 MACHINE: Final = "/"
 NOBODY: Final = "nobody"
+NAMED: Final = 6
+"""Programs that are named in a sentence; the rest is counted."""
 WHO: Final = 20
 """Characters that the names of those who die may take in a column, unless the first alone is longer."""
 
@@ -70,7 +72,9 @@ def headline(found: Summary) -> str:
     """Who died, and when."""
     whole = []
     if found.deaths:
-        named = "; ".join(_death(one) for one in found.deaths)
+        named = "; ".join(_death(one) for one in found.deaths[:NAMED])
+        if more := sum(one.processes for one in found.deaths[NAMED:]):
+            named += f"; and {more} more"
         whole.append(f"{counted(found.kills, 'process dies', 'processes die')}: {named}.")
     if found.panic_us is not None:
         whole.append(f"The kernel panics at {found.panic_us / SECOND_US:.1f} s: there the simulation ends.")
@@ -185,7 +189,10 @@ _WORDS: Final = {
 def machine_line(result: Result) -> str:
     """How long, of what machine, with which seed."""
     machine = result.scenario.machine
-    swap = f"{size(machine.swap.size_bytes)} of swap" if machine.swap else "no swap"
+    swap = "no swap"
+    if machine.swap is not None:
+        kind = "swap" if machine.swap.ram_ratio is None else "zram"
+        swap = f"{size(machine.swap.size_bytes)} of {kind}" + (" behind zswap" if machine.zswap else "")
     cpus = counted(machine.cpus, "CPU")
     return (
         f"{duration(result.scenario.duration_us)} of a machine with {size(machine.ram_bytes)}, {cpus}, "

@@ -140,6 +140,7 @@ class Effects:
             raise Refused(f"there is no unit {unit}")
         procs = [proc for memcg in found[0].subtree for proc in memcg.procs if not proc.dying]
         for proc in procs:
+            self._world.say(Kind.TERM, proc.memcg.path, proc=proc)
             proc.kill()
             if proc.program.restart_us is None and proc.parent_pid == 1:
                 self._world.at(self._world.now + 1, partial(self._again, proc))

@@ -82,7 +82,7 @@ class Run:
         world.go_on(end)
         if world.panicked:
             for proc in world.procs.values():
-                proc.tally.deaths += not proc.ended
+                proc.tally.deaths += not (proc.ended or proc.dying)
         else:
             world.now = end
         if self.samples[-1].time_us < world.now:

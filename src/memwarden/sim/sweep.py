@@ -42,6 +42,8 @@ _UNITS: Final = (
     {"ns": 1},
     {"": 1},
 )
+_PLAIN: Final = len(_UNITS) - 1
+_ZERO: Final = re.compile(r"0+")
 _WHOLE: Final = re.compile(r"-?[0-9]{1,20}")
 _WRITTEN: Final = (quantities.SIZES, *_UNITS[1:])
 
@@ -96,9 +98,12 @@ def sweep(said: str) -> Sweep:
         if _kind(text) is None and _kind(text.removeprefix("-")) is not None:
             raise UsageError(f"--sweep {said}: {name}, {shown(text)}, is below zero; write 0 or more")
         if _kind(text) is None:
-            raise UsageError(f"--sweep {said}: {name}, {shown(text)}, is no quantity; {SAMPLE}")
-    kind, *others = (_kind(text) for text in parts.values())
-    if kind is None or {*others} != {kind}:
+            why = _why(text) or f"{shown(text)}, is no quantity; {SAMPLE}"
+            raise UsageError(f"--sweep {said}: {name}, {why}")
+    # Nothing is nothing in every unit.
+    kinds = {_kind(text) for text in parts.values() if not _ZERO.fullmatch(text)} or {_PLAIN}
+    kind = kinds.pop()
+    if kind is None or kinds:
         raise UsageError(
             f"--sweep {said}: FROM, TO and STEP are not of one kind; write all three with units of one"
         )
@@ -110,6 +115,17 @@ def _kind(text: str) -> int | None:
     """The place of the units that it has: no two kinds share one."""
     found = (at for at, units in enumerate(_UNITS) if _number(text, units) is not None)
     return next(found, None)
+
+
+def _why(text: str) -> str:
+    """What is wrong with a number that has a unit."""
+    for units in _UNITS[:_PLAIN]:
+        try:
+            quantities.read(text, units, "1")
+        except WrongError as error:
+            if " is finer than " in str(error):
+                return str(error)
+    return ""
 
 
 def _number(text: str, units: Mapping[str, int]) -> int | None:

@@ -186,6 +186,8 @@ def problems(text, **more):
             "[machine]\ndisk = { read = '0B/s' }",
             "s.toml:2: [machine]: disk: read: nothing moves at this rate",
         ),
+        ("[machine]\nfault = '0ns'", "s.toml:2: [machine]: fault: no page comes in no time; write it"),
+        ("[machine]\ncopy = '0us'", "s.toml:2: [machine]: copy: no page comes in no time; write it as"),
         ("[machine]\ndisk = { write = '0B/s' }", "s.toml:2: [machine]: disk: write: nothing moves"),
         (
             "[machine]\nswap = { size = '1GiB', disk = { read = '0B/s' } }",

@@ -172,12 +172,14 @@ class Reading(Task):
 class Writing(Task):
     """``WriteFile``: from end to end, again and again; pages are dirty until they were written back."""
 
-    __slots__ = ("file", "left", "pace")
+    __slots__ = ("again", "file", "left", "pace")
 
     def __init__(self, proc: Proc, part: WriteFile) -> None:
         super().__init__(proc)
         self.file = self.world.file(part.name, part.file_bytes)
         self.pace = pages_per_s(part.rate_bps)
+        self.again = False
+        """It goes as fast as it can, and did not have to wait for the disk the last time."""
         self.left = NO_LIMIT if part.times is None else part.times * self.file.size
 
     def work(self) -> float | None:
@@ -189,6 +191,8 @@ class Writing(Task):
         # What is cached of it was written last, and is come to last, as with a reader.
         new = min(want, missing)
         part = file.of(self.proc.memcg)
+        if self.again and not (new or part.inactive or part.active):
+            return self._again(part)
         if new:
             done = take(self, self.proc.memcg, new)
         else:
@@ -201,7 +205,18 @@ class Writing(Task):
         self.cpu += done * machine.copy_us + (done if new else 0) * machine.fault_us
         self.proc.tally.moved += done
         balance_dirty_pages(self, done)
+        self.again = not (self.pace or self.io)
         return pace_us(self, done, self.pace)
+
+    def _again(self, part: FilePages) -> float:
+        """All of it is dirty already, and not too much is: only memory says how fast, and no page is new."""
+        done = max(min(int(FAST_US / self.world.machine.copy_us), self.left), 1)
+        self.left -= done
+        self.cpu += done * self.world.machine.copy_us
+        self.proc.tally.moved += done
+        balance_dirty_pages(self, min(done, self._chunk()))
+        self.again = not self.io
+        return 0.0
 
     def _clean_to_dirty(self, part: FilePages, pages: int) -> None:
         memcg = part.memcg

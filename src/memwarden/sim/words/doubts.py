@@ -75,6 +75,9 @@ def _machine(machine: sim.Machine, place: Place) -> None:
         place.under("traits").at("page_size").wrong(
             f"page_size: only pages of {size(PAGE)} are simulated, none of {size(page)}; leave it out"
         )
+    for key, value in (("fault", machine.fault_us), ("copy", machine.copy_us)):
+        if value <= 0:
+            place.at(key).wrong(f'{key}: no page comes in no time; write it as {key} = "1ns" or more')
     _disk(machine.disk, place.under("disk"))
     if machine.zswap is not None and machine.swap is None:
         place.at("zswap").wrong(

@@ -14,6 +14,7 @@ from memwarden.errors import UsageError
 from memwarden.sim.words.merge import SECTIONS
 from memwarden.sim.words.words import GROUP, SCENARIO
 from memwarden.words.document import DEEPEST, deeper
+from memwarden.words.kinds import FLAG
 from memwarden.words.near import nearest
 
 SAMPLE: Final = "write it as /web/memory.high=2G, machine.ram=1GiB or program.NAME.start=5s"
@@ -35,7 +36,8 @@ def setting(text: str, option: str = "--set") -> Setting:
     said = f"{option} {text}"
     if not sign or not key.strip() or not value.strip():
         raise UsageError(f"{said}: is not KEY=VALUE; {SAMPLE}")
-    tree = _tree(keys_of(key.strip(), said), _value(value.strip()))
+    keys = keys_of(key.strip(), said)
+    tree = _tree(keys, _plain(keys, _value(value.strip())))
     if deeper(tree, DEEPEST):
         raise UsageError(f"{option}: what was written is nested too deeply; {SAMPLE}")
     return Setting(said, tree)
@@ -84,6 +86,16 @@ def _tree(keys: list[str], value: Any) -> dict[str, Any]:
         value = {key: value}
     found: dict[str, Any] = value
     return found
+
+
+def _plain(keys: list[str], value: Any) -> Any:
+    """What people write to the kernel's file: 0 has no unit that could be wrong, and a flag is 0 or 1."""
+    knob = GROUP.key_of(".".join(keys[2:])) if keys[0] == "group" else None
+    if knob is None or isinstance(value, bool) or value not in (0, 1):
+        return value
+    if knob.kind is FLAG:
+        return bool(value)
+    return value or "0B"
 
 
 def _value(text: str) -> Any:

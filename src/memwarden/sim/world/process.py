@@ -137,6 +137,7 @@ class Proc:
         if self.dying:
             return
         self.dying = True
+        self.tally.deaths += not self.ended
         self.stalled.cut(self.world.now)
         self.throttled.cut(self.world.now)
         for task in self.tasks:
@@ -207,7 +208,6 @@ class Proc:
         memcg.procs.remove(self)
         del world.procs[self.pid]
         world.say(Kind.GONE, memcg.path, proc=self, amount=self.returned + before - memcg.usage)
-        self.tally.deaths += not self.ended
         if self.program.restart_us is not None and not self.stopping and self.parent_pid == 1:
             world.at(world.now + self.program.restart_us, self._restart)
 
