@@ -23,7 +23,7 @@ LONGEST: Final = 2048
 
 
 class Journald:
-    """The socket. Nothing here raises or waits; ``dropped`` counts what a journal that is there did not take."""
+    """The socket. Nothing here raises or waits. ``dropped``: what a journal that is there did not take."""
 
     def __init__(self, path: str = SOCKET) -> None:
         self._path = path
