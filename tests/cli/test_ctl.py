@@ -147,12 +147,13 @@ def test_no_guard_runs(cli, tmp_path):
     )
 
 
-def test_one_that_does_not_answer(cli, tmp_path, monkeypatch):
-    monkeypatch.setattr(verb, "WAIT_S", 0.01)
+@pytest.mark.parametrize(("command", "wait"), [("status", "WAIT_S"), ("reload", "RELOAD_S")])
+def test_one_that_does_not_answer(cli, tmp_path, monkeypatch, command, wait):
+    monkeypatch.setattr(verb, wait, 0.01)
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
         listener.bind(str(tmp_path / "socket"))
         listener.listen()
-        ran = cli("ctl", "status", "--run", str(tmp_path))
+        ran = cli("ctl", command, "--run", str(tmp_path))
     assert "the guard does not answer" in ran.err
 
 

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from memwarden.collect.focus import Focused
-from memwarden.daemon import policies
+from memwarden.daemon import reading
 from memwarden.daemon.beats import Beats
 from memwarden.daemon.following import Follower
 from memwarden.daemon.loop import Heard, Loop
@@ -86,7 +86,7 @@ class Machine:
         self.root.write("proc/meminfo", "".join(f"{key}: {kb} kB\n" for key, kb in (figures | swap).items()))
 
     def loop(self):
-        policy, _ = policies.read(None, bug_compatible=False)
+        policy, _ = reading.read(None)
         source = Live(str(self.root.proc), str(self.root.path), keep=100, clock=self.clock)
         eyes = Focused(source, cgroup_root="/sys/fs/cgroup", glance=True, watched=watched(policy))
         return Loop(

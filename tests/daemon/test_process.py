@@ -11,21 +11,17 @@ import shutil
 import signal
 import subprocess
 import sys
-from errno import EAGAIN
 from pathlib import Path
 from types import SimpleNamespace
 
 import jsonschema
 import pytest
 
-from memwarden.daemon import policies, reading
 from memwarden.daemon.hands import Hands
 from memwarden.daemon.options import Options, pack, unpack
 from memwarden.daemon.start import NOTES, Process
 from memwarden.errors import InputError
 from memwarden.guard import ir
-from memwarden.guard.engine import Engine
-from memwarden.guard.never import Guarded
 from memwarden.host import undo
 from memwarden.host.effects import Effects
 from memwarden.host.journal import Journal
@@ -260,23 +256,6 @@ class Kept:
     report = ended
 
 
-def test_a_reload_that_cannot_look_leaves_all_as_it_was(tmp_path, monkeypatch):
-    guard = object.__new__(Process)  # what a reload needs, and no more
-    guard.notify, guard.memory, guard.options = Quiet(), Told(), Options()
-    guard.loop = SimpleNamespace(engine=Engine(ir.Policy("old", ()), Guarded((), (), 1)), paused=False)
-    eyes = guard.eyes = guard.loop.eyes = Quiet()
-    engine = guard.loop.engine
-    guard.effects = Quiet()
-    guard.hands = Hands(guard.effects)
-    guard.journal = None
-    monkeypatch.setattr(policies, "read", lambda *_a, **_k: (ir.Policy("new", ()), ["odd"]))
-    monkeypatch.setattr(guard, "_eyes", lambda _policy: Blind())
-    monkeypatch.setattr(guard, "restore", lambda: None)
-    assert guard.reload() == "the policy stays as it was: no cgroup hierarchy is mounted here"
-    assert guard.memory.sentences == ["the policy stays as it was: no cgroup hierarchy is mounted here"]
-    assert (guard.eyes, guard.loop.eyes, guard.loop.engine) == (eyes, eyes, engine)
-
-
 def test_a_policy_that_is_wrong_is_said_in_one_sentence(tmp_path, places):
     (tmp_path / "idle.toml").write_text("[guard]\ntick = 50\n")
     done = start("--once", "--dry-run", *places)
@@ -297,23 +276,6 @@ def test_it_may_open_as_many_files_as_it_is_allowed_to(tmp_path, places):
         guard.terminate()
         guard.communicate(timeout=60)
     assert re.search(r"Max open files +(\d+) +\1 ", limits), limits
-
-
-@pytest.mark.parametrize("policies", [policies, reading], ids=["by a child", "here"])
-def test_policies_of_any_language(tmp_path, policies):
-    (tmp_path / "earlyoom").write_text('EARLYOOM_ARGS="-m 5"\n')
-    policy, notes = policies.read(str(tmp_path / "earlyoom"))
-    assert policy.steady
-    assert isinstance(notes, list)
-    (tmp_path / "p.toml").write_text(IDLE)
-    policy, notes = policies.read(str(tmp_path / "p.toml"))
-    assert [rule.name for rule in policy.rules] == ["never"]
-    (tmp_path / "p.toml").write_text("[guard\n")
-    with pytest.raises(InputError, match=r"p\.toml"):
-        policies.read(str(tmp_path / "p.toml"))
-    (tmp_path / "p.toml").write_text("")  # a disk that was full, an editor that was killed
-    with pytest.raises(InputError, match=r"p\.toml: there is no rule in it, and nothing would ever be done"):
-        policies.read(str(tmp_path / "p.toml"))
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="a guard that may act is run by root")
@@ -381,39 +343,6 @@ def test_the_capabilities_of_the_unit_are_enough(tmp_path, places, cli):
     assert cannot_with_these == cannot
 
 
-def test_a_reader_of_policies_that_dies_is_one_sentence(monkeypatch, tmp_path):
-    broken = tmp_path / "reading.py"
-    broken.write_text("raise SystemExit(1)\n")
-    monkeypatch.setattr(policies, "READER", str(broken))
-    with pytest.raises(InputError, match="its reader died; try: memwarden policy check"):
-        policies.read(None)
-
-
-@pytest.mark.parametrize(
-    ("text", "said"),
-    [
-        ('{"foo": 1}', "and nothing in it says whose policy"),
-        ('[{"foo": 1}]', "but a list, and no tool's"),
-    ],
-)
-def test_what_nobody_can_read_is_said_to_be_that(tmp_path, text, said):
-    typo = tmp_path / "typo.json"
-    typo.write_text(text)
-    with pytest.raises(InputError, match=f"^{re.escape(str(typo))}: is JSON, {said}"):
-        policies.read(str(typo))
-
-
-def test_a_reader_that_cannot_be_started_costs_no_descriptor(monkeypatch):
-    def refused(*_arguments, **_options):
-        raise BlockingIOError(EAGAIN, os.strerror(EAGAIN))
-
-    before = os.listdir("/proc/self/fd")
-    monkeypatch.setattr(os, "posix_spawn", refused)
-    with pytest.raises(InputError, match="the policy could not be read: Resource temporarily unavailable"):
-        policies.read(None)
-    assert os.listdir("/proc/self/fd") == before
-
-
 def test_a_guard_whose_parent_ignored_its_children_has_some(places):
     """``SIG_IGN`` outlives an exec, and who ignores SIGCHLD has no children to wait for (``wait(2)``)."""
     ignoring = (
@@ -423,12 +352,3 @@ def test_a_guard_whose_parent_ignored_its_children_has_some(places):
     done = start("--once", "--dry-run", *places, under=(sys.executable, "-c", ignoring))
     _, err = done.communicate(timeout=60)
     assert (done.returncode, err) == (0, b"")
-
-
-def test_a_reader_that_does_not_end_is_given_up(monkeypatch, tmp_path):
-    slow = tmp_path / "reading.py"
-    slow.write_text("import signal; signal.pause()\n")
-    monkeypatch.setattr(policies, "READER", str(slow))
-    monkeypatch.setattr(policies, "LIMIT_MS", 1)
-    with pytest.raises(InputError, match="its reader died"):
-        policies.read(None)

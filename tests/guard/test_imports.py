@@ -29,7 +29,8 @@ POLICY_READERS = (
 def test_what_reads_policies_is_never_in_the_guards_process():
     program = (
         "from memwarden.daemon import start, policies;"
-        "policy, _ = policies.read(None); assert policy.rules; print(*sys.modules)"
+        "clock = start.SystemClock(); reader = policies.Reader(start.Ears(clock), clock);"
+        "policy, _ = reader.read(None); assert policy.rules; print(*sys.modules)"
     )
     found = subprocess.run(
         [sys.executable, "-I", "-S", "-c", f"import sys; sys.path[:] = {sys.path!r}; {program}"],

@@ -29,7 +29,7 @@ ALLOWED = {
     ("cli/simulate_many.py", "_read"): "takes the end of an interrupted line away from that file",
     ("cli/simulate_many.py", "_quiet"): "an interrupt is for the process that started the workers",
     ("daemon/policies.py", "_spawn"): "reads the policy in a child, with Python and a file of ours; no shell",
-    ("daemon/policies.py", "_ask"): "ends that child",
+    ("daemon/policies.py", "_end"): "ends that child",
     ("daemon/reading.py", "<module>"): "that child prints what it read",
     ("daemon/saying.py", "say"): "says why it ends, what it does, and with --once what came of it",
     ("daemon/start.py", "_signals"): "SIGTERM and SIGHUP wake the loop",

@@ -27,6 +27,8 @@ is root's alone. Exits with 3 when the guard says that it could not be done.
 """
 COMMANDS = ("status", "pause", "resume", "dump", "reload")
 WAIT_S = 10.0
+RELOAD_S = 40.0
+"""A guard gives up reading its policy after 30 s, and says so at its next turn."""
 LONGEST = 1 << 20
 
 
@@ -61,7 +63,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _ask(path: str, command: str) -> Any:
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as peer:
-        peer.settimeout(WAIT_S)
+        peer.settimeout(RELOAD_S if command == "reload" else WAIT_S)
         try:
             peer.connect(path)
             peer.sendall(json.dumps({"command": command}).encode() + b"\n")

@@ -1,7 +1,7 @@
 """The control socket: a line of JSON in, a JSON document out, for root and for who runs the guard.
 
 It is served within the loop's poll and never waits: who connects and says nothing is dropped when others
-come, and an answer is small enough for the socket's buffer.
+come, and an answer is small enough for the socket's buffer. What takes time is answered when it is done.
 """
 
 from __future__ import annotations
@@ -27,9 +27,17 @@ COMMANDS: Final = ("status", "pause", "resume", "dump", "reload")
 
 
 class Control:
-    """``answer`` does a command and returns what is to be said; a sentence in ``error`` where it failed."""
+    """``answer`` does a command and calls what it is given, now or later and once, with what is to be said.
 
-    def __init__(self, listener: Socket, ears: Ears, answer: Callable[[str], dict[str, Any]]) -> None:
+    That has a sentence in ``error`` where it failed.
+    """
+
+    def __init__(
+        self,
+        listener: Socket,
+        ears: Ears,
+        answer: Callable[[str, Callable[[dict[str, Any]], None]], None],
+    ) -> None:
         self._listener = listener
         self._ears = ears
         self._answer = answer
@@ -45,7 +53,6 @@ class Control:
             return Heard()
         if peer.peer_uid() not in (0, os.geteuid()):
             self._say(peer, refusal("", "only root may ask"))
-            peer.close()
             return Heard()
         if len(self._waiting) >= CONNECTIONS:
             self._drop(next(iter(self._waiting)))
@@ -62,27 +69,36 @@ class Control:
         heard += more
         if more and b"\n" not in heard and len(heard) <= LONGEST:
             return Heard()
+        # Nothing more is heard of it: its leaving would wake us for as long as it is not answered.
+        del self._waiting[fd]
+        self._ears.forget(fd)
         if heard:
-            self._say(peer, self._reply(bytes(heard)))
-        self._drop(fd)
+            self._obey(peer, bytes(heard))
+        else:
+            peer.close()
         return Heard()
 
-    def _reply(self, line: bytes) -> dict[str, Any]:
+    def _obey(self, peer: Socket, line: bytes) -> None:
         try:
             command = plain_json.loads(line)["command"]
         except (ValueError, TypeError, KeyError, RecursionError):
-            return refusal("", 'not a request; say {"command": "status"} and a line break')
+            self._say(peer, refusal("", 'not a request; say {"command": "status"} and a line break'))
+            return
         if command not in COMMANDS:
-            return refusal(str(command), f"no such command; there are {', '.join(COMMANDS)}")
-        found = self._answer(command)
-        return {"schema": SCHEMA, "command": command, "error": "", "status": None, "dump": None} | found
+            self._say(peer, refusal(str(command), f"no such command; there are {', '.join(COMMANDS)}"))
+            return
+        nothing = {"schema": SCHEMA, "command": command, "error": "", "status": None, "dump": None}
+        self._answer(command, lambda found: self._say(peer, nothing | found))
 
     @staticmethod
     def _say(peer: Socket, document: dict[str, Any]) -> None:
+        """The last that it hears."""
         try:
             peer.send(plain_json.dumps(document).encode() + b"\n")
         except OSError:
-            return  # it has left, or does not read
+            pass  # it has left, or does not read
+        finally:
+            peer.close()
 
     def _drop(self, fd: int) -> None:
         peer, _ = self._waiting.pop(fd)

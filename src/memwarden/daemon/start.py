@@ -37,6 +37,7 @@ from memwarden.host.kmsg import Kmsg
 from memwarden.host.live import Live
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
     from memwarden.daemon.options import Options
@@ -61,7 +62,9 @@ class Process:
         ourselves.await_children()
         # Each cgroup keeps several files open, and a service of systemd gets 1,024 unless it asks for more.
         ourselves.raise_file_limit()
-        policy, self.notes = policies.read(options.policy, bug_compatible=options.bug_compatible)
+        self.ears = Ears(self.clock)
+        self.reader = policies.Reader(self.ears, self.clock)
+        policy, self.notes = self.reader.read(options.policy, bug_compatible=options.bug_compatible)
         self.source = Live(options.proc, keep=FILES, hot_only=True, clock=self.clock)
         self.eyes = self._eyes(policy)
         first = self.eyes.look()
@@ -73,7 +76,6 @@ class Process:
             self.root, journal=self.journal, dry_run=dry, proc=options.proc, allow_panic=options.allow_panic
         )
         self.abilities = self.effects.probe()
-        self.ears = Ears(self.clock)
         # Before the pulse is made: how long it may sleep depends on whether a trigger watches for stalls.
         self.ears.arm(f"{options.proc}/pressure/memory")
         self.beats = Beats(self.source)
@@ -158,19 +160,24 @@ class Process:
         else:
             self.control = control.Control(listener, self.ears, self.answer)
 
-    def answer(self, command: str) -> dict[str, Any]:
-        """Do what the control socket was told."""
-        error, dump = "", None
+    def answer(self, command: str, reply: Callable[[dict[str, Any]], None]) -> None:
+        """Do what the control socket was told; ``reply`` takes what came of it, after a reload later."""
+
+        def say(error: str, dump: str = "") -> None:
+            reply({"error": error, "dump": dump or None, "status": self.state()})
+
+        error = dump = ""
+        if command == "reload":
+            self.reload(say)
+            return
         if command == "pause":
             self.loop.paused = True
             self.restore()  # nobody would undo it while nothing is decided
         elif command == "resume":
             self.loop.paused = self.options.observe
-        elif command == "reload":
-            error = self.reload()
         elif command == "dump":
             dump, error = self.memory.dump()
-        return {"error": error, "dump": dump or None, "status": self.state()}
+        say(error, dump)
 
     def state(self) -> dict[str, Any]:
         """What the guard is and does now."""
@@ -225,6 +232,7 @@ class Process:
             if watched is not None and self.clock.monotonic_us() - alive_us >= watched // 4:
                 alive_us = self.clock.monotonic_us()
                 self.notify.watchdog()
+            self.reader.turn()
             if heard.reload:
                 self.reload()
             self.stopping = heard.stop or self.options.once
@@ -250,12 +258,21 @@ class Process:
             *(f"cannot: {one}" for one in (*self.ears.deaf, *self.abilities.missing)),
         ]
 
-    def reload(self) -> str:
+    def reload(self, told: Callable[[str], None] = lambda _wrong: None) -> None:
+        """Have the policy read anew, while turns go on; ``told`` takes what was wrong with it, or nothing."""
+        self.reader.give_up("another reload came before it was read")
+        self.notify.reloading()
+        self.reader.begin(
+            self.options.policy,
+            bug_compatible=self.options.bug_compatible,
+            told=lambda printed: told(self._take(printed)),
+        )
+
+    def _take(self, printed: bytes | str) -> str:
         """Take the new policy; the old one stays when the new one is wrong, and why is returned."""
         wrong = ""
-        self.notify.reloading()
         try:
-            policy, notes = self._reread()
+            policy, notes = self._understood(printed)
             self.restore()
             eyes = self._eyes(policy)
             eyes.look()  # whose cgroup is ours is known by the look
@@ -274,8 +291,8 @@ class Process:
         self.notify.ready(self.doing())
         return wrong
 
-    def _reread(self) -> tuple[Policy, list[str]]:
-        policy, notes = policies.read(self.options.policy, bug_compatible=self.options.bug_compatible)
+    def _understood(self, printed: bytes | str) -> tuple[Policy, list[str]]:
+        policy, notes = policies.understood(printed)
         if policy.dry_run != self.loop.engine.policy.dry_run:
             raise InputError(
                 f"{policy.name}: dry_run is settled when the guard starts; restart it to change that"
@@ -304,6 +321,7 @@ class Process:
 
     def close(self) -> None:
         """The end: nothing stays throttled or frozen."""
+        self.reader.give_up("the guard ends")
         self.notify.stopping()
         self.restore()
         if self.journal is not None:
