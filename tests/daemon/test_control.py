@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import resource
 import socket
 from struct import Struct
 
@@ -158,3 +160,39 @@ def test_a_place_where_nobody_can_listen(tmp_path):
         own_socket(str(tmp_path / "nowhere"), "socket")
     with pytest.raises(InputError, match="cannot be listened on: "):
         own_socket(str(tmp_path), "x" * 200)
+
+
+@pytest.fixture
+def used_up(served):
+    """No descriptor is left but for who lets one go, and whoever waits to be taken."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    peer = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    held, highest = [], max(map(int, os.listdir("/proc/self/fd")))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (highest + 1, hard))
+    try:
+        with contextlib.suppress(OSError):
+            while True:
+                held.append(os.dup(0))
+        peer.connect(served.path)
+        peer.setblocking(False)
+        yield peer
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        for fd in held:
+            os.close(fd)
+        peer.close()
+
+
+def test_who_comes_when_no_descriptor_is_left_is_hung_up_on_and_keeps_nobody_awake(served, used_up):
+    assert not served.ears.wait(0).silent
+    assert served.ears.wait(0).silent
+    assert used_up.recv(1) == b""
+
+
+def test_where_others_take_the_spare_one_nobody_is_heard_any_more(served, used_up):
+    os.close(served.control._spare)
+    taken = os.dup(0)
+    served.control._spare = None
+    assert not served.ears.wait(0).silent
+    assert served.ears.wait(0).silent
+    os.close(taken)

@@ -7,10 +7,12 @@ come, and an answer is small enough for the socket's buffer. What takes time is 
 from __future__ import annotations
 
 import os
+from errno import EMFILE, ENFILE
 from typing import TYPE_CHECKING, Any, Final
 
 from memwarden.daemon.loop import Heard
 from memwarden.host import plain_json
+from memwarden.host.blocks import Suppress
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,6 +25,7 @@ NAME: Final = "socket"
 LONGEST: Final = 1024
 """Bytes of a request."""
 CONNECTIONS: Final = 4
+NOTHING: Final = "/dev/null"
 COMMANDS: Final = ("status", "pause", "resume", "dump", "reload")
 
 
@@ -42,6 +45,8 @@ class Control:
         self._ears = ears
         self._answer = answer
         self._waiting: dict[int, tuple[Socket, bytearray]] = {}
+        self._spare: int | None = os.open(NOTHING, os.O_RDONLY | os.O_CLOEXEC)
+        """Let go of for a moment when no descriptor is left: who waits would keep poll awake for ever."""
         listener.setblocking(False)
         listener.listen(CONNECTIONS)
         ears.listen(listener.fileno(), self._come)
@@ -49,8 +54,10 @@ class Control:
     def _come(self, _events: int) -> Heard:
         try:
             peer = self._listener.take()
-        except OSError:  # gone again
-            return Heard()
+        except OSError as error:
+            if error.errno in (EMFILE, ENFILE):
+                self._refuse()
+            return Heard()  # or it is gone again
         if peer.peer_uid() not in (0, os.geteuid()):
             self._say(peer, refusal("", "only root may ask"))
             return Heard()
@@ -59,6 +66,18 @@ class Control:
         self._waiting[peer.fileno()] = peer, bytearray()
         self._ears.listen(peer.fileno(), lambda _events: self._hear(peer.fileno()))
         return Heard()
+
+    def _refuse(self) -> None:
+        """Hang up on who comes, for want of a descriptor; where others took the spare one, hear nobody."""
+        if self._spare is None:
+            self._ears.forget(self._listener.fileno())
+            return
+        os.close(self._spare)
+        self._spare = None
+        with Suppress(OSError):
+            self._listener.take().close()
+        with Suppress(OSError):
+            self._spare = os.open(NOTHING, os.O_RDONLY | os.O_CLOEXEC)
 
     def _hear(self, fd: int) -> Heard:
         peer, heard = self._waiting[fd]
@@ -111,6 +130,8 @@ class Control:
             self._drop(fd)
         self._ears.forget(self._listener.fileno())
         self._listener.close()
+        if self._spare is not None:
+            os.close(self._spare)
 
 
 def refusal(command: str, sentence: str) -> dict[str, Any]:
