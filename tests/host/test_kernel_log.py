@@ -271,3 +271,10 @@ def test_lines_written_right_before_a_rotation_are_not_lost(tmp_path):
 def test_follow_a_file_that_is_not_there(tmp_path):
     with pytest.raises(InputError, match=r"none: cannot be opened to follow it; does the file exist\?$"):
         next(follow(str(tmp_path / "none"), ManualClock()))
+
+
+def test_a_log_that_is_none_is_not_followed_for_ever(monkeypatch):
+    """In a container /dev/kmsg may be /dev/null, which poll calls ready each time."""
+    opened = kmsg.Kmsg
+    monkeypatch.setattr(kmsg, "Kmsg", lambda: opened("/dev/null"))
+    assert list(kernel_log.live(follow=True)) == []

@@ -33,7 +33,7 @@ def _records(log: kmsg.Kmsg, notes: list[str], *, follow: bool) -> Iterator[byte
     poll.register(log.fileno(), select.POLLIN)
     try:
         yield from log.records()
-        while follow:
+        while follow and not log.ended:
             poll.poll()
             yield from log.records()
     except OSError as error:
