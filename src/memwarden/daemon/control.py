@@ -132,6 +132,7 @@ class Control:
         self._listener.close()
         if self._spare is not None:
             os.close(self._spare)
+            self._spare = None
 
 
 def refusal(command: str, sentence: str) -> dict[str, Any]:
