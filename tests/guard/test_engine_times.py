@@ -7,6 +7,7 @@ import pytest
 from memwarden.guard import ir
 from memwarden.guard.engine import NONE, Engine
 from memwarden.state.intents import ProcessId
+from memwarden.units import MIB
 from tests.guard.test_engine import DB, GUARDED, KILL, LEAK, TICK, S, World, calm, policy, targets
 
 
@@ -25,6 +26,17 @@ def test_what_would_come_too_late_at_the_next_look_is_done_now(apart_us, ahead_u
         decisions = engine.step(world.snapshot()).decisions
         lasts_us.append((1000 - sum(world.held.values())) * S / 50)
     assert lasts_us[-1] <= ahead_us < lasts_us[-2]
+
+
+def test_a_tick_at_which_somebody_is_to_be_chosen_is_no_calm_moment():
+    """The first one, which its processes are asked of: what all held until then is what they took."""
+    world = World()
+    kill = ir.DoKill(ir.Choice(), even_without_need=True)
+    engine = Engine(policy(kill, when=ir.Usage(ir.Amount(MIB), cgroups=(LEAK,))), GUARDED)
+    snapshot = world.snapshot()
+    asked = engine.step(snapshot._replace(processes={}), calm=True, processes_of=NONE)
+    assert asked.wants_processes
+    assert targets(engine.step(snapshot, calm=True, processes_of=asked.wants_processes).decisions)
 
 
 def test_whether_a_process_is_gone_is_asked_of_the_processes():

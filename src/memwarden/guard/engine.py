@@ -165,7 +165,8 @@ class Engine:
         if not idle:
             decisions += self.restore(snapshot, due=True)
         self._asked = view if self._wanted else None
-        if calm and not decisions and not self._victims.pending:
+        # Where processes are asked for somebody is to be chosen, by what all held before.
+        if calm and not (decisions or self._wanted or self._victims.pending):
             self.history.mark_calm(snapshot)
             self._guarded.know(snapshot.cgroups)
         busy = any(chain.active or chain.fired for chain in chains) or bool(self._victims.pending)
