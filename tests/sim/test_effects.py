@@ -252,6 +252,19 @@ def test_a_unit_is_restarted():
     assert kept.world.tallies["grower"].restarts == 1
 
 
+@pytest.mark.parametrize(("needs_us", "ends_s"), [(0, 2), (3_000_000, 5), (None, 92), (95_000_000, 92)])
+def test_a_unit_that_is_restarted_ends_first(needs_us, ends_s):
+    """It is asked to at 2 s, killed after 90 more, and what it held is back before it begins anew."""
+    stage = Stage(GROW._replace(sigterm_us=needs_us))
+    stage.do(Restart("a.service"))
+    stage.until(ends_s + 1)
+    seen = [event for event in stage.world.events if event.kind in (Kind.STARTED, Kind.TERM, Kind.GONE)]
+    assert [event.kind for event in seen] == [Kind.STARTED, Kind.TERM, Kind.GONE, Kind.STARTED]
+    _, asked, gone, anew = (event.time_us for event in seen)
+    assert (asked, anew) == (2_000_000, gone)
+    assert gone == pytest.approx(ends_s * 1_000_000, abs=100_000)
+
+
 def test_what_changes_nothing():
     stage = Stage()
     assert stage.do(Notify("hello")).done

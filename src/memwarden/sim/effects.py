@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from memwarden.sim import knobs
 from memwarden.sim.result import Kind
@@ -24,6 +24,7 @@ from memwarden.state.intents import (
     Terminate,
     Thaw,
 )
+from memwarden.units import SECOND_US
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,6 +32,10 @@ if TYPE_CHECKING:
     from memwarden.sim.world.memcg import Memcg
     from memwarden.sim.world.process import Proc
     from memwarden.sim.world.world import World
+
+
+STOP_US: Final = 90 * SECOND_US
+"""How long systemd waits for what was asked to end (``DefaultTimeoutStopSec=``)."""
 
 
 class Refused(Exception):  # noqa: N818 - an answer, not an error of ours
@@ -134,20 +139,21 @@ class Effects:
         return len(procs)
 
     def _restart(self, unit: str) -> int:
-        """Stop and start what runs in the unit's cgroup."""
+        """Stop and start what runs in the unit's cgroup, as systemd does.
+
+        It sends SIGTERM, then SIGKILL to what does not end, and starts a program when it is gone.
+        """
         found = [memcg for path, memcg in self._world.groups.items() if path.rpartition("/")[2] == unit]
         if not found:
             raise Refused(f"there is no unit {unit}")
         procs = [proc for memcg in found[0].subtree for proc in memcg.procs if not proc.dying]
         for proc in procs:
             self._world.say(Kind.TERM, proc.memcg.path, proc=proc)
-            proc.kill()
-            if proc.program.restart_us is None and proc.parent_pid == 1:
-                self._world.at(self._world.now + 1, partial(self._again, proc))
+            proc.renewed = True
+            needed_us = proc.program.sigterm_us
+            ends_us = STOP_US if needed_us is None else min(needed_us, STOP_US)
+            self._world.at(self._world.now + ends_us, partial(_exit, proc))
         return len(procs)
-
-    def _again(self, proc: Proc, _token: int) -> None:
-        self._world.start(proc.program, proc.tally, True)
 
     def _memcg(self, cgroup: CgroupId) -> Memcg:
         memcg = self._world.groups.get(cgroup.path)

@@ -80,8 +80,8 @@ class Proc:
 
     __slots__ = (
         "chance", "dying", "ended", "hidden", "holdings", "kernel", "memcg", "parent_pid", "pid", "program",
-        "reaped", "returned", "sock", "stalled", "start_us", "stopping", "tally", "tasks", "throttled",
-        "unmapping", "world",
+        "reaped", "renewed", "returned", "sock", "stalled", "start_us", "stopping", "tally", "tasks",
+        "throttled", "unmapping", "world",
     )  # fmt: skip
 
     def __init__(self, world: World, program: Program, tally: Tally, parent_pid: int = 1) -> None:
@@ -107,6 +107,8 @@ class Proc:
         """From when on it exits, as others see it, and until when all that it holds is still charged."""
         self.returned = 0
         """Pages that its exit has given back so far."""
+        self.renewed = False
+        """Its unit is being restarted: it begins anew as soon as it is gone, whatever its supervisor does."""
         self.stopping = False
         """Its supervisor wants it gone: it is not started again."""
         self.ended = False
@@ -208,8 +210,9 @@ class Proc:
         memcg.procs.remove(self)
         del world.procs[self.pid]
         world.say(Kind.GONE, memcg.path, proc=self, amount=self.returned + before - memcg.usage)
-        if self.program.restart_us is not None and not self.stopping and self.parent_pid == 1:
-            world.at(world.now + self.program.restart_us, self._restart)
+        rest_us = 0 if self.renewed else self.program.restart_us
+        if rest_us is not None and not self.stopping and self.parent_pid == 1:
+            world.at(world.now + rest_us, self._restart)
 
     def _restart(self, _token: int) -> None:
         self.world.start(self.program, self.tally, True)
