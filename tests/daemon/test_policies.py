@@ -28,16 +28,9 @@ from memwarden.guard.never import Guarded
 from memwarden.host.clock import SystemClock
 from memwarden.host.own_files import own_socket
 from memwarden.testing.clock import ManualClock
+from tests.daemon.test_process import IDLE
 
 pytestmark = pytest.mark.live
-IDLE = """
-[[rule]]
-name = "never"
-  [[rule.when]]
-  constant = { fires = false }
-  [[rule.do]]
-  notify = {}
-"""
 HELD = "import os, sys; os.write(1, open(sys.argv[1], 'rb').read())\n"
 """A reader that prints what somebody writes into a FIFO, once that is written."""
 LONG_US = 60_000_000

@@ -192,7 +192,7 @@ class Writing(Task):
         new = min(want, missing)
         part = file.of(self.proc.memcg)
         if self.again and not (new or part.inactive or part.active):
-            return self._again(part)
+            return self._again()
         if new:
             done = take(self, self.proc.memcg, new)
         else:
@@ -208,7 +208,7 @@ class Writing(Task):
         self.again = not (self.pace or self.io)
         return pace_us(self, done, self.pace)
 
-    def _again(self, part: FilePages) -> float:
+    def _again(self) -> float:
         """All of it is dirty already, and not too much is: only memory says how fast, and no page is new."""
         done = max(min(int(FAST_US / self.world.machine.copy_us), self.left), 1)
         self.left -= done
